@@ -1,0 +1,74 @@
+# make help lists the targets. Each installs first what it needs, into .venv and the user's cache.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := --quiet --require-hashes --no-build-isolation
+export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-long check lint format bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/build.stamp: requirements/build.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"fink needs Python 3.11 to 3.13, and {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/build.stamp
+	@echo "Installing fink into $(VENV) (PySpark is 400 MB: the first time takes a minute or two) …"
+	@$(PIP) install $(LOCKED) -r requirements/run.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "Installing the developers' tools into $(VENV) …"
+	@$(PIP) install $(LOCKED) -r requirements/dev.txt
+	@touch $@
+
+install: $(VENV)/run.stamp ## Make .venv with the fink script in it
+
+demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
+	@$(BIN)/fink demo
+
+test: $(VENV)/dev.stamp ## Run the tests against a real broker and real Spark
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/dev.stamp ## Also the full counts of chaos, fuzz and soak runs
+	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)
+
+check: $(VENV)/dev.stamp lint ## Lint, types and import rules
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lint: $(VENV)/dev.stamp ## Lint and formatting alone
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/dev.stamp ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp ## Measure, as ratios within one run
+	@$(BIN)/python benchmarks/help.py
+
+lock: ## Pin the newest versions, by hash, and the jars
+	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
+	@for set in build run dev; do \
+	  source=requirements/$$set.in; group=; extra=; \
+	  test $$set = build || source=pyproject.toml; \
+	  test $$set = dev && group="--group dev"; \
+	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate --upgrade --allow-unsafe $$group $$source \
+	    --output-file requirements/$$set.txt; \
+	done
+	@rm -rf $(VENV)-lock
+	@$(BIN)/python tools/lock_jars.py
+
+clean: ## Remove what was built and installed here; the cache of jars stays
+	@rm -rf $(VENV) $(VENV)-lock dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What an operator asks of a cluster, ours or another: topics, users, access rules."""

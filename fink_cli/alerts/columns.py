@@ -1,0 +1,115 @@
+"""What plays which role in an alert, read from ``conf/columns.toml``.
+
+The columns are found in the schema of the alerts, not in the alerts: a value that one alert lacks
+does not change what is shown of the others.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from fink_cli.alerts.schema import Schema, leaf_paths
+from fink_cli.paths import shipped
+
+ID, OBJECT, TIME, RA, DEC, MAGNITUDE, BAND, CLASS = (
+    "id",
+    "object",
+    "time",
+    "ra",
+    "dec",
+    "magnitude",
+    "band",
+    "class",
+)
+VIEWER_ROLES = (OBJECT, TIME, RA, DEC, MAGNITUDE, BAND, CLASS)
+# With fewer of the viewer's roles than these, an alert is of unknown shape.
+_ENOUGH_ROLES = 3
+_MOST_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an alert, and what it means.
+
+    Attributes:
+        path: its dotted path.
+        title: its heading.
+        role: the role it plays; empty for none.
+        unit: of a time: ``jd`` or ``mjd`` (days, UTC), ``mjd-tai`` (days, TAI); else empty.
+        names: the name of each value that is a number or a code.
+    """
+
+    path: str
+    title: str
+    role: str = ""
+    unit: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that may play each role, the preferred one first."""
+
+    candidates: Mapping[str, tuple[Column, ...]]
+
+    def column(self, role: str, paths: Container[str]) -> Column | None:
+        """The first column of a role that is among the paths of an alert."""
+        return next((each for each in self.candidates[role] if each.path in paths), None)
+
+    def find(self, role: str, paths: Container[str]) -> str | None:
+        """The path of the first column of a role that is among the paths of an alert.
+
+        Args:
+            role: ``id``, ``object``, ``time``, ``ra``, ``dec``, ``magnitude``, ``band``, ``class``.
+            paths: the dotted paths that the alert has, as :func:`leaf_paths` gives them.
+
+        Raises:
+            KeyError: there is no such role.
+        """
+        found = self.column(role, paths)
+        return found.path if found else None
+
+
+@cache
+def load_roles() -> Roles:
+    """The roles as ``conf/columns.toml`` has them."""
+    document = tomllib.loads(shipped("conf/columns.toml").read_text(encoding="utf-8"))
+    names = document.pop("names", {})
+    return Roles({role: _columns(role, table, names) for role, table in document.items()})
+
+
+def _columns(role: str, table: Mapping[str, Any], names: Mapping[str, Any]) -> tuple[Column, ...]:
+    entries = [{"path": each} if isinstance(each, str) else each for each in table["columns"]]
+    return tuple(
+        Column(
+            path=each["path"],
+            title=each.get("title", table["title"]),
+            role=role,
+            unit=each.get("unit", ""),
+            names=names[each["names"]] if "names" in each else {},
+        )
+        for each in entries
+    )
+
+
+def viewer_columns(schema: Schema) -> list[Column]:
+    """The columns that a table of such alerts shows.
+
+    Object, time, position, magnitude, band and class, whichever the schema has; of an alert of
+    unknown shape the first scalar columns, eight at most.
+    """
+    paths = leaf_paths(schema.parsed)
+    roles = load_roles()
+    found = [roles.column(role, paths) for role in VIEWER_ROLES]
+    if found[0] is None:
+        found[0] = roles.column(ID, paths)
+    known = [each for each in found if each is not None]
+    if len(known) >= _ENOUGH_ROLES:
+        return known
+    by_path = {each.path: each for each in known}
+    shown = [path for path, kind in paths.items() if kind not in {"bytes", "fixed"}]
+    return [by_path.get(path, Column(path, path)) for path in shown[:_MOST_COLUMNS]]

@@ -1,0 +1,125 @@
+"""The root of the command line. Groups load when they are called, so that help is quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from fink_cli.errors import INTERRUPTED, FinkError
+
+_GROUPS: dict[str, tuple[str, str]] = {
+    "kafka": ("fink_cli.commands.kafka", "A Kafka cluster on this machine, and its topics."),
+    "distribute": ("fink_cli.commands.distribute", "Publish the science database to topics."),
+    "consume": ("fink_cli.commands.consume", "Watch the alerts of a topic in the terminal."),
+    "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),
+    "config": ("fink_cli.commands.config", "Profiles: how to reach a cluster, and as whom."),
+}
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Loads a group's module when the group is called, not when it is listed."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Put the real command in the place of its stand-in, then go on as usual."""
+        if args and args[0] in _GROUPS:
+            module, _ = _GROUPS[args[0]]
+            command = typer.main.get_command(import_module(module).app)
+            command.name = args[0]
+            self.commands[args[0]] = command
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Turn errors meant for the user into a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except FinkError as error:
+            _report(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError:
+            # The reader of our output went away (head, less): say nothing more to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except Exception as error:
+            if _debugging() or _is_usage_error(error):
+                raise
+            _report(_unexpected(error))
+            raise typer.Exit(1) from error
+
+
+def _is_usage_error(error: Exception) -> bool:
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _unexpected(error: Exception) -> FinkError:
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return FinkError(f"{error.strerror}{where}.", "More is shown with: fink --debug …")
+    return FinkError(
+        f"fink met an error that it does not know: {type(error).__name__}: {error}",
+        "Please report it with what is shown by: fink --debug …",
+    )
+
+
+def _report(error: FinkError) -> None:
+    if _debugging():
+        import traceback
+
+        traceback.print_exception(error)
+    from fink_cli import output
+
+    output.fail(error)
+
+
+def _debugging() -> bool:
+    return os.environ.get("FINK_DEBUG") == "1"
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, (_module, _help) in _GROUPS.items():
+    app.add_typer(typer.Typer(), name=_name, help=_help)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from fink_cli import __version__
+
+        typer.echo(f"fink {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version)
+    ] = False,
+) -> None:
+    """Redistribute astronomical alerts over Kafka, from end to end."""
+    if debug:
+        os.environ["FINK_DEBUG"] = "1"
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; a request to end (SIGTERM) stops as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()

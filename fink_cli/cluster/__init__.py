@@ -1,0 +1,1 @@
+"""A real Apache Kafka on this machine, in KRaft mode, secured from its first second."""

@@ -1,0 +1,104 @@
+"""Broker processes: begin one, tell whether it lives, end it. Only what fink started is ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from fink_cli.cluster.record import HOST, Process
+
+
+def launch(command: Sequence[str | Path], log: Path) -> Process:
+    """Begin a process in a session of its own, so that Ctrl-C does not reach it.
+
+    Args:
+        command: the program and its arguments.
+        log: where what it prints is appended.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={key: value for key, value in os.environ.items() if key != "FINK_PASSWORD"},
+        )
+    return Process(child.pid, psutil.Process(child.pid).create_time())
+
+
+def alive(process: Process | None) -> psutil.Process | None:
+    """The process, if it still runs; a later process with the same pid is not it."""
+    if process is None:
+        return None
+    try:
+        found = psutil.Process(process.pid)
+        if found.create_time() != process.created or found.status() == psutil.STATUS_ZOMBIE:
+            return None
+    except psutil.NoSuchProcess:
+        return None
+    return found
+
+
+def end(processes: Sequence[Process | None], patience: float) -> list[int]:
+    """Ask the processes to end, and kill those that have not after ``patience`` seconds.
+
+    Returns:
+        The pids of those that had to be killed.
+    """
+    running = [found for each in processes if (found := alive(each))]
+    for each in running:
+        with suppress(psutil.NoSuchProcess):
+            each.terminate()
+    _, stubborn = psutil.wait_procs(running, timeout=patience)
+    for each in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(stubborn, timeout=5)
+    return [each.pid for each in stubborn]
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server can listen on the port of the loopback interface."""
+    with socket.socket() as probe:
+        # As Kafka does: a port whose last connections are closing can be used again.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody uses now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def listener(port: int) -> str:
+    """Who listens on a port, as far as this user may know: ``java (pid 12)``, or nothing."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return ""
+    for each in connections:
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr[1] == port and each.pid:
+            try:
+                return f"{psutil.Process(each.pid).name()} (pid {each.pid})"
+            except psutil.NoSuchProcess:
+                return ""
+    return ""

@@ -1,0 +1,126 @@
+"""What a local cluster is, as its folder keeps it between two commands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fink_cli.errors import OperationFailedError
+from fink_cli.private import write_private
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that fink started.
+
+    Attributes:
+        pid: its process id, which the system gives again to another process after its end.
+        created: when it began, in seconds since 1970; with the pid it names one process for ever.
+    """
+
+    pid: int
+    created: float
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker, which is a controller as well.
+
+    Attributes:
+        id: its node id, from 1.
+        port: the port for clients.
+        controller_port: the port for the other controllers.
+        process: the process that runs it; none when it was stopped on purpose.
+    """
+
+    id: int
+    port: int
+    controller_port: int
+    process: Process | None = None
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user of the cluster's own, and its generated password."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A local cluster.
+
+    Attributes:
+        id: Kafka's id of the cluster.
+        brokers: its brokers.
+        admin: the super user that the profile ``local`` logs in as.
+        internal: the super user between brokers.
+        controller: the user between controllers.
+    """
+
+    id: str
+    brokers: tuple[Broker, ...]
+    admin: Login
+    internal: Login
+    controller: Login
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where clients ask first."""
+        return ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)
+
+
+HOST = "127.0.0.1"
+
+
+def cluster_folder(home: Path) -> Path:
+    """The folder of the local cluster of ``home``; its mode is 0700."""
+    return home / "kafka"
+
+
+def broker_folder(home: Path, broker_id: int) -> Path:
+    """The folder of one broker."""
+    return cluster_folder(home) / f"broker-{broker_id}"
+
+
+def logs_folder(home: Path, broker_id: int) -> Path:
+    """The folder of a broker's own logs (not of the topics' data)."""
+    return broker_folder(home, broker_id) / "logs"
+
+
+def _file(home: Path) -> Path:
+    return cluster_folder(home) / "cluster.json"
+
+
+def read_cluster(home: Path) -> Cluster | None:
+    """The local cluster of ``home``, if there is one.
+
+    Raises:
+        OperationFailedError: the file is damaged.
+    """
+    if not _file(home).exists():
+        return None
+    try:
+        found = json.loads(_file(home).read_text(encoding="utf-8"))
+        brokers = tuple(
+            Broker(**{**each, "process": each["process"] and Process(**each["process"])})
+            for each in found["brokers"]
+        )
+        return Cluster(
+            id=found["id"],
+            brokers=brokers,
+            admin=Login(**found["admin"]),
+            internal=Login(**found["internal"]),
+            controller=Login(**found["controller"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise OperationFailedError(
+            f"{_file(home)} is damaged.", "Start over, without its data: fink kafka destroy"
+        ) from error
+
+
+def write_cluster(home: Path, cluster: Cluster) -> None:
+    """Keep the cluster; the file holds its passwords, so it is private."""
+    write_private(_file(home), json.dumps(asdict(cluster), indent=2))

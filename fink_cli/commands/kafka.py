@@ -1,0 +1,144 @@
+"""``fink kafka``: the local cluster."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import TaskID
+
+from fink_cli import jars, output
+from fink_cli.cluster import local, process
+from fink_cli.cluster.broker import broker_log
+from fink_cli.cluster.record import cluster_folder, read_cluster
+from fink_cli.commands import kafka_topic
+from fink_cli.commands.options import DryRun, Output, Yes
+from fink_cli.errors import OperationFailedError
+from fink_cli.output import Format
+from fink_cli.paths import fink_home
+
+app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
+app.add_typer(kafka_topic.app, name="topic")
+
+
+@contextmanager
+def fetching(what: str) -> Iterator[jars.Report]:
+    """Show the progress of jars that are fetched; nothing when there are none."""
+    with output.download_progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, count: int, total: int) -> None:
+            if not tasks:
+                tasks[what] = bar.add_task(f"Fetching {what}", total=total)
+            bar.update(tasks[what], advance=count, description=f"Fetching {what} ({name})")
+
+        yield report
+
+
+@app.command()
+def start(
+    brokers: Annotated[
+        int | None, typer.Option(help="How many brokers.", min=1, max=9, show_default="1")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of the first broker; the others follow it.",
+            envvar="FINK_KAFKA_PORT",
+            min=1024,
+            max=65535,
+            show_default=str(local.DEFAULT_PORT),
+        ),
+    ] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, show the log, stop on Ctrl-C.")
+    ] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Start Kafka on this machine, with logins and access rules on."""
+    home = fink_home()
+    with fetching("Kafka") as report, output.spinner("Starting Kafka"):
+        started = local.start(home, brokers, port, report)
+    output.emit(started, form)
+    if form is Format.TABLE and not foreground:
+        output.note("Next: fink kafka topic create NAME. The profile 'local' logs in as admin.")
+    if foreground:
+        _stay()
+
+
+def _stay() -> None:
+    try:
+        _follow(lines=0)
+    finally:
+        output.emit(local.stop(fink_home()), Format.TABLE)
+
+
+@app.command()
+def stop(form: Output = Format.TABLE) -> None:
+    """Stop the local cluster; its data stays."""
+    with output.spinner("Stopping Kafka"):
+        stopped = local.stop(fink_home())
+    output.emit(stopped, form)
+
+
+@app.command()
+def status(form: Output = Format.TABLE) -> None:
+    """Show the local cluster. The exit code is 1 when a broker died or does not answer."""
+    found = local.status(fink_home())
+    output.emit(found, form)
+    if found.state == "failed":
+        raise OperationFailedError(
+            "Not every broker of the cluster is up.",
+            "See why: fink kafka logs; then start it again: fink kafka start",
+        )
+
+
+@app.command()
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
+    broker: Annotated[int, typer.Option(help="Which broker.", min=1)] = 1,
+) -> None:
+    """Show the log of a local broker."""
+    _follow(lines, broker, forever=follow)
+
+
+def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
+    log = broker_log(fink_home(), broker)
+    if not log.exists():
+        raise OperationFailedError(
+            f"There is no log of broker {broker} in {fink_home()}.",
+            "Start the cluster: fink kafka start",
+        )
+    command = ["tail", "-n", str(lines), *(["-F"] if forever else []), str(log)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as tail:
+        try:
+            for line in tail.stdout or ():
+                output.print_text(line)
+        finally:
+            tail.terminate()
+
+
+@app.command()
+def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
+    """Stop the local cluster and remove it, with all its topics and users."""
+    home = fink_home()
+    cluster = read_cluster(home)
+    if cluster is None:
+        output.note(f"There is no local cluster in {home}.")
+        return
+    running = sum(process.alive(each.process) is not None for each in cluster.brokers)
+    touched = [
+        f"{cluster_folder(home)}, with every topic, user and access rule in it",
+        f"{running} running broker(s)",
+    ]
+    if dry_run:
+        output.note("Would remove:\n" + "\n".join(f"  {each}" for each in touched))
+        return
+    output.confirm("Remove the cluster?", touched, yes)
+    with output.spinner("Removing the cluster"):
+        local.destroy(home)
+    output.note("Removed.")

@@ -1,0 +1,127 @@
+"""``fink kafka topic``: topics, of the local cluster or any other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin import topics
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.config import resolve_connection
+from fink_cli.errors import UsageError
+from fink_cli.output import Format
+
+app = typer.Typer(no_args_is_help=True, help="Topics: create, list, describe, alter, delete.")
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="The topics.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The topic.")]
+Config = Annotated[
+    list[str] | None, typer.Option("--config", metavar="K=V", help="A setting; may be repeated.")
+]
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs or []]
+    for key, equals, _ in split:
+        if not key or not equals:
+            raise UsageError(
+                f"--config '{key}' is not of the form K=V.",
+                "For example: --config retention.ms=604800000",
+            )
+    return {key: value for key, _, value in split}
+
+
+@app.command()
+def create(
+    names: Names,
+    partitions: Annotated[
+        int | None, typer.Option(help="How many partitions.", min=1, show_default="the broker's")
+    ] = None,
+    replication_factor: Annotated[
+        int | None, typer.Option(help="How many copies.", min=1, show_default="the broker's")
+    ] = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Create topics; one that exists is left as it is."""
+    done = topics.create_topics(
+        resolve_connection(profile, servers),
+        names,
+        partitions,
+        replication_factor,
+        _settings(config),
+        dry_run,
+    )
+    output.emit(done, form)
+
+
+@app.command("list")
+def list_(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also Kafka's own topics (__…).")
+    ] = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """List the topics that you can see."""
+    found = topics.list_topics(resolve_connection(profile, servers), internal=everything)
+    output.emit(found, form, empty="No topics. Create one: fink kafka topic create NAME")
+
+
+@app.command()
+def describe(
+    name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
+) -> None:
+    """Show a topic's partitions, offsets and settings."""
+    output.emit(topics.describe_topic(resolve_connection(profile, servers), name), form)
+
+
+@app.command()
+def alter(
+    name: Name,
+    partitions: Annotated[
+        int | None, typer.Option(help="How many partitions; more than now.", min=1)
+    ] = None,
+    config: Config = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option("--unset", metavar="K", help="A setting to leave to the broker again."),
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Give a topic more partitions, or other settings."""
+    connection = resolve_connection(profile, servers)
+    if partitions is not None and not dry_run:
+        warning = "an object's alerts may move to another partition, and out of their order there"
+        output.confirm("Add partitions?", [f"{name}: {warning}"], yes)
+    done = topics.alter_topic(connection, name, partitions, _settings(config), unset or [], dry_run)
+    output.emit([done], form)
+
+
+@app.command()
+def delete(
+    names: Names,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Delete topics with all their alerts."""
+    connection = resolve_connection(profile, servers)
+    touched = topics.topics_to_delete(connection, names)
+    if dry_run:
+        output.emit([topics.Change(each, "would delete", "") for each in names], form)
+        return
+    output.confirm("Delete?", touched, yes)
+    output.emit(topics.delete_topics(connection, names), form)

@@ -1,0 +1,295 @@
+"""Profiles and settings: how to reach a cluster, and as whom.
+
+A setting comes from the flag, else the ``FINK_*`` variable, else the profile, else the default.
+A profile is a table ``[profiles.NAME]`` in the file that :func:`fink_cli.paths.config_file` names.
+A profile of a local cluster holds only ``home``: the login is read from that folder when it is
+needed, so that the profile holds no secret and follows ``FINK_HOME``.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from fink_cli.errors import Attempt, UsageError
+from fink_cli.paths import config_file, fink_home
+from fink_cli.private import refuse_if_open, write_private
+
+_VARIABLES = {
+    "bootstrap_servers": "FINK_BOOTSTRAP_SERVERS",
+    "username": "FINK_USERNAME",
+    "password": "FINK_PASSWORD",
+    "security_protocol": "FINK_SECURITY_PROTOCOL",
+    "sasl_mechanism": "FINK_SASL_MECHANISM",
+}
+_FIELDS = {*_VARIABLES, "password_command", "password_file", "ssl_ca_location", "home"}
+_JAVA_LOGIN = {
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+}
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a Kafka cluster, and as whom.
+
+    Attributes:
+        bootstrap_servers: ``host:port``, several separated by commas.
+        security_protocol: Kafka's name of it, for example ``SASL_PLAINTEXT``.
+        sasl_mechanism: Kafka's name of it, for example ``SCRAM-SHA-512``.
+        username: the user; empty without a login.
+        password: its password; never shown.
+        ssl_ca_location: file of the certificate authority, for TLS with one of your own.
+    """
+
+    bootstrap_servers: str
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ssl_ca_location: str = ""
+
+    @property
+    def login(self) -> bool:
+        """Whether the connection logs in."""
+        return self.security_protocol.startswith("SASL")
+
+    def librdkafka(self) -> dict[str, str]:
+        """The settings as librdkafka (confluent-kafka, kcat) names them."""
+        settings = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.login:
+            settings |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.username,
+                "sasl.password": self.password,
+            }
+        if self.ssl_ca_location:
+            settings["ssl.ca.location"] = self.ssl_ca_location
+        return settings
+
+    def java(self) -> dict[str, str]:
+        """The settings as Kafka's Java clients (and so Spark) name them."""
+        settings = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.login:
+            settings |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.jaas.config": jaas(self.sasl_mechanism, self.username, self.password),
+            }
+        if self.ssl_ca_location:
+            settings |= {
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": self.ssl_ca_location,
+            }
+        return settings
+
+    def attempt(self, operation: str = "", resource_type: str = "", resource: str = "") -> Attempt:
+        """Name what is tried with this connection, for an error's sentence."""
+        return Attempt(
+            servers=self.bootstrap_servers,
+            user=self.username,
+            operation=operation,
+            resource_type=resource_type or "cluster",
+            resource=resource,
+        )
+
+
+def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
+    """A JAAS login line for Kafka's Java side.
+
+    Raises:
+        UsageError: Kafka's Java side has no login module for ``mechanism``.
+    """
+    module = _JAVA_LOGIN.get(mechanism)
+    if module is None:
+        raise UsageError(
+            f"The SASL mechanism {mechanism} is not one that fink can use with Java clients.",
+            f"Use one of: {', '.join(_JAVA_LOGIN)}",
+        )
+    pairs = {"username": username, "password": password, **options}
+    return f"{module} required {' '.join(f'{k}={_quoted(v)}' for k, v in pairs.items())};"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def resolve_connection(
+    profile: str | None = None,
+    bootstrap_servers: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Connection:
+    """Settle every setting of the connection.
+
+    Args:
+        profile: the profile's name; else ``FINK_PROFILE``, else the file's default.
+        bootstrap_servers: what the flag says, if given.
+        environ: the environment.
+
+    Raises:
+        UsageError: nothing says which cluster, or the profile is wrong.
+    """
+    settings: dict[str, str] = {}
+    # With servers and user from the environment, the profile is left out whole: its password
+    # belongs to another cluster and must not be sent to this one.
+    if profile is None and {"FINK_BOOTSTRAP_SERVERS", "FINK_USERNAME"} <= environ.keys():
+        settings = {}
+    else:
+        settings = _from_profile(profile or environ.get("FINK_PROFILE"), environ)
+    settings |= {key: environ[name] for key, name in _VARIABLES.items() if environ.get(name)}
+    if bootstrap_servers:
+        settings["bootstrap_servers"] = bootstrap_servers
+    if not settings.get("bootstrap_servers"):
+        raise UsageError(
+            "No cluster is configured.",
+            "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS",
+        )
+    if "security_protocol" not in settings and settings.get("username"):
+        settings["security_protocol"] = "SASL_PLAINTEXT"
+    connection = Connection(**settings)
+    if connection.login and not (connection.username and connection.password):
+        missing = "password" if connection.username else "user"
+        raise UsageError(
+            f"The login to {connection.bootstrap_servers} lacks a {missing}.",
+            "Set FINK_USERNAME and FINK_PASSWORD, or put them into a profile: fink config path",
+        )
+    return connection
+
+
+def _from_profile(name: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    document = _read_config(config_file())
+    chosen = name or document.get("default")
+    if chosen is None:
+        return {}
+    profiles = document.get("profiles", {})
+    if chosen not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise UsageError(
+            f"There is no profile '{chosen}' in {config_file()} (it holds: {known}).",
+            "Start a local cluster, which writes one: fink kafka start",
+        )
+    return _open_profile(chosen, dict(profiles[chosen]), environ)
+
+
+def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    unknown = sorted(table.keys() - _FIELDS)
+    if unknown:
+        raise UsageError(
+            f"The profile '{name}' in {config_file()} has settings that fink does not know: "
+            f"{', '.join(unknown)}.",
+            f"A profile may hold: {', '.join(sorted(_FIELDS))}",
+        )
+    if "password" in table:
+        refuse_if_open(config_file())
+    home = table.pop("home", None)
+    if home is not None:
+        table = _read_local_login(fink_home() if environ.get("FINK_HOME") else Path(home)) | table
+    if "password_file" in table:
+        secret = Path(table.pop("password_file")).expanduser()
+        if not secret.is_file():
+            raise UsageError(f"The password file {secret} of profile '{name}' is missing.")
+        refuse_if_open(secret)
+        table["password"] = secret.read_text(encoding="utf-8").rstrip("\n")
+    # A password from the environment makes the command that gets it needless.
+    command = table.pop("password_command", None)
+    if command is not None and not environ.get("FINK_PASSWORD"):
+        table["password"] = _ask(name, command)
+    return {key: str(value) for key, value in table.items()}
+
+
+def _ask(name: str, command: str) -> str:
+    try:
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(
+            f"The password_command of profile '{name}' failed.", "Run it by hand to see why."
+        ) from error
+    return done.stdout.rstrip("\n")
+
+
+def local_login_file(home: Path) -> Path:
+    """The file with the admin's login to the local cluster of ``home``; mode 0600."""
+    return home / "kafka" / "admin.toml"
+
+
+def _read_local_login(home: Path) -> dict[str, Any]:
+    file = local_login_file(home)
+    if not file.is_file():
+        raise UsageError(
+            f"There is no local cluster in {home}.",
+            "Start one: fink kafka start, or choose another profile: --profile NAME",
+        )
+    refuse_if_open(file)
+    return _read_config(file)
+
+
+def write_local_login(home: Path, connection: Connection) -> None:
+    """Keep the login to the local cluster of ``home`` in a file of mode 0600."""
+    write_private(
+        local_login_file(home),
+        tomlkit.dumps(
+            {
+                "bootstrap_servers": connection.bootstrap_servers,
+                "security_protocol": connection.security_protocol,
+                "sasl_mechanism": connection.sasl_mechanism,
+                "username": connection.username,
+                "password": connection.password,
+            }
+        ),
+    )
+
+
+def write_local_profile(home: Path) -> Path:
+    """Point the profile ``local`` at the cluster of ``home``; the default where there is none.
+
+    What else stands in the file, comments included, stays as it is.
+
+    Returns:
+        The file of the profiles.
+    """
+    file = config_file()
+    try:
+        document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else None
+    except TOMLKitError as error:
+        raise _not_toml(file, error) from error
+    if document is None:
+        document = tomlkit.document()
+        document.add(tomlkit.comment("Profiles of fink: how to reach a cluster, and as whom."))
+    document.setdefault("default", LOCAL)
+    profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+    if profiles.get(LOCAL) != {"home": str(home)}:
+        profiles[LOCAL] = {"home": str(home)}
+    text = tomlkit.dumps(document)
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        write_private(file, text)
+    return file
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _not_toml(file, error) from error
+
+
+def _not_toml(file: Path, error: Exception) -> UsageError:
+    return UsageError(f"{file} is not TOML: {error}.", f"Mend the file, or move it away: {file}")

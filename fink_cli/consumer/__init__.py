@@ -1,0 +1,1 @@
+"""Reading alerts back from the topics of a cluster."""

@@ -1,0 +1,221 @@
+"""The driver: the process that runs the Spark job. ``launch`` starts it and hands it the job.
+
+The job comes as one line on stdin. The pipe then stays open as long as whoever started the driver
+lives: its end, or SIGTERM, asks the driver to finish the batch and stop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
+
+from fink_cli.distribution import state
+from fink_cli.distribution.job import (
+    AlertSchema,
+    alert_schema,
+    follow_files,
+    from_spark_schema,
+    messages,
+    open_session,
+    publish,
+    read_files,
+)
+from fink_cli.distribution.science import BadFile, Shape, parquet_files, shape_of, sort_out
+from fink_cli.distribution.spec import Job, load_job
+from fink_cli.private import write_private
+
+LOCKED = 75
+"""The exit code when another driver of the same distribution runs."""
+_LOOK_SECONDS = 0.2
+
+
+class StopAskedError(Exception):
+    """The driver was asked to stop, before this micro-batch began."""
+
+
+class Run:
+    """One run of a distribution: what it has done so far, and whether it shall stop."""
+
+    def __init__(self, job: Job, spark: SparkSession, stop: threading.Event) -> None:
+        self.job = job
+        self.spark = spark
+        self.stop = stop
+        self.folder = state.Folder(Path(job.folder))
+        self.shape, self.schema = _read_schema(self.folder, spark)
+        self.busy_seconds = 0.0
+        self.lock = threading.Lock()
+        process = psutil.Process()
+        self.status = state.Status(
+            state=state.RUNNING,
+            source=job.source,
+            published={job.target.topic: 0},
+            files_found=len(parquet_files(Path(job.source))),
+            pid=process.pid,
+            created=process.create_time(),
+        )
+        self.tell()
+
+    def tell(self, **changes: object) -> None:
+        """Change the status, and write it where others read it."""
+        self.status = replace(self.status, **changes)  # type: ignore[arg-type]
+        state.write_status(self.folder, self.status)
+
+    def take(self, files: list[Path], _number: int) -> None:
+        """Publish the files of a micro-batch; those that can't be are refused by name."""
+        if self.stop.is_set():
+            raise StopAskedError
+        began = time.monotonic()
+        with self.lock:
+            good, bad = sort_out(files, self.shape)
+            self._refuse(good, bad)
+        count = self._publish(good) if good else 0
+        self.busy_seconds += time.monotonic() - began
+        topic = self.job.target.topic
+        total = self.status.published[topic] + count
+        self.tell(
+            read=self.status.read + count,
+            published={topic: total},
+            batches=self.status.batches + 1,
+            rate=round(total / self.busy_seconds, 1),
+            files=self.status.files + len(good),
+            files_found=max(self.status.files_found, self.status.files + len(files)),
+        )
+
+    def _publish(self, files: list[Path]) -> int:
+        if self.schema is None:
+            self.shape, self.schema = shape_of(files[0]), alert_schema(self.spark, files[0])
+            _write_schema(self.folder, self.shape, self.schema)
+        alerts = read_files(self.spark, files, self.schema.spark)
+        return publish(messages(alerts, self.schema, self.job), self.job)
+
+    def _refuse(self, good: list[Path], bad: list[BadFile]) -> None:
+        refused = state.read_refused(self.folder)
+        for file in good:
+            refused.pop(str(file), None)
+        for each in bad:
+            refused[each.file] = (*(state.stamp(Path(each.file)) or (0, 0)), each.reason)
+        self._keep_refused(refused)
+
+    def _keep_refused(self, refused: dict[str, tuple[int, int, str]]) -> None:
+        state.write_refused(self.folder, refused)
+        rows = [BadFile(file, reason) for file, (_, _, reason) in sorted(refused.items())]
+        self.tell(bad_files=rows)
+
+    def look_at_refused(self) -> None:
+        """Let refused files that were repaired come again, and forget those that are gone."""
+        with self.lock:
+            refused = state.read_refused(self.folder)
+            changed = False
+            for file, (size, modified, _) in list(refused.items()):
+                stamped = state.stamp(Path(file))
+                if stamped == (size, modified):
+                    continue
+                changed = True
+                del refused[file]
+                if stamped is None:
+                    continue
+                good, bad = sort_out([Path(file)], self.shape)
+                if good:
+                    state.readmit(self.folder, file, stamped)
+                else:
+                    refused[file] = (*stamped, bad[0].reason)
+            if changed or len(refused) != len(self.status.bad_files):
+                self._keep_refused(refused)
+
+
+def _read_schema(
+    folder: state.Folder, spark: SparkSession
+) -> tuple[Shape, AlertSchema] | tuple[None, None]:
+    if not folder.shape.exists():
+        return None, None
+    kept = json.loads(folder.shape.read_text(encoding="utf-8"))
+    return kept["shape"], from_spark_schema(spark, StructType.fromJson(kept["spark"]))
+
+
+def _write_schema(folder: state.Folder, shape: Shape, schema: AlertSchema) -> None:
+    write_private(folder.schema, schema.avro)
+    kept = {"shape": shape, "spark": schema.spark.jsonValue()}
+    write_private(folder.shape, json.dumps(kept))
+
+
+def run(job: Job, stop: threading.Event) -> None:
+    """Do the job until all is published, or it is asked to stop.
+
+    Raises:
+        PySparkException: Spark failed; the status says so as well.
+    """
+    spark = open_session(job)
+    current = Run(job, spark, stop)
+    deadline = time.monotonic() + job.exit_after if job.exit_after else None
+    try:
+        current.look_at_refused()
+        query = follow_files(spark, job, current.take)
+        while query.isActive:
+            if deadline and time.monotonic() > deadline:
+                stop.set()
+            # A batch that runs is finished; the next one is refused by `take`.
+            if stop.is_set() and not query.status["isTriggerActive"]:
+                query.stop()
+            current.look_at_refused()
+            query.awaitTermination(_LOOK_SECONDS)
+        query.awaitTermination()
+    except (PySparkException, Py4JError) as error:
+        if not stop.is_set() or StopAskedError.__name__ not in str(error):
+            current.tell(state=state.FAILED, error=_first_cause(str(error)))
+            raise
+    finally:
+        spark.stop()
+    current.tell(state=state.STOPPED)
+
+
+def _first_cause(text: str) -> str:
+    """The innermost cause that a Java stack trace names, as one line."""
+    causes = [
+        line.split("Caused by:", 1)[1].strip() for line in text.splitlines() if "Caused by:" in line
+    ]
+    said = causes[-1] if causes else text.strip().splitlines()[0]
+    return said[:500]
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    # Not sys.stdin: a thread that waits inside it would hold its lock when Python ends.
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def main() -> None:
+    """Read the job from stdin, hold the distribution's lock, and run."""
+    job = load_job(sys.stdin.readline())
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+    code = 0
+    try:
+        with FileLock(state.Folder(Path(job.folder)).lock, timeout=0):
+            run(job, stop)
+    except Timeout:
+        code = LOCKED
+    except (PySparkException, Py4JError):
+        traceback.print_exc()
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The science database: a folder of Parquet files, flat or partitioned by night."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_cli.errors import OperationFailedError, UsageError
+
+Shape = dict[str, str]
+"""The columns of a file, and the type of each as Arrow writes it."""
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A file that can't be published as it is, and why."""
+
+    file: str
+    reason: str
+
+
+def parquet_files(source: Path) -> list[Path]:
+    """The Parquet files under a folder, at any depth.
+
+    Names that begin with ``.`` or ``_`` are left out: they are files that are being written.
+    """
+    return sorted(
+        file
+        for file in source.rglob("*.parquet")
+        if not any(part.startswith((".", "_")) for part in file.relative_to(source).parts)
+    )
+
+
+def require_source(source: Path) -> list[Path]:
+    """The files of the science database.
+
+    Raises:
+        UsageError: there is no such folder.
+        OperationFailedError: it holds no Parquet file.
+    """
+    if not source.is_dir():
+        raise UsageError(
+            f"There is no folder {source}.",
+            "Name the folder of the science database: --source DIR, or set FINK_SOURCE",
+        )
+    files = parquet_files(source)
+    if not files:
+        raise OperationFailedError(
+            f"There is no Parquet file in {source}.",
+            "Its files must end in .parquet, in the folder itself or in folders like night=….",
+        )
+    return files
+
+
+def shape_of(file: Path) -> Shape:
+    """The columns of a file and their types, which the order of columns does not change.
+
+    Raises:
+        OSError: the file can't be read.
+        pyarrow.ArrowInvalid: it is not Parquet, or was cut.
+    """
+    # Whether a column may be null is no difference: Spark writes it one way, pandas another.
+    return {each.name: str(each.type).replace(" not null", "") for each in pq.read_schema(file)}
+
+
+def sort_out(files: list[Path], expected: Shape | None) -> tuple[list[Path], list[BadFile]]:
+    """Tell the files that can be published from those that can't.
+
+    Args:
+        files: the files to look at; only their footers are read.
+        expected: the columns that they must have; none takes those of the first good file.
+
+    Returns:
+        The good files, and the bad ones with the reason.
+    """
+    good, bad = [], []
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        shapes = list(pool.map(_shape_or_reason, files))
+    for file, found in zip(files, shapes, strict=True):
+        if isinstance(found, str):
+            bad.append(BadFile(str(file), found))
+            continue
+        expected = expected or found
+        if found == expected:
+            good.append(file)
+        else:
+            bad.append(BadFile(str(file), f"of another schema: {_difference(found, expected)}"))
+    return good, bad
+
+
+def _shape_or_reason(file: Path) -> Shape | str:
+    try:
+        return shape_of(file)
+    except pa.ArrowInvalid:
+        return "not a whole Parquet file"
+    except OSError as error:
+        return error.strerror or "can't be read"
+
+
+def _difference(found: Shape, expected: Shape) -> str:
+    lacks = sorted(expected.keys() - found.keys())
+    more = sorted(found.keys() - expected.keys())
+    other = sorted(name for name in found.keys() & expected.keys() if found[name] != expected[name])
+    parts = [("lacks", lacks), ("has more", more), ("has another type", other)]
+    return "; ".join(f"{what} {', '.join(names[:5])}" for what, names in parts if names)

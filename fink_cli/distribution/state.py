@@ -1,0 +1,182 @@
+"""What a distribution keeps on disk: what it has published, and how it fares.
+
+Each has a folder of its own under ``FINK_HOME/distributions``. No file in it holds a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from fink_cli.distribution.science import BadFile
+from fink_cli.private import write_private
+
+RUNNING, STOPPED, FAILED = "running", "stopped", "failed"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a distribution fares.
+
+    Attributes:
+        state: ``running``, ``stopped`` or ``failed``.
+        read: alerts read by this run.
+        published: alerts published by this run, per topic.
+        skipped: alerts that could not be published.
+        batches: micro-batches done by this run.
+        rate: alerts published a second, over this run's batches.
+        error: why it failed.
+        files: Parquet files that this run published.
+        files_found: files that were there to publish, as far as it has seen.
+        bad_files: files that could not be published, and why.
+        source: the folder of the science database.
+        pid: the driver's process id.
+        created: when the driver began, in seconds since 1970.
+    """
+
+    state: str
+    source: str
+    read: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    batches: int = 0
+    rate: float = 0.0
+    error: str | None = None
+    files: int = 0
+    files_found: int = 0
+    bad_files: list[BadFile] = field(default_factory=list)
+    pid: int = 0
+    created: float = 0.0
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one distribution."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Spark's record of which file belongs to which micro-batch."""
+        return self.path / "checkpoint"
+
+    @property
+    def readmitted(self) -> Path:
+        """Notes that name bad files which were repaired, and so come again."""
+        return self.path / "readmitted"
+
+    @property
+    def bad_files(self) -> Path:
+        """The bad files, each with its size and time when it was refused."""
+        return self.path / "bad_files.json"
+
+    @property
+    def shape(self) -> Path:
+        """The columns that every file must have."""
+        return self.path / "columns.json"
+
+    @property
+    def schema(self) -> Path:
+        """The Avro schema of what is published."""
+        return self.path / "schema.avsc"
+
+    @property
+    def log(self) -> Path:
+        """The log of the driver, and of Spark."""
+        return self.path / "driver.log"
+
+    @property
+    def status(self) -> Path:
+        """How it fares."""
+        return self.path / "status.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one driver that may run."""
+        return self.path / "lock"
+
+
+def distribution_folder(home: Path, source: Path, topic: str, *identity: str) -> Folder:
+    """The folder of the distribution of a source to a topic.
+
+    Args:
+        home: the ``FINK_HOME``.
+        source: the folder of the science database.
+        topic: the topic's name.
+        identity: what else tells it from others: Kafka's ids of the cluster and the topic, so that
+            a topic that was deleted and created again is published to anew.
+    """
+    told = "\n".join([str(source.resolve()), topic, *identity])
+    return Folder(
+        home / "distributions" / f"{topic}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    )
+
+
+def write_status(folder: Folder, status: Status) -> None:
+    """Keep the status, whole or not at all."""
+    write_private(folder.status, json.dumps(asdict(status), indent=2))
+
+
+def read_status(folder: Folder) -> Status | None:
+    """The status as it is now: a driver that died without a word is ``failed``."""
+    if not folder.status.exists():
+        return None
+    found = json.loads(folder.status.read_text(encoding="utf-8"))
+    found["bad_files"] = [BadFile(**each) for each in found["bad_files"]]
+    status = Status(**found)
+    if status.state == RUNNING and not _lives(status):
+        return Status(
+            **{
+                **found,
+                "state": FAILED,
+                "error": f"the driver (pid {status.pid}) died; its log: {folder.log}",
+            }
+        )
+    return status
+
+
+def _lives(status: Status) -> bool:
+    try:
+        process = psutil.Process(status.pid)
+        return (
+            abs(process.create_time() - status.created) < 1
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+def read_refused(folder: Folder) -> dict[str, tuple[int, int, str]]:
+    """The refused files: size in bytes, time of change in ns, and reason, by path."""
+    if not folder.bad_files.exists():
+        return {}
+    rows = json.loads(folder.bad_files.read_text(encoding="utf-8"))
+    return {path: (size, modified, reason) for path, (size, modified, reason) in rows.items()}
+
+
+def write_refused(folder: Folder, refused: dict[str, tuple[int, int, str]]) -> None:
+    """Keep the refused files."""
+    write_private(folder.bad_files, json.dumps(refused, indent=2))
+
+
+def stamp(file: Path) -> tuple[int, int] | None:
+    """A file's size in bytes and time of change in ns; none when it is gone."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def readmit(folder: Folder, file: str, stamped: tuple[int, int]) -> None:
+    """Note that a refused file was repaired: the stream reads the notes beside the source.
+
+    The note's name says which file in which state, so that noting it again changes nothing.
+    """
+    told = f"{file}\n{stamped}"
+    name = hashlib.sha256(told.encode()).hexdigest()[:32]
+    write_private(folder.readmitted / f"{name}.txt", f"{file}\n")

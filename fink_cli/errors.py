@@ -1,0 +1,187 @@
+"""What can go wrong, the exit code of each kind, and what the user types next.
+
+This is the only table of exit codes and hints. It names Kafka's errors by their names, so that
+nothing here loads a Kafka client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+
+
+class FinkError(Exception):
+    """An error meant for the user: what happened, and what to type next.
+
+    Attributes:
+        message: one sentence that says what happened.
+        hint: one sentence that says what to type next; empty where there is nothing to type.
+        exit_code: the exit code of the program.
+    """
+
+    exit_code: ClassVar[int] = FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class OperationFailedError(FinkError):
+    """The operation failed, or the answer is no."""
+
+
+class UsageError(FinkError):
+    """Wrong usage or configuration."""
+
+    exit_code = USAGE
+
+
+class UnreachableError(FinkError):
+    """The cluster can't be reached, or refused the login."""
+
+    exit_code = UNREACHABLE
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was tried on Kafka, so that an error can name it.
+
+    Attributes:
+        servers: the bootstrap servers.
+        user: the user that was logged in; empty without a login.
+        operation: the Kafka operation that the attempt needs, for example ``READ``.
+        resource_type: ``topic``, ``group`` or ``cluster``.
+        resource: the name of the resource.
+    """
+
+    servers: str
+    user: str = ""
+    operation: str = ""
+    resource_type: str = "cluster"
+    resource: str = ""
+
+    @property
+    def what(self) -> str:
+        """The resource as a person says it: ``topic 'fink_sso'``, or ``the cluster``."""
+        return f"{self.resource_type} '{self.resource}'" if self.resource else "the cluster"
+
+
+@dataclass(frozen=True)
+class _Explanation:
+    kind: type[FinkError]
+    message: str
+    hint: str
+
+
+_REFUSED = _Explanation(
+    OperationFailedError,
+    "User '{user}' lacks {operation} on {what}.",
+    "An operator can grant it: {grant}",
+)
+_NO_ANSWER = _Explanation(
+    UnreachableError,
+    "No Kafka broker answers at {servers}.",
+    "Start one with: fink kafka start, or name another: --bootstrap-servers HOST:PORT",
+)
+_BAD_LOGIN = _Explanation(
+    UnreachableError,
+    "The cluster at {servers} refused the login of user '{user}'.",
+    "Check the user and the password: fink config show, or set FINK_USERNAME and FINK_PASSWORD",
+)
+_NO_TOPIC = _Explanation(
+    OperationFailedError,
+    "There is no topic '{resource}' that user '{user}' can see.",
+    "See what there is: fink kafka topic list, or create it: fink kafka topic create {resource}",
+)
+
+_KAFKA: dict[str, _Explanation] = {
+    "_AUTHENTICATION": _BAD_LOGIN,
+    "SASL_AUTHENTICATION_FAILED": _BAD_LOGIN,
+    "_ALL_BROKERS_DOWN": _NO_ANSWER,
+    "_TRANSPORT": _NO_ANSWER,
+    "_RESOLVE": _NO_ANSWER,
+    "_TIMED_OUT": _NO_ANSWER,
+    "_SSL": _Explanation(
+        UnreachableError,
+        "The TLS handshake with {servers} failed.",
+        "Check security_protocol and ssl_ca_location: fink config show",
+    ),
+    "TOPIC_AUTHORIZATION_FAILED": _REFUSED,
+    "GROUP_AUTHORIZATION_FAILED": _REFUSED,
+    "CLUSTER_AUTHORIZATION_FAILED": _REFUSED,
+    "UNKNOWN_TOPIC_OR_PART": _NO_TOPIC,
+    "_UNKNOWN_TOPIC": _NO_TOPIC,
+    "_UNKNOWN_PARTITION": _NO_TOPIC,
+    "TOPIC_EXCEPTION": _Explanation(
+        UsageError,
+        "'{resource}' can't be the name of a topic.",
+        "Use letters, digits, '.', '_' and '-', 249 characters at most.",
+    ),
+    "INVALID_REPLICATION_FACTOR": _Explanation(
+        OperationFailedError,
+        "The cluster has fewer brokers than the replication factor asked for {what}.",
+        "Ask for fewer copies with --replication-factor; fink kafka status shows the brokers.",
+    ),
+    "INVALID_CONFIG": _Explanation(
+        UsageError,
+        "The cluster refused the configuration of {what}: {detail}.",
+        "The settings that there are: fink kafka topic describe NAME",
+    ),
+    "INVALID_PARTITIONS": _Explanation(
+        UsageError,
+        "The cluster refused the number of partitions of {what}: {detail}.",
+        "A topic can only gain partitions: give --partitions a larger number.",
+    ),
+    "POLICY_VIOLATION": _Explanation(
+        OperationFailedError, "The cluster's policy refused the change of {what}: {detail}.", ""
+    ),
+}
+
+
+def _grant(attempt: Attempt) -> str:
+    if attempt.resource_type == "topic":
+        flag = " -p" if attempt.operation in {"WRITE", "CREATE"} else ""
+        named = (
+            "" if attempt.operation in {"READ", "WRITE"} else f" --operation {attempt.operation}"
+        )
+        return f"fink acl add -u {attempt.user} -t {attempt.resource}{flag or named}"
+    if attempt.resource_type == "group":
+        return f"fink acl add -u {attempt.user} -t TOPIC -c {attempt.resource}"
+    return "log in as an administrator (--profile NAME)"
+
+
+def explain_kafka(name: str, detail: str, attempt: Attempt) -> FinkError:
+    """Turn a Kafka error into one for the user.
+
+    Args:
+        name: Kafka's or librdkafka's name of the error, for example ``_AUTHENTICATION``.
+        detail: what the broker or the library said of it.
+        attempt: what was tried.
+
+    Returns:
+        The error to raise. An error that the table does not hold is an
+        :class:`OperationFailedError` that quotes ``detail``.
+    """
+    found = _KAFKA.get(name)
+    if found is None:
+        return OperationFailedError(
+            f"Kafka refused an operation on {attempt.what}: {detail} ({name}).",
+            "The broker's log may say more: fink kafka logs",
+        )
+    words = {
+        "servers": attempt.servers,
+        "user": attempt.user or "anonymous",
+        "operation": attempt.operation or "the right to do this",
+        "what": attempt.what,
+        "resource": attempt.resource,
+        "detail": detail.rstrip("."),
+        "grant": _grant(attempt),
+    }
+    return found.kind(found.message.format(**words), found.hint.format(**words))

@@ -1,0 +1,237 @@
+"""The only place that prints.
+
+Data goes to stdout; progress, notes, warnings, questions and errors go to stderr. A result is a
+dataclass or a list of dataclasses, and its table, JSON and YAML are made from the same object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum, StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from fink_cli.errors import FinkError, UsageError
+from fink_cli.text import printable
+
+
+class Format(StrEnum):
+    """How a command reports."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@cache
+def stdout() -> Console:
+    """The console of data."""
+    return Console(highlight=False, markup=False, emoji=False, **_without_colour(sys.stdout))
+
+
+@cache
+def stderr() -> Console:
+    """The console of all else."""
+    return Console(
+        stderr=True, highlight=False, markup=False, emoji=False, **_without_colour(sys.stderr)
+    )
+
+
+def _without_colour(stream: Any) -> dict[str, Any]:
+    # NO_COLOR promises no ANSI codes at all, where Rich would still write bold and cursor moves.
+    if os.environ.get("NO_COLOR") or not stream.isatty():
+        return {"force_terminal": False, "no_color": True, "color_system": None}
+    return {}
+
+
+def note(text: str) -> None:
+    """Say something by the way."""
+    stderr().print(Text(_lines(text), style="dim"), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Warn of something that did not stop the command."""
+    stderr().print(Text.assemble(("Warning: ", "yellow"), _lines(text)), soft_wrap=True)
+
+
+def fail(error: FinkError) -> None:
+    """Print an error: what happened, and what to type next."""
+    lines = Text.assemble(("Error: ", "bold red"), _lines(error.message))
+    if error.hint:
+        lines.append(f"\n{_lines(error.hint)}")
+    stderr().print(lines, soft_wrap=True)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def confirm(question: str, touched: Sequence[str], yes: bool) -> None:
+    """Show what a destructive command will touch, and ask.
+
+    Raises:
+        UsageError: nobody can be asked, or the answer was no.
+    """
+    for line in touched:
+        stderr().print(Text(f"  {printable(line)}"), soft_wrap=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("This asks before it goes on, and there is no terminal.", "Add --yes.")
+    stderr().print(Text(f"{printable(question)} [y/N] "), end="")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("Nothing was changed.")
+
+
+def emit(result: Any, form: Format, empty: str = "") -> None:
+    """Print a result on stdout.
+
+    Args:
+        result: a dataclass, or a list of dataclasses of one kind.
+        form: table, JSON or YAML.
+        empty: what to say on stderr when a table would have no row.
+    """
+    if form is Format.JSON:
+        print_line(json.dumps(as_data(result), indent=2, ensure_ascii=False))
+    elif form is Format.YAML:
+        import yaml
+
+        print_line(yaml.safe_dump(as_data(result), sort_keys=False, allow_unicode=True).rstrip())
+    elif isinstance(result, list):
+        if result:
+            stdout().print(_table(result))
+        else:
+            note(empty)
+    else:
+        stdout().print(_card(result))
+
+
+def print_line(line: str) -> None:
+    """Print a line of data as it is. The caller has made it safe."""
+    sys.stdout.write(f"{line}\n")
+
+
+def print_text(text: str) -> None:
+    """Print text that came from elsewhere, line by line, with control characters shown."""
+    for line in text.splitlines():
+        print_line(printable(line))
+
+
+def as_data(value: Any) -> Any:
+    """A result as plain lists, dicts and scalars."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: as_data(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): as_data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _table(rows: Sequence[Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    fields = dataclasses.fields(rows[0])
+    for each in fields:
+        number = isinstance(getattr(rows[0], each.name), int | float)
+        table.add_column(each.name.replace("_", " "), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(_cell(getattr(row, each.name)) for each in fields))
+    return table
+
+
+def _card(result: Any) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    below: list[RenderableType] = []
+    for each in dataclasses.fields(result):
+        value = getattr(result, each.name)
+        if _is_rows(value):
+            below.append(_table(value))
+        elif value is not None:
+            grid.add_row(each.name.replace("_", " "), _cell(value))
+    return Group(grid, *below)
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and dataclasses.is_dataclass(value[0])
+
+
+def _cell(value: Any) -> Text:
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, dict):
+        return Text(
+            "\n".join(f"{printable(str(k))} = {printable(str(v))}" for k, v in value.items())
+        )
+    if isinstance(value, list | tuple):
+        return Text(", ".join(printable(str(each)) for each in value))
+    if isinstance(value, float):
+        return Text(f"{value:,.1f}")
+    return Text(printable(str(as_data(value))))
+
+
+@contextmanager
+def download_progress() -> Iterator[Progress]:
+    """A progress bar for bytes, on stderr, gone when it is done; silent without a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with _bar(*columns) as progress:
+        yield progress
+
+
+@contextmanager
+def count_progress(*more: TextColumn) -> Iterator[Progress]:
+    """A progress bar for things done of things to do, on stderr; silent without a terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *more,
+        TimeElapsedColumn(),
+    )
+    with _bar(*columns) as progress:
+        yield progress
+
+
+@contextmanager
+def spinner(title: str) -> Iterator[None]:
+    """Show that something is going on whose length is not known; one line without a terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    if not stderr().is_terminal:
+        note(f"{title} …")
+    with _bar(*columns) as progress:
+        progress.add_task(title, total=None)
+        yield
+
+
+@contextmanager
+def _bar(*columns: Any) -> Iterator[Progress]:
+    console = stderr()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield bar

@@ -1,0 +1,42 @@
+"""Where things are on this machine: state, settings, cache, and the files that are shipped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_APP = "fink"
+_PACKAGE = Path(__file__).parent
+
+
+def fink_home() -> Path:
+    """The folder of all state of local clusters and distributions (``FINK_HOME``)."""
+    named = os.environ.get("FINK_HOME")
+    return Path(named).expanduser().absolute() if named else platformdirs.user_data_path(_APP)
+
+
+def config_file() -> Path:
+    """The file of the profiles (``FINK_CONFIG``)."""
+    named = os.environ.get("FINK_CONFIG")
+    if named:
+        return Path(named).expanduser().absolute()
+    return platformdirs.user_config_path(_APP) / "config.toml"
+
+
+def cache_folder() -> Path:
+    """The folder of what can be fetched again: the jars."""
+    return platformdirs.user_cache_path(_APP)
+
+
+def shipped(name: str) -> Path:
+    """A file or folder of ``conf/`` or ``schemas/``, which a wheel holds inside the package.
+
+    Raises:
+        FileNotFoundError: the installation lacks it.
+    """
+    for root in (_PACKAGE, _PACKAGE.parent):
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(f"{name} is missing from the installation of fink in {_PACKAGE}")

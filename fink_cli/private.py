@@ -1,0 +1,41 @@
+"""Files that hold a secret: 0600 in a 0700 folder, refused when others can read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from fink_cli.errors import UsageError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def private_folder(folder: Path) -> Path:
+    """Create a folder that only its owner can enter; one that exists keeps its mode."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    private_folder(file.parent)
+    handle, aside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        Path(aside).replace(file)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def refuse_if_open(file: Path) -> None:
+    """Refuse a file with a secret that others can read.
+
+    Raises:
+        UsageError: group or others have a right on the file.
+    """
+    if file.stat().st_mode & _OTHERS:
+        raise UsageError(f"{file} holds a password and others can read it.", f"chmod 600 {file}")

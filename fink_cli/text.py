@@ -1,0 +1,22 @@
+"""Text that came from elsewhere, made safe to print."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters (terminal escapes start with one), and the invisible marks that reorder text.
+# Line ends and tabs are among them: a value is one cell.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    r"""Show control characters as ``\x1b`` and the like, and cut at ``limit`` characters."""
+    cut = text if limit is None or len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+    return _UNSAFE.sub(_escaped, cut)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
