@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum, StrEnum
 from functools import cache
@@ -19,6 +19,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -32,7 +33,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fink_cli.errors import FinkError, UsageError
-from fink_cli.text import printable
+from fink_cli.text import escaped_in_json, printable
 
 
 class Format(StrEnum):
@@ -235,3 +236,52 @@ def _bar(*columns: Any) -> Iterator[Progress]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         yield bar
+
+
+def print_json(line: bytes) -> None:
+    """Print a JSON document, UTF-8, as a line. It stays the same document, but no character in
+    it acts on a terminal."""
+    text = line.decode()
+    print_line(text if text.isascii() and "\x7f" not in text else escaped_in_json(text))
+
+
+def print_yaml_document(value: Any) -> None:
+    """Print a value as one document of a stream of YAML documents."""
+    import yaml
+
+    print_line(f"---\n{yaml.safe_dump(value, sort_keys=False).rstrip()}")
+
+
+def print_renderable(shown: RenderableType) -> None:
+    """Print something that Rich draws, as data."""
+    stdout().print(shown)
+
+
+def flush() -> None:
+    """Send out what has been printed on stdout so far."""
+    sys.stdout.flush()
+
+
+def can_redraw() -> bool:
+    """Whether stdout is a terminal on which lines can be drawn again."""
+    return stdout().is_terminal and not stdout().is_dumb_terminal
+
+
+def terminal_size() -> tuple[int, int]:
+    """Width and height of the terminal of stdout, in cells."""
+    return stdout().size.width, stdout().size.height
+
+
+@contextmanager
+def live_view() -> Iterator[Callable[[RenderableType], None]]:
+    """Yield a function that draws in place of what it drew before; gone when it is done."""
+    # Without a thread of its own: the view is drawn when its data does not change.
+    with Live(
+        console=stdout(),
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        vertical_overflow="crop",
+    ) as live:
+        yield lambda view: live.update(view, refresh=True)

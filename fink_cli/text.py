@@ -20,3 +20,8 @@ def printable(text: str, limit: int | None = None) -> str:
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def escaped_in_json(document: str) -> str:
+    r"""Write the control characters that JSON allows in a text, such as U+009B, as ``\u009b``."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", document)

@@ -77,7 +77,7 @@ def test_data() -> Path:
     """The real alerts (FINK_TEST_DATA, else ../shared/data)."""
     folder = Path(os.environ.get("FINK_TEST_DATA") or ROOT / ".." / "shared" / "data").resolve()
     if not (folder / "science").is_dir() or not (folder / "raw").is_dir():
-        pytest.fail(f"The real alerts are missing: set FINK_TEST_DATA to their folder, not {folder}")
+        pytest.fail(f"No real alerts in {folder}: set FINK_TEST_DATA to their folder.")
     return folder
 
 
@@ -118,9 +118,7 @@ def fink(cluster: TestCluster) -> Fink:
     def run(
         *args: str, env: dict[str, str] | None = None, timeout: float = 60, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return run_fink(
-            *args, env={**cluster.environ, **(env or {})}, timeout=timeout, stdin=stdin
-        )
+        return run_fink(*args, env={**cluster.environ, **(env or {})}, timeout=timeout, stdin=stdin)
 
     return run
 
@@ -132,9 +130,7 @@ def make_topic(fink: Fink) -> Callable[..., str]:
     def make(partitions: int = 1, **config: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
         settings = [word for k, v in config.items() for word in ("--config", f"{k}={v}")]
-        created = fink(
-            "kafka", "topic", "create", name, "--partitions", str(partitions), *settings
-        )
+        created = fink("kafka", "topic", "create", name, "--partitions", str(partitions), *settings)
         assert created.returncode == 0, created.stderr
         return name
 

@@ -8,7 +8,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import fastavro
 import orjson
@@ -21,7 +21,7 @@ REMEMBERED_SCHEMAS = 64
 # said of each. The first that fits is taken.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (EOFError, "the message ends before the alert does"),
-    (LookupError, "it holds a choice that its schema does not have"),
+    (LookupError, "it holds a union branch or an enum symbol that its schema lacks"),
     (UnicodeDecodeError, "it holds a text that is not UTF-8"),
     (ArithmeticError, "it holds a date or a number out of range"),
     (MemoryError, "it needs more memory than there is"),
@@ -71,7 +71,7 @@ class Decoder:
             raise UndecodableError("the message has no value")
         stream = BytesIO(value)
         try:
-            alert: dict[str, Any] = fastavro.schemaless_reader(stream, schema.parsed)
+            alert = cast("dict[str, Any]", fastavro.schemaless_reader(stream, schema.parsed))
         except _DECODING_ERRORS as error:
             raise UndecodableError(_reason(error)) from error
         rest = len(value) - stream.tell()

@@ -157,9 +157,7 @@ def _fields(node: Mapping[str, Any]) -> list[dict[str, Any]]:
     fields = node.get("fields")
     if not isinstance(fields, list):
         return []
-    return [
-        each for each in fields if isinstance(each, dict) and isinstance(each.get("name"), str)
-    ]
+    return [each for each in fields if isinstance(each, dict) and isinstance(each.get("name"), str)]
 
 
 def _full_name(name: str, namespace: Any) -> str:

@@ -93,6 +93,7 @@ def _java_options(
         "-Djava.awt.headless=true",
         # The JVM would otherwise publish its arguments in a file under /tmp.
         "-XX:-UsePerfData",
+        f"-Djava.io.tmpdir={private_folder(broker_folder(home, broker_id) / 'tmp')}",
         f"-Dlog4j2.configurationFile={shipped('conf/kafka/log4j2.properties')}",
         f"-Dfink.logs={logs_folder(home, broker_id)}",
         "-cp",

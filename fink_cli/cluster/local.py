@@ -284,10 +284,8 @@ def status(home: Path) -> ClusterStatus:
     answering = _answering(cluster)
     brokers = [_broker_status(broker, answering) for broker in cluster.brokers]
     states = {each.state for each in brokers}
-    if states == {"running"}:
-        state = "running"
-    else:
-        state = "stopped" if states == {"stopped"} else "failed"
+    # Brokers in different states: the cluster is not what it should be.
+    state = states.pop() if states in ({"running"}, {"stopped"}) else "failed"
     log = broker_log(home, cluster.brokers[0].id)
     return ClusterStatus(state, cluster.bootstrap_servers, cluster.id, home, log, brokers)
 

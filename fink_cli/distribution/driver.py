@@ -55,24 +55,24 @@ class Run:
         self.spark = spark
         self.stop = stop
         self.folder = state.Folder(Path(job.folder))
+        self.shape: Shape | None
+        self.schema: AlertSchema | None
         self.shape, self.schema = _read_schema(self.folder, spark)
         self.busy_seconds = 0.0
         self.lock = threading.Lock()
-        process = psutil.Process()
+        self.process = psutil.Process()
         self.status = state.Status(
             state=state.RUNNING,
-            source=job.source,
             published={job.target.topic: 0},
             files_found=len(parquet_files(Path(job.source))),
-            pid=process.pid,
-            created=process.create_time(),
         )
         self.tell()
 
     def tell(self, **changes: object) -> None:
         """Change the status, and write it where others read it."""
         self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-        state.write_status(self.folder, self.status)
+        report = state.Report(self.process.pid, self.process.create_time(), self.status)
+        state.write_report(self.folder, report)
 
     def take(self, files: list[Path], _number: int) -> None:
         """Publish the files of a micro-batch; those that can't be are refused by name."""
@@ -171,7 +171,7 @@ def run(job: Job, stop: threading.Event) -> None:
             if stop.is_set() and not query.status["isTriggerActive"]:
                 query.stop()
             current.look_at_refused()
-            query.awaitTermination(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
         query.awaitTermination()
     except (PySparkException, Py4JError) as error:
         if not stop.is_set() or StopAskedError.__name__ not in str(error):

@@ -53,19 +53,28 @@ class AlertSchema:
 def open_session(job: Job) -> SparkSession:
     """Start Spark. Its log goes where the driver's stderr goes."""
     log4j = shipped("conf/spark/log4j2.properties")
+    scratch = Folder(Path(job.folder)).scratch
+    # Spark must leave nothing in /tmp, even when it is killed.
+    java_options = [
+        f"-Dlog4j2.configurationFile=file:{log4j}",
+        f"-Djava.io.tmpdir={scratch}",
+        "-XX:-UsePerfData",
+    ]
     return (
         SparkSession.builder.master(job.master)
         .appName(f"fink {job.target.topic}")
         .config("spark.jars", ",".join(job.jars))
-        .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile=file:{log4j}")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.extraJavaOptions", " ".join(java_options))
+        .config("spark.local.dir", str(scratch))
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.speculation", "false")
         .config("spark.redaction.regex", _SECRET)
         .config("spark.sql.redaction.options.regex", _SECRET)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.files.ignoreCorruptFiles", "false")
+        # Without kafka among them: only its newer writer tells what an Observation counted.
+        .config("spark.sql.sources.useV1SourceList", "avro,csv,json,orc,parquet,text")
         .getOrCreate()
     )
 
@@ -156,7 +165,7 @@ def publish(batch: DataFrame, job: Job) -> int:
         .option("kafka.linger.ms", "20")
         .option("kafka.max.request.size", str(10 * 1024**2))
         .option("kafka.max.block.ms", "30000")
-        .option("includeHeaders", "true")
+        .mode("append")
         .save()
     )
     return int(counted.get["alerts"])

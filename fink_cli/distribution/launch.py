@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,22 +113,25 @@ def run(job: Job, watch: Watch) -> state.Status:
         raise
     finally:
         _end(driver)
+        shutil.rmtree(folder.scratch, ignore_errors=True)
     if driver.returncode == LOCKED:
         raise OperationFailedError(
             f"The distribution of {job.source} to '{job.target.topic}' runs already.",
             f"See how it fares: fink distribute status --topic {job.target.topic}",
         )
-    status = state.read_status(folder)
-    if status is None or status.pid != driver.pid:
+    report = state.read_report(folder)
+    if report is None or report.pid != driver.pid:
         raise OperationFailedError(
             "Spark did not start. Its log ends so:\n" + "\n".join(_last_lines(folder.log)),
             f"The whole log: {folder.log}",
         )
-    return status
+    return report.status
 
 
 def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
-    environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    # What an earlier driver said must not be taken for this one's word.
+    folder.status.unlink(missing_ok=True)
+    private_folder(folder.scratch)
     with folder.log.open("w") as log:
         driver = subprocess.Popen(
             [sys.executable, "-m", "fink_cli.distribution.driver"],
@@ -138,20 +142,27 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
             cwd=folder.path,
             # Its own session: Ctrl-C must reach fink alone, which lets the batch be finished.
             start_new_session=True,
-            env={**environment, "PYSPARK_PYTHON": sys.executable},
+            env=_environment(job.master),
         )
-    pipe = driver.stdin
-    if pipe is not None:
-        pipe.write(dump_job(job) + "\n")
-        pipe.flush()
+    if driver.stdin is not None:
+        driver.stdin.write(dump_job(job) + "\n")
+        driver.stdin.flush()
     return driver
+
+
+def _environment(master: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    kept["PYSPARK_PYTHON"] = sys.executable
+    if master.startswith("local"):
+        kept["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return kept
 
 
 def _follow(driver: subprocess.Popen[str], folder: state.Folder, watch: Watch) -> None:
     while driver.poll() is None:
-        status = state.read_status(folder)
-        if status is not None and status.pid == driver.pid:
-            watch(status)
+        report = state.read_report(folder)
+        if report is not None and report.pid == driver.pid:
+            watch(report.status)
         time.sleep(_LOOK_SECONDS)
 
 

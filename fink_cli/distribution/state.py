@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -33,13 +33,9 @@ class Status:
         files: Parquet files that this run published.
         files_found: files that were there to publish, as far as it has seen.
         bad_files: files that could not be published, and why.
-        source: the folder of the science database.
-        pid: the driver's process id.
-        created: when the driver began, in seconds since 1970.
     """
 
     state: str
-    source: str
     read: int = 0
     published: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
@@ -49,8 +45,15 @@ class Status:
     files: int = 0
     files_found: int = 0
     bad_files: list[BadFile] = field(default_factory=list)
-    pid: int = 0
-    created: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A driver, by its process id and its beginning in seconds since 1970, and how it fares."""
+
+    pid: int
+    created: float
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ class Folder:
         return self.path / "status.json"
 
     @property
+    def scratch(self) -> Path:
+        """Spark's temporary files; removed at the end of a run."""
+        return self.path / "scratch"
+
+    @property
     def lock(self) -> Path:
         """Held by the one driver that may run."""
         return self.path / "lock"
@@ -116,36 +124,29 @@ def distribution_folder(home: Path, source: Path, topic: str, *identity: str) ->
     )
 
 
-def write_status(folder: Folder, status: Status) -> None:
-    """Keep the status, whole or not at all."""
-    write_private(folder.status, json.dumps(asdict(status), indent=2))
+def write_report(folder: Folder, report: Report) -> None:
+    """Keep how a driver fares, whole or not at all."""
+    write_private(folder.status, json.dumps(asdict(report), indent=2))
 
 
-def read_status(folder: Folder) -> Status | None:
-    """The status as it is now: a driver that died without a word is ``failed``."""
+def read_report(folder: Folder) -> Report | None:
+    """How the driver fares; one that died without a word has ``failed``."""
     if not folder.status.exists():
         return None
     found = json.loads(folder.status.read_text(encoding="utf-8"))
-    found["bad_files"] = [BadFile(**each) for each in found["bad_files"]]
-    status = Status(**found)
-    if status.state == RUNNING and not _lives(status):
-        return Status(
-            **{
-                **found,
-                "state": FAILED,
-                "error": f"the driver (pid {status.pid}) died; its log: {folder.log}",
-            }
-        )
-    return status
+    rows = [BadFile(**each) for each in found["status"].pop("bad_files")]
+    report = Report(found["pid"], found["created"], Status(**found["status"], bad_files=rows))
+    if report.status.state != RUNNING or _lives(report):
+        return report
+    died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
+    return replace(report, status=replace(report.status, state=FAILED, error=died))
 
 
-def _lives(status: Status) -> bool:
+def _lives(report: Report) -> bool:
     try:
-        process = psutil.Process(status.pid)
-        return (
-            abs(process.create_time() - status.created) < 1
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
+        process = psutil.Process(report.pid)
+        same = process.create_time() == report.created
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

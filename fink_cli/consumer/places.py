@@ -1,0 +1,70 @@
+"""Offsets of partitions: what there is, and where to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from fink_cli.admin.client import ANSWER_SECONDS
+from fink_cli.consumer.start import AtOffset, Earliest, Latest, Start
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """The offsets that a partition holds: the first, and the one after the last."""
+
+    low: int
+    high: int
+
+    def clamp(self, offset: int) -> int:
+        """The nearest offset to start from. One past the end is of a topic made anew: its start."""
+        return self.low if offset > self.high else max(offset, self.low)
+
+
+def spans_of(consumer: Consumer, partitions: Iterable[Partition]) -> dict[Partition, Span]:
+    """Ask the brokers what each partition holds.
+
+    Raises:
+        KafkaException: they do not say.
+    """
+    found = {}
+    for each in partitions:
+        marks = consumer.get_watermark_offsets(TopicPartition(*each), timeout=ANSWER_SECONDS)
+        found[each] = Span(*marks) if marks else Span(0, 0)
+    return found
+
+
+def first_offsets(
+    consumer: Consumer, start: Start, spans: Mapping[Partition, Span]
+) -> dict[Partition, int]:
+    """The offset of each partition that ``start`` means.
+
+    Raises:
+        KafkaException: the brokers do not say.
+    """
+    if isinstance(start, Earliest):
+        return {each: span.low for each, span in spans.items()}
+    if isinstance(start, Latest):
+        return {each: span.high for each, span in spans.items()}
+    if isinstance(start, AtOffset):
+        return {each: min(start.offset, span.high) for each, span in spans.items()}
+    milliseconds = max(int(start.moment.timestamp() * 1000), 0)
+    asked = [TopicPartition(*each, milliseconds) for each in spans]
+    found = {}
+    for answer in consumer.offsets_for_times(asked, timeout=ANSWER_SECONDS) if asked else []:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+        partition = Partition(answer.topic, answer.partition)
+        # A negative offset stands for the end: no message is that young.
+        found[partition] = answer.offset if answer.offset >= 0 else spans[partition].high
+    return found

@@ -1,0 +1,310 @@
+"""Messages of topics: which partitions, from where, until where, and what has been read.
+
+Without a group the partitions are assigned by hand and nothing is committed. With a group only
+what was handled is committed, and only when the caller says that it has been shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from fink_cli.admin.client import (
+    ANSWER_SECONDS,
+    ErrorWatch,
+    explained,
+    kafka_errors,
+    settings_for,
+    wait_for_answer,
+)
+from fink_cli.config import Connection
+from fink_cli.consumer.places import Partition, Span, first_offsets, spans_of
+from fink_cli.consumer.start import Start
+from fink_cli.consumer.topics import resolve_topics
+
+BATCH = 100
+WAIT_SECONDS = 0.2
+# librdkafka tries for ever to reach a cluster that went away; we ask it, and give up after these.
+PROBE_SECONDS = 5.0
+LOST_SECONDS = 30.0
+# librdkafka wants a group in any case; nothing is done with this one.
+_NO_GROUP = "fink-consume"
+
+# Errors that pass by themselves: librdkafka connects again, finds the new leader, joins again.
+_PASSING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._AUTO_OFFSET_RESET,
+    KafkaError._MAX_POLL_EXCEEDED,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._WAIT_COORD,
+}
+# The partition went to another member of the group; that one reads what was not committed.
+_MOVED = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError._ASSIGNMENT_LOST,
+    KafkaError._NO_OFFSET,
+}
+
+
+class Source:
+    """The messages of some topics, as they come. Open one with :func:`open_source`.
+
+    Attributes:
+        topics: the topics that are read.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        consumer: Consumer,
+        watch: ErrorWatch,
+        topics: Sequence[str],
+        group: str | None,
+        start: Start | None,
+        until_end: bool,
+    ) -> None:
+        self.topics = tuple(topics)
+        self._connection = connection
+        self._consumer = consumer
+        self._watch = watch
+        self._group = group
+        self._start = start
+        self._until_end = until_end
+        self._placed = False
+        # All by partition: where it began and ended when it was first ours; the next offset to
+        # read; the next offset to commit; the end still to be reached.
+        self._spans: dict[Partition, Span] = {}
+        self._next: dict[Partition, int] = {}
+        self._handled: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] = {}
+        self._probe_at = 0.0
+        self._lost_since: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that there was at the start has been read, when that was asked for."""
+        return self._until_end and self._placed and not self._ends
+
+    @property
+    def connected(self) -> bool:
+        """Whether the cluster answered when it was last asked."""
+        return self._lost_since is None
+
+    @property
+    def lag(self) -> int:
+        """How many offsets lie between what was read and the end of the partitions."""
+        return sum(max(self._high(each) - at, 0) for each, at in self._next.items())
+
+    def poll(self) -> list[Message]:
+        """The next messages; waits at most ``WAIT_SECONDS`` for them.
+
+        Raises:
+            FinkError: the topics can't be read, or the cluster is lost.
+        """
+        with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
+            found = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
+        messages = [each for each in found if self._accept(each)]
+        if not messages:
+            self._check_connection()
+        return messages
+
+    def handled(self, message: Message) -> None:
+        """Say that a message has been dealt with, so that it may be committed."""
+        partition = _partition(message)
+        if partition in self._next:
+            self._handled[partition] = self._next[partition] = _offset(message) + 1
+
+    def commit(self) -> None:
+        """Commit what has been handled; nothing without a group, or while the cluster is away.
+
+        Raises:
+            FinkError: the cluster refused it.
+        """
+        if self._group is None or not self._handled or self._watch.connection is not None:
+            return
+        offsets = [TopicPartition(*each, at) for each, at in self._handled.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code in _PASSING:
+                return
+            if code not in _MOVED:
+                attempt = self._connection.attempt("READ", "group", self._group)
+                raise explained(error.args[0], attempt) from error
+        self._handled.clear()
+
+    def place(self) -> None:
+        """Begin to read: at once without a group, else when the group has shared out the work."""
+        if self._group is not None:
+            self._consumer.subscribe(
+                list(self.topics),
+                on_assign=self._take,
+                on_revoke=self._give_up,
+                on_lost=self._give_up,
+            )
+            return
+        partitions = [
+            Partition(topic, number) for topic in self.topics for number in self._numbers(topic)
+        ]
+        self._assign(partitions, {})
+
+    def _numbers(self, topic: str) -> list[int]:
+        with kafka_errors(self._connection.attempt("READ", "topic", topic)):
+            found = self._consumer.list_topics(topic=topic, timeout=ANSWER_SECONDS)
+        return sorted(found.topics[topic].partitions)
+
+    def _take(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
+        committed = self._consumer.committed(given, timeout=ANSWER_SECONDS)
+        self._assign(
+            [Partition(each.topic, each.partition) for each in given],
+            {
+                Partition(each.topic, each.partition): each.offset
+                for each in committed
+                if each.offset >= 0
+            },
+        )
+
+    def _give_up(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
+        for each in taken:
+            partition = Partition(each.topic, each.partition)
+            for known in (self._next, self._handled, self._ends):
+                known.pop(partition, None)
+
+    def _assign(self, partitions: Sequence[Partition], committed: dict[Partition, int]) -> None:
+        attempt = self._connection.attempt("READ", "topic", ", ".join(self.topics))
+        with kafka_errors(attempt):
+            spans = spans_of(self._consumer, partitions)
+            # What --from says holds for the first time that a partition comes to us only: when
+            # the group shares the work out anew, reading goes on.
+            new = [each for each in partitions if each not in self._spans]
+            at = {each: committed.get(each, spans[each].low) for each in partitions}
+            if self._start is not None:
+                at |= first_offsets(self._consumer, self._start, {p: spans[p] for p in new})
+        at = {each: spans[each].clamp(offset) for each, offset in at.items()}
+        for each in new:
+            self._spans[each] = spans[each]
+        self._next = dict(at)
+        if self._until_end:
+            ends = {each: self._spans[each].high for each in partitions}
+            self._ends = {each: end for each, end in ends.items() if at[each] < end}
+        self._consumer.assign([TopicPartition(*each, at[each]) for each in partitions])
+        self._placed = True
+
+    def _high(self, partition: Partition) -> int:
+        known = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+        return max(known[1] if known else 0, self._spans[partition].high)
+
+    def _accept(self, message: Message) -> bool:
+        """Whether this is a message to show, rather than an event or one after the end."""
+        error = message.error()
+        if error is not None:
+            self._note(message, error)
+            return False
+        partition, offset = _partition(message), _offset(message)
+        if partition not in self._next:
+            return False
+        if not self._until_end:
+            return True
+        if offset + 1 >= self._spans[partition].high:
+            self._reached_end(partition)
+        return offset < self._spans[partition].high
+
+    def _note(self, message: Message, error: KafkaError) -> None:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:
+            # Also where the last offsets hold no message: transactions, compaction.
+            partition = _partition(message)
+            if partition in self._next:
+                self._next[partition] = _offset(message)
+                self._reached_end(partition)
+        elif code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            if self._group is not None:
+                raise explained(error, self._connection.attempt("READ", "group", self._group))
+        elif code not in _PASSING | _MOVED:
+            topic = message.topic() or ", ".join(self.topics)
+            raise explained(error, self._connection.attempt("READ", "topic", topic))
+
+    def _reached_end(self, partition: Partition) -> None:
+        if self._ends.pop(partition, None) is not None:
+            self._consumer.pause([TopicPartition(*partition)])
+
+    def _check_connection(self) -> None:
+        attempt = self._connection.attempt()
+        self._watch.check(attempt)
+        now = time.monotonic()
+        if self._watch.connection is None or now < self._probe_at:
+            return
+        self._probe_at = now + PROBE_SECONDS
+        try:
+            self._consumer.list_topics(topic=self.topics[0], timeout=1.0)
+        except KafkaException as error:
+            self._lost_since = self._lost_since or now
+            if now - self._lost_since > LOST_SECONDS:
+                raise explained(error.args[0], attempt) from error
+        else:
+            self._watch.connection = self._lost_since = None
+
+
+def _partition(message: Message) -> Partition:
+    return Partition(message.topic() or "", message.partition() or 0)
+
+
+def _offset(message: Message) -> int:
+    return message.offset() or 0
+
+
+@contextmanager
+def open_source(
+    connection: Connection,
+    wanted: Sequence[str],
+    group: str | None = None,
+    start: Start | None = None,
+    until_end: bool = False,
+) -> Iterator[Source]:
+    """Log in, find the topics, and begin to read them.
+
+    Args:
+        connection: the cluster and the login.
+        wanted: names of topics, or patterns with ``*`` and ``?``.
+        group: the group whose offsets are read and committed; none leaves no trace.
+        start: where to start; none is where the group stopped, else the earliest message.
+        until_end: end at what is the end now.
+
+    Raises:
+        FinkError: the cluster can't be reached or refuses the login, or a topic is missing or may
+            not be read.
+    """
+    watch = ErrorWatch()
+    attempt = connection.attempt()
+    settings = settings_for(connection, watch) | {
+        "group.id": group or _NO_GROUP,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "allow.auto.create.topics": False,
+    }
+    with kafka_errors(attempt):
+        consumer = Consumer(settings)
+    try:
+        cluster = wait_for_answer(consumer, watch, attempt)
+        topics = resolve_topics(connection, consumer, cluster, wanted)
+        source = Source(connection, consumer, watch, topics, group, start, until_end)
+        source.place()
+        yield source
+    finally:
+        consumer.close()

@@ -1,0 +1,231 @@
+"""The table of alerts: which columns fit, how wide, and what stands above and below.
+
+Pure: takes rows and how far it has come, and gives something that Rich prints, or a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fink_cli.alerts.columns import BAND, CLASS, DEC, MAGNITUDE, OBJECT, RA, TIME, Column
+from fink_cli.consumer.cells import NOTHING
+from fink_cli.consumer.read import Progress, Skipped
+from fink_cli.text import printable
+
+GAP = 2
+MOST_COLUMNS = 24
+WIDEST = 40
+TOPIC = "topic"
+# A width that suits most values, so that the table does not shift from row to row.
+_USUAL_WIDTHS = {OBJECT: 12, TIME: 19, RA: 9, DEC: 9, MAGNITUDE: 5, BAND: 4, CLASS: 16}
+_LEAST_CLASS_WIDTH = 10
+_RIGHT = {RA, DEC, MAGNITUDE}
+# What goes first when there is no room.
+_DROPPED_FIRST = ({RA, DEC}, {TOPIC}, {MAGNITUDE, BAND}, {CLASS}, {TIME})
+_BAND_STYLES = {"g": "green", "r": "red", "i": "magenta"}
+_FRAME_LINES = 4
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column of the table.
+
+    Attributes:
+        key: what its cells are kept under in a row.
+        title: its heading.
+        role: the role it plays in the alert; empty for none.
+        width: the cells of the terminal that it takes.
+    """
+
+    key: str
+    title: str
+    role: str
+    width: int
+
+
+Row = Mapping[str, str]
+
+
+def key_of(column: Column) -> str:
+    """What the cells of a column are kept under: alike columns of two surveys stand below
+    each other."""
+    return f"{column.role} {column.title}" if column.role else column.path
+
+
+def widened(
+    headings: Sequence[Heading], columns: Iterable[Column], row: Row
+) -> tuple[Heading, ...]:
+    """The headings, and those of the columns that are new, as wide as ``row`` needs them."""
+    known = {each.key for each in headings}
+    new = [
+        _heading(key_of(each), each.title, each.role, row.get(key_of(each), ""))
+        for each in columns
+        if key_of(each) not in known
+    ]
+    return (*headings, *new)[:MOST_COLUMNS]
+
+
+def topic_heading(topics: Iterable[str]) -> Heading:
+    """The column that tells apart alerts of several topics."""
+    return _heading(TOPIC, TOPIC, TOPIC, max(topics, key=len))
+
+
+def _heading(key: str, title: str, role: str, value: str) -> Heading:
+    shown = printable(title, WIDEST)
+    width = max(cell_len(shown), cell_len(value), _USUAL_WIDTHS.get(role, 1))
+    return Heading(key, shown, role, min(width, WIDEST))
+
+
+def fitting(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> list[Heading]:
+    """The headings that a terminal has room for, as wide as the rows need them.
+
+    The class is narrowed first, then the least important are left out; the last that stays is
+    cut to the width.
+    """
+    left = [_as_wide_as(each, rows) for each in headings]
+    left = [_narrowed(each, _total(left) - width) for each in left]
+    for roles in _DROPPED_FIRST:
+        if _total(left) <= width:
+            return left
+        kept = [each for each in left if each.role not in roles]
+        left = kept or left[:1]
+    while len(left) > 1 and _total(left) > width:
+        left.pop()
+    if left and left[0].width > width:
+        left = [replace(left[0], width=max(width, 1))]
+    return left
+
+
+def _as_wide_as(heading: Heading, rows: Sequence[Row]) -> Heading:
+    widest = max((cell_len(row.get(heading.key, "")) for row in rows), default=0)
+    return replace(heading, width=min(max(heading.width, widest), WIDEST))
+
+
+def _narrowed(heading: Heading, excess: int) -> Heading:
+    if heading.role != CLASS or excess <= 0:
+        return heading
+    return replace(heading, width=max(heading.width - excess, _LEAST_CLASS_WIDTH))
+
+
+def _total(headings: Sequence[Heading]) -> int:
+    return sum(each.width for each in headings) + GAP * (len(headings) - 1)
+
+
+def table(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> Table:
+    """The rows as a table that is at most ``width`` wide, a line a row."""
+    drawn = Table(
+        box=box.SIMPLE_HEAD,
+        header_style="bold",
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    shown = fitting(headings, rows, width)
+    for each in shown:
+        drawn.add_column(
+            Text(each.title),
+            width=each.width,
+            justify="right" if each.role in _RIGHT else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for row in rows:
+        drawn.add_row(*(_text(each, row.get(each.key, NOTHING)) for each in shown))
+    return drawn
+
+
+def _text(heading: Heading, value: str) -> Text:
+    if value == NOTHING:
+        return Text(value, style="dim")
+    style = {OBJECT: "bold", BAND: _BAND_STYLES.get(value, "")}.get(heading.role, "")
+    return Text(value, style=style)
+
+
+def header_line(headings: Sequence[Heading]) -> str:
+    """The headings as a line of plain text."""
+    return _line(headings, [each.title for each in headings])
+
+
+def row_line(headings: Sequence[Heading], row: Row) -> str:
+    """A row as a line of plain text, as wide as the headings say."""
+    return _line(headings, [row.get(each.key, NOTHING) for each in headings])
+
+
+def _line(headings: Sequence[Heading], texts: Sequence[str]) -> str:
+    # Nothing stands behind the last cell, so it need not be cut.
+    cells = [_padded(text, each) for text, each in zip(texts, headings, strict=True)]
+    return (" " * GAP).join([*cells[:-1], *texts[-1:]]).rstrip()
+
+
+def _padded(text: str, heading: Heading) -> str:
+    length = cell_len(text)
+    if length > heading.width:
+        return f"{set_cell_size(text, heading.width - 1)}…"
+    blank = " " * (heading.width - length)
+    return f"{blank}{text}" if heading.role in _RIGHT else f"{text}{blank}"
+
+
+def live_view(
+    headings: Sequence[Heading],
+    rows: Sequence[Row],
+    progress: Progress,
+    skipped: Sequence[Skipped],
+    width: int,
+    height: int,
+) -> Group:
+    """What stands on the terminal while alerts come: as many of the newest rows as fit.
+
+    Args:
+        headings: all columns.
+        rows: the alerts, the newest last.
+        progress: how far it has come.
+        skipped: the messages to name below the table.
+        width: of the terminal, in cells.
+        height: of the terminal, in lines.
+    """
+    below = [Text(""), *(_skipped_line(each) for each in skipped)] if skipped else []
+    room = max(height - _FRAME_LINES - len(below), 1)
+    body: RenderableType = (
+        table(headings, rows[-room:], width)
+        if rows
+        else Text("Waiting for alerts; Ctrl-C ends.", style="dim", no_wrap=True)
+    )
+    return Group(_state_line(progress), Text(""), body, *below)
+
+
+def _state_line(progress: Progress) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(topics_text(progress.topics), style="bold")
+    line.append(f"   {progress.counts.shown:,} shown   {progress.rate:,.1f}/s")
+    line.append(f"   lag {progress.lag:,}")
+    if progress.counts.skipped:
+        line.append(f"   {progress.counts.skipped:,} skipped", style="red")
+    if not progress.connected:
+        line.append("   no connection, trying again", style="red")
+    return line
+
+
+def topics_text(topics: Sequence[str]) -> str:
+    """The names of up to three topics, else of two and how many more there are."""
+    named = topics if len(topics) <= 3 else topics[:2]
+    text = ", ".join(printable(each) for each in named)
+    return text if len(named) == len(topics) else f"{text} and {len(topics) - 2} more"
+
+
+def skipped_text(skipped: Skipped) -> str:
+    """A message that was skipped, its place and the reason."""
+    return (
+        f"Skipped {skipped.topic} partition {skipped.partition} offset {skipped.offset}: "
+        f"{skipped.reason}."
+    )
+
+
+def _skipped_line(skipped: Skipped) -> Text:
+    return Text(printable(skipped_text(skipped)), style="red", no_wrap=True, overflow="ellipsis")
