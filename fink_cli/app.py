@@ -120,6 +120,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; a request to end (SIGTERM) stops as cleanly as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line; a request to end (SIGTERM, SIGHUP) stops as cleanly as Ctrl-C does."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _interrupt)
     app()

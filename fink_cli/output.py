@@ -70,6 +70,19 @@ def note(text: str) -> None:
     stderr().print(Text(_lines(text), style="dim"), soft_wrap=True)
 
 
+def step(text: str) -> None:
+    """Say that a step of several is done."""
+    stderr().print(Text.assemble(("✓ ", "green"), _lines(text)), soft_wrap=True)
+
+
+def advice(title: str, commands: Sequence[str]) -> None:
+    """Show commands to type next, a line each."""
+    lines = Text.assemble("\n", (title, "bold"))
+    for command in commands:
+        lines.append(f"\n  {printable(command)}")
+    stderr().print(lines, soft_wrap=True)
+
+
 def warn(text: str) -> None:
     """Warn of something that did not stop the command."""
     stderr().print(Text.assemble(("Warning: ", "yellow"), _lines(text)), soft_wrap=True)

@@ -48,7 +48,8 @@ def allow_on_topic(
         )
         for operation in operations
     ]
-    done = connect_admin(connection).create_acls(rules, request_timeout=_SECONDS)
+    client = connect_admin(connection)  # kept: its answers never come once it is collected
+    done = client.create_acls(rules, request_timeout=_SECONDS)
     with kafka_errors(connection.attempt("ALTER")):
         for future in done.values():
             future.result()

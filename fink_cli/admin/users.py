@@ -31,9 +31,8 @@ def set_password(connection: Connection, user: str, password: str) -> None:
     credential = UserScramCredentialUpsertion(
         user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS), password.encode()
     )
-    done = connect_admin(connection).alter_user_scram_credentials(
-        [credential], request_timeout=_SECONDS
-    )
+    client = connect_admin(connection)  # kept: its answers never come once it is collected
+    done = client.alter_user_scram_credentials([credential], request_timeout=_SECONDS)
     with kafka_errors(connection.attempt("ALTER")):
         for future in done.values():
             future.result()

@@ -27,7 +27,7 @@ from fink_cli.cluster.record import (
     read_cluster,
     write_cluster,
 )
-from fink_cli.config import Connection, write_local_login, write_local_profile
+from fink_cli.config import Connection, write_local_login
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
 from fink_cli.private import private_folder
@@ -80,14 +80,12 @@ class Started:
         state: ``started``, or ``already running``.
         bootstrap_servers: where clients ask first.
         version: the version of Kafka; none when it was running already.
-        profile: the file whose profile ``local`` leads to the cluster.
         home: the ``FINK_HOME`` that it belongs to.
     """
 
     state: str
     bootstrap_servers: str
     version: str | None
-    profile: Path
     home: Path
 
 
@@ -143,8 +141,7 @@ def start(home: Path, brokers: int | None, port: int | None, report: Report) -> 
 
 def _started(state: str, home: Path, cluster: Cluster, version: str | None) -> Started:
     write_local_login(home, admin_connection(cluster))
-    profile = write_local_profile(home)
-    return Started(state, cluster.bootstrap_servers, version, profile, home)
+    return Started(state, cluster.bootstrap_servers, version, home)
 
 
 @contextmanager

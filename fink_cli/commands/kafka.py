@@ -16,6 +16,7 @@ from fink_cli.cluster.broker import broker_log
 from fink_cli.cluster.record import cluster_folder, read_cluster
 from fink_cli.commands import kafka_topic
 from fink_cli.commands.options import DryRun, Output, Yes
+from fink_cli.config import write_local_profile
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import fink_home
@@ -62,9 +63,9 @@ def start(
     home = fink_home()
     with fetching("Kafka") as report, output.spinner("Starting Kafka"):
         started = local.start(home, brokers, port, report)
+    profiles = write_local_profile(home)
     output.emit(started, form)
-    if form is Format.TABLE and not foreground:
-        output.note("Next: fink kafka topic create NAME. The profile 'local' logs in as admin.")
+    output.note(f"The profile 'local' in {profiles} logs in as its administrator.")
     if foreground:
         _stay()
 

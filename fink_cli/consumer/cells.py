@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,9 +69,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.7g}"
     if isinstance(value, bytes):
-        return f"{len(value)} bytes"
+        return _size(value, "byte")
     if isinstance(value, list):
-        return f"{len(value)} items"
+        return _size(value, "item")
     if isinstance(value, Mapping):
-        return f"{len(value)} fields"
+        return _size(value, "field")
     return printable(str(value), LONGEST)
+
+
+def _size(value: Sized, what: str) -> str:
+    return f"{len(value)} {what}{'' if len(value) == 1 else 's'}"

@@ -84,9 +84,10 @@ class Source:
         self._start = start
         self._until_end = until_end
         self._placed = False
-        # All by partition: where it began and ended when it was first ours; the next offset to
-        # read; the next offset to commit; the end still to be reached.
+        # All by partition: what it held when it first came to us, and where we started; the next
+        # offset to read; the next offset to commit; the end still to be reached.
         self._spans: dict[Partition, Span] = {}
+        self._starts: dict[Partition, int] = {}
         self._next: dict[Partition, int] = {}
         self._handled: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
@@ -188,15 +189,16 @@ class Source:
         attempt = self._connection.attempt("READ", "topic", ", ".join(self.topics))
         with kafka_errors(attempt):
             spans = spans_of(self._consumer, partitions)
-            # What --from says holds for the first time that a partition comes to us only: when
-            # the group shares the work out anew, reading goes on.
-            new = [each for each in partitions if each not in self._spans]
-            at = {each: committed.get(each, spans[each].low) for each in partitions}
+            # What --from says holds for the first time that a partition comes to us: when the
+            # group shares the work out anew, reading goes on.
+            new = {each: spans[each] for each in partitions if each not in self._spans}
+            self._starts |= {each: span.low for each, span in new.items()}
+            at = {each: committed.get(each, self._starts[each]) for each in partitions}
             if self._start is not None:
-                at |= first_offsets(self._consumer, self._start, {p: spans[p] for p in new})
+                at |= first_offsets(self._consumer, self._start, new)
         at = {each: spans[each].clamp(offset) for each, offset in at.items()}
-        for each in new:
-            self._spans[each] = spans[each]
+        self._spans |= new
+        self._starts |= {each: at[each] for each in new}
         self._next = dict(at)
         if self._until_end:
             ends = {each: self._spans[each].high for each in partitions}
@@ -297,6 +299,8 @@ def open_source(
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "allow.auto.create.topics": False,
+        # A member that was killed holds up its group no longer than this; the default is 45 s.
+        "session.timeout.ms": 10_000,
     }
     with kafka_errors(attempt):
         consumer = Consumer(settings)

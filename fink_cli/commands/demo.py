@@ -1,0 +1,132 @@
+"""``fink demo``: the whole way of an alert, on this machine, from nothing."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.topics import create_topics
+from fink_cli.admin.users import set_password
+from fink_cli.alerts.codec import Decoder
+from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.cluster import local
+from fink_cli.cluster.process import free_ports
+from fink_cli.cluster.record import read_cluster
+from fink_cli.commands.consume_sinks import open_sink
+from fink_cli.commands.distribute import progress
+from fink_cli.commands.kafka import fetching
+from fink_cli.config import Connection
+from fink_cli.consumer.poll import open_source
+from fink_cli.consumer.read import Counts, follow
+from fink_cli.distribution import launch
+from fink_cli.distribution.state import STOPPED
+from fink_cli.errors import OperationFailedError
+from fink_cli.output import Format
+
+app = typer.Typer(help="See it all work, from nothing, on this machine.")
+
+_TOPIC = "fink_demo"
+
+
+@app.command()
+def demo(
+    alerts: Annotated[int, typer.Option(help="How many alerts to make.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Which alerts to make.", min=0)] = 0,
+    show: Annotated[int, typer.Option(help="How many alerts to show.", min=1)] = 20,
+) -> None:
+    """Start Kafka, publish alerts of its own with Spark, show them decoded, stop everything."""
+    with tempfile.TemporaryDirectory(prefix="fink-demo-") as folder, _kafka(Path(folder)) as admin:
+        science = Path(folder) / "science"
+        with output.spinner(f"Making {alerts} alerts"):
+            write_science(simulate_alerts(alerts, seed), science)
+        output.step(f"Made {alerts} alerts of its own: RR Lyrae, binaries, supernovae, asteroids")
+        producer, consumer = _prepare_access(admin)
+        published = _publish(science, producer, Path(folder))
+        output.step(f"Published {published} alerts with Spark, as the user '{producer.username}'")
+        shown = _show(consumer, show)
+        output.step(f"Read {shown} of them back and decoded them, as '{consumer.username}'")
+    output.step("Stopped everything")
+    _say_what_next()
+
+
+@contextmanager
+def _kafka(home: Path) -> Iterator[Connection]:
+    """A cluster that is gone afterwards, whatever happens; yields its administrator's login."""
+    try:
+        with fetching("Kafka") as report, output.spinner("Starting Kafka"):
+            started = local.start(home, brokers=1, port=free_ports(1)[0], report=report)
+        output.step(f"Started Kafka {started.version} at {started.bootstrap_servers}")
+        cluster = read_cluster(home)
+        if cluster is None:
+            raise OperationFailedError(f"The cluster of {home} is gone.")
+        yield local.admin_connection(cluster)
+    finally:
+        # A second Ctrl-C must not leave a broker behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with output.spinner("Stopping Kafka"):
+            local.stop(home)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
+    """A topic, and two users with the rights that they need on it and no others."""
+    with output.spinner("Creating a topic and two users"):
+        create_topics(admin, [_TOPIC], partitions=4, replication_factor=1, config={})
+        logins = []
+        for user, rights in (("producer", PRODUCER), ("consumer", CONSUMER)):
+            password = secrets.token_urlsafe(24)
+            set_password(admin, user, password)
+            allow_on_topic(admin, user, _TOPIC, rights)
+            logins.append(replace(admin, username=user, password=password))
+    output.step(f"Created the topic '{_TOPIC}', a user who may write it and one who may read it")
+    return logins[0], logins[1]
+
+
+def _publish(science: Path, producer: Connection, home: Path) -> int:
+    wish = launch.Wish(science, _TOPIC, "local[*]", once=True, trigger=1, exit_after=None)
+    with fetching("Spark's connectors") as report:
+        job = launch.prepare(wish, producer, home, report)
+    with progress() as watch:
+        status = launch.run(job, watch)
+    if status.state != STOPPED or status.bad_files:
+        raise OperationFailedError(f"The distribution failed: {status.error or status.bad_files}")
+    return status.published[_TOPIC]
+
+
+def _show(consumer: Connection, limit: int) -> int:
+    counts = Counts()
+    with (
+        open_source(consumer, [_TOPIC], None, None, until_end=True) as source,
+        open_sink(Format.TABLE, None, source.topics) as sink,
+    ):
+        follow(source, Decoder(None), sink, limit, lambda: False, counts)
+    if not counts.shown or counts.skipped:
+        raise OperationFailedError(
+            f"Of the alerts {counts.shown} were shown, and {counts.skipped} not decoded."
+        )
+    return counts.shown
+
+
+def _say_what_next() -> None:
+    fink = "fink" if shutil.which("fink") else shlex.quote(sys.argv[0])
+    output.advice(
+        "Now with your own alerts:",
+        [
+            f"{fink} kafka start && {fink} kafka topic create my_alerts",
+            f"{fink} distribute run --once --topic my_alerts --source FOLDER_OF_PARQUET_FILES",
+            f"{fink} consume --topic my_alerts",
+        ],
+    )

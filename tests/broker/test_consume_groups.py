@@ -1,0 +1,98 @@
+"""`fink consume` in a consumer group."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import Any
+
+from confluent_kafka.admin import (
+    AdminClient,
+)
+from watching import (
+    Fink,
+    messages,
+    numbers,
+    running,
+    shown_by,
+)
+
+
+def test_a_group_goes_on_where_it_stopped(fink: Fink, topic: str, publish: Any) -> None:
+    publish(topic, *messages(10))
+    group = f"g-{topic}"
+    words = ("consume", "--topic", topic, "-g", group, "-o", "json")
+    assert numbers(fink(*words, "--limit", "4")) == [0, 1, 2, 3]
+    assert numbers(fink(*words, "--limit", "1")) == [4]
+    assert numbers(fink(*words, "--until-end")) == [5, 6, 7, 8, 9]
+    assert numbers(fink(*words, "--until-end")) == []
+    assert numbers(fink(*words, "--until-end", "--from", "8")) == [8, 9]
+    assert numbers(fink(*words, "--until-end")) == []
+
+
+def test_without_a_group_nothing_is_left_behind(
+    fink: Fink, cluster: Any, topic: str, publish: Any
+) -> None:
+    publish(topic, *messages(3))
+    admin = AdminClient(cluster.connection.librdkafka())
+    before = {each.group_id for each in admin.list_consumer_groups().result().valid}
+    for _ in range(2):
+        assert numbers(fink("consume", "--topic", topic, "--until-end", "-o", "json")) == [0, 1, 2]
+    after = {each.group_id for each in admin.list_consumer_groups().result().valid}
+    assert after == before
+
+
+def test_after_a_kill_no_alert_is_lost(fink: Fink, cluster: Any, topic: str, publish: Any) -> None:
+    publish(topic, *messages(5))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
+    with running(cluster.environ, *words) as process:
+        assert shown_by(process, 5) == [0, 1, 2, 3, 4]
+        time.sleep(2.5)  # what was shown is committed every second
+        process.send_signal(signal.SIGKILL)
+    publish(topic, *messages(5, first=5))
+    # The dead member's session has to end first.
+    done = fink(*words, "--limit", "5")
+    assert numbers(done) == [5, 6, 7, 8, 9]
+
+
+def test_killed_in_the_middle_nothing_is_passed_over(
+    fink: Fink, cluster: Any, topic: str, publish: Any
+) -> None:
+    total = 20_000
+    publish(topic, *messages(total))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
+    with running(cluster.environ, *words) as process:
+        before = shown_by(process, 2000)
+        process.send_signal(signal.SIGKILL)
+        assert process.stdout is not None
+        for line in process.stdout.read().splitlines():
+            try:
+                before.append(json.loads(line)["alert"]["number"])
+            except json.JSONDecodeError:
+                break  # the line that the kill cut
+    after = numbers(fink(*words, "--until-end"))
+    assert after[0] <= before[-1] + 1
+    assert sorted({*before, *after}) == list(range(total))
+
+
+def test_two_members_share_the_work(cluster: Any, make_topic: Any, publish: Any) -> None:
+    topic = make_topic(partitions=2)
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
+    for partition in range(2):
+        publish(topic, *messages(10, first=10 * partition), partition=partition)
+    with running(cluster.environ, *words) as first:
+        seen = shown_by(first, 20)
+        with running(cluster.environ, *words) as second:
+            time.sleep(8)
+            for partition in range(2):
+                publish(topic, *messages(10, first=20 + 10 * partition), partition=partition)
+            time.sleep(3)
+            shares = []
+            for process in (first, second):
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=20)
+                assert process.returncode == 130
+                shares.append([json.loads(line)["alert"]["number"] for line in out.splitlines()])
+    assert [len(set(share) - set(seen)) for share in shares] == [10, 10]
+    assert sorted({*seen, *shares[0], *shares[1]}) == list(range(40))

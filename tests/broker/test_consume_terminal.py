@@ -1,0 +1,140 @@
+"""`fink consume` on a terminal, and interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+from watching import (
+    FINK,
+    KEY,
+    message,
+    messages,
+    running,
+    shown_by,
+)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_interrupted(cluster: Any, topic: str, publish: Any, form: str) -> None:
+    publish(topic, *messages(3))
+    with running(cluster.environ, "consume", "--topic", topic, "-o", form) as process:
+        assert process.stdout is not None
+        for _ in range(4 if form == "table" else 3):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    expected = "3 alerts shown." if form == "table" else '{"read":3,"shown":3,"skipped":0}'
+    assert errors.splitlines() == [expected]
+
+
+def test_alerts_are_shown_as_they_come(cluster: Any, topic: str, publish: Any) -> None:
+    words = ("consume", "--topic", topic, "--from", "latest", "-o", "json")
+    with running(cluster.environ, *words) as process:
+        time.sleep(3)
+        for number in range(3):
+            publish(topic, message(number))
+            began = time.monotonic()
+            assert shown_by(process, 1) == [number]
+            assert time.monotonic() - began < 3
+
+
+def test_a_reader_that_goes_away(cluster: Any, topic: str, publish: Any) -> None:
+    publish(topic, *messages(2000))
+    with running(cluster.environ, "consume", "--topic", topic, "-o", "json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.wait(timeout=20)
+    assert "Traceback" not in errors
+    assert "Exception" not in errors
+
+
+class Terminal:
+    """The program on a terminal, and what stands on it."""
+
+    def __init__(self, environ: dict[str, str], *words: str, width: int, height: int) -> None:
+        environ = {**environ, "TERM": "xterm-256color"}
+        self.child = pexpect.spawn(
+            FINK[0], [*FINK[1:], *words], env=os.environ | environ, dimensions=(height, width)
+        )
+        self.screen = pyte.HistoryScreen(width, height, history=5000)
+        self._stream = pyte.ByteStream(self.screen)
+
+    def until(self, shown: Callable[[str], bool], timeout: float = 20) -> str:
+        """What stands on the terminal as soon as it is as expected."""
+        deadline = time.monotonic() + timeout
+        while not shown(self.text()):
+            assert time.monotonic() < deadline, self.text()
+            try:
+                self._stream.feed(self.child.read_nonblocking(65536, 0.2))
+            except pexpect.TIMEOUT:
+                continue
+            except pexpect.EOF:
+                break
+        assert shown(self.text()), self.text()
+        return self.text()
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def exit_code(self) -> int | None:
+        self.child.expect(pexpect.EOF, timeout=20)
+        self._stream.feed(self.child.before or b"")
+        self.child.close()
+        return self.child.exitstatus
+
+
+def test_the_live_table(cluster: Any, topic: str, publish: Any) -> None:
+    publish(topic, *messages(40), (KEY, b"not Avro"))
+    terminal = Terminal(cluster.environ, "consume", "--topic", topic, width=80, height=20)
+    live = terminal.until(lambda text: "40 shown" in text and "lag 0" in text)
+    assert "1 skipped" in live.splitlines()[0]
+    assert "ZTF0039" in live
+    assert "ZTF0001" not in live
+    assert f"Skipped {topic} partition 0 offset 40" in live
+    publish(topic, message(50))
+    terminal.until(lambda text: "ZTF0050" in text)
+    terminal.child.sendintr()
+    after = terminal.until(lambda text: "41 alerts shown. 1 message skipped." in text)
+    assert "Traceback" not in after
+    assert terminal.exit_code() == 130
+    # All rows are left in the scrollback, once, and the cursor is back.
+    scrolled = [
+        "".join(line[x].data for x in range(80)).rstrip() for line in terminal.screen.history.top
+    ]
+    everything = [*scrolled, *terminal.text().splitlines()]
+    assert sum(line.startswith("ZTF") for line in everything) == 41
+    assert not terminal.screen.cursor.hidden
+
+
+def test_the_last_rows_of_many_stay(cluster: Any, topic: str, publish: Any) -> None:
+    publish(topic, *messages(1200))
+    words = ("consume", "--topic", topic, "--until-end")
+    terminal = Terminal(cluster.environ, *words, width=100, height=10)
+    terminal.until(lambda text: "1,200 alerts shown." in text)
+    assert terminal.exit_code() == 0
+    history = ["".join(line[x].data for x in range(100)) for line in terminal.screen.history.top]
+    assert any("The last 1,000 of 1,200 alerts" in line for line in history)
+
+
+def test_no_color_on_a_terminal(cluster: Any, topic: str, publish: Any) -> None:
+    publish(topic, *messages(2))
+    child = pexpect.spawn(
+        FINK[0],
+        [*FINK[1:], "consume", "--topic", topic, "--until-end"],
+        env={**os.environ, **cluster.environ, "NO_COLOR": "1"},
+    )
+    child.expect(pexpect.EOF, timeout=30)
+    assert b"ZTF0001" in child.before
+    assert b"\x1b" not in child.before

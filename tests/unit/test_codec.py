@@ -1,0 +1,195 @@
+"""Messages into alerts, alerts into JSON, and messages that are neither."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import random
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import fastavro
+import pytest
+
+from fink_cli.alerts.codec import Decoder, UndecodableError, to_json_bytes
+from fink_cli.alerts.schema import read_schema
+
+LOGICAL = {
+    "type": "record",
+    "name": "alert",
+    "fields": [
+        {"name": "t", "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}]},
+        {"name": "d", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "u", "type": {"type": "string", "logicalType": "uuid"}},
+        {
+            "name": "q",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+        },
+        {"name": "e", "type": {"type": "enum", "name": "k", "symbols": ["A", "B"]}},
+        {"name": "m", "type": {"type": "map", "values": ["null", "double", "string"]}},
+        {"name": "a", "type": {"type": "array", "items": ["null", "long"]}},
+        {"name": "x", "type": {"type": "fixed", "name": "f", "size": 2}},
+        {"name": "b", "type": "boolean"},
+    ],
+}
+LOGICAL_ALERT: dict[str, Any] = {
+    "t": datetime(2021, 11, 22, 2, 30, 37, 5, tzinfo=UTC),
+    "d": date(2021, 11, 22),
+    "u": UUID(int=7),
+    "q": Decimal("1.25"),
+    "e": "B",
+    "m": {"one": 1.5, "none": None, "text": "é"},
+    "a": [1, None, -3],
+    "x": b"\x00\xff",
+    "b": True,
+}
+
+
+def encoded(schema: str, alert: dict[str, Any]) -> tuple[bytes, bytes]:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(schema)), alert)
+    return schema.encode(), out.getvalue()
+
+
+def messages(raw_dir: Path) -> list[tuple[bytes, bytes, dict[str, Any]]]:
+    """Key, value and content of the survey's alerts, put on the wire format."""
+    found = []
+    for file in sorted(raw_dir.glob("*.avro")):
+        with file.open("rb") as content:
+            reader = fastavro.reader(content)
+            for alert in reader:
+                assert isinstance(alert, dict)
+                found.append((*encoded(reader.metadata["avro.schema"], alert), alert))
+    return found
+
+
+def test_a_real_alert_comes_back(raw_dir: Path) -> None:
+    decoder = Decoder()
+    for key, value, alert in messages(raw_dir):
+        assert decoder.decode(key, value) == alert
+
+
+def test_logical_types() -> None:
+    key, value = encoded(json.dumps(LOGICAL), LOGICAL_ALERT)
+    assert Decoder().decode(key, value) == LOGICAL_ALERT
+
+
+def test_a_schema_is_parsed_once() -> None:
+    key, value = encoded(json.dumps(LOGICAL), LOGICAL_ALERT)
+    decoder = Decoder()
+    decoder.decode(key, value)
+    assert decoder.schema(bytes(bytearray(key))) is decoder.schema(key)
+
+
+def test_a_given_schema_goes_before_the_key() -> None:
+    _, value = encoded(json.dumps(LOGICAL), LOGICAL_ALERT)
+    decoder = Decoder(read_schema(json.dumps(LOGICAL)))
+    assert decoder.decode(None, value) == LOGICAL_ALERT
+    assert decoder.decode(b"not a schema", value) == LOGICAL_ALERT
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda key, value: (None, value), "no schema in its key"),
+        (lambda key, value: (b"", value), "no schema in its key"),
+        (lambda key, value: (b"ZTF18abc", value), "not JSON"),
+        (lambda key, value: (b'{"type": "record"}', value), "lacks a name"),
+        (lambda key, value: (key, None), "no value"),
+        (lambda key, value: (key, b""), "ends before"),
+        (lambda key, value: (key, value[:-1]), "ends before"),
+        (lambda key, value: (key, value + b"\0\0"), "2 bytes follow"),
+        (lambda key, value: (key, b"\x00\x00\x00\x00\x07" + value), "it holds|ends|follow"),
+    ],
+)
+def test_a_message_that_is_no_alert(change: Any, reason: str) -> None:
+    with pytest.raises(UndecodableError, match=reason):
+        Decoder().decode(*change(*encoded(json.dumps(LOGICAL), LOGICAL_ALERT)))
+
+
+MUTATIONS = 6000
+
+
+def mutated(value: bytes, dice: random.Random) -> bytes:
+    """A message after an accident: bytes changed, cut, or put in."""
+    content = bytearray(value)
+    odd = [b"\xff" * 9 + b"\x01", b"\xff" * 40, b"\x80" * 5, b"\xfe" + b"\xff" * 8 + b"\x01"]
+    for _ in range(dice.choice((1, 1, 2, 5, 20))):
+        at = dice.randrange(len(content) or 1)
+        accident = dice.random()
+        if accident < 0.6:
+            content[at : at + 1] = bytes([dice.randrange(256)])
+        elif accident < 0.8:
+            del content[at:]
+        else:
+            content[at:at] = dice.choice(odd)
+    return bytes(content)
+
+
+def test_an_accident_is_an_alert_or_undecodable(raw_dir: Path) -> None:
+    dice = random.Random(1)
+    samples = [each[:2] for each in messages(raw_dir)[:3]]
+    # Short messages, so that an accident hits more than a cutout.
+    samples += [encoded(json.dumps(LOGICAL), LOGICAL_ALERT)] * 6
+    decoder = Decoder()
+    undecodable = 0
+    for _ in range(MUTATIONS):
+        key, value = dice.choice(samples)
+        try:
+            to_json_bytes(decoder.decode(key, mutated(value, dice)))
+        except UndecodableError:
+            undecodable += 1
+    assert undecodable > MUTATIONS / 4
+
+
+def test_json_of_what_json_lacks() -> None:
+    alert = {
+        "nan": math.nan,
+        "inf": -math.inf,
+        "bytes": b"\x00\xff",
+        "time": datetime(2021, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        "date": date(2021, 1, 2),
+        "clock": time(1, 2, 3),
+        "decimal": Decimal("1.10"),
+        "uuid": UUID(int=7),
+        "long": 2**62,
+        "list": [math.nan, {"deep": b"x"}],
+    }
+    assert json.loads(to_json_bytes(alert)) == {
+        "nan": None,
+        "inf": None,
+        "bytes": base64.b64encode(b"\x00\xff").decode(),
+        "time": "2021-01-02T03:04:05.000006Z",
+        "date": "2021-01-02",
+        "clock": "01:02:03",
+        "decimal": "1.10",
+        "uuid": "00000000-0000-0000-0000-000000000007",
+        "long": 2**62,
+        "list": [None, {"deep": "eA=="}],
+    }
+
+
+def test_json_of_what_orjson_refuses() -> None:
+    alert = {
+        "large": 2**70,
+        "small": -(2**70),
+        "lone": "a\ud800b",
+        "\udfff": [{"pair": "\ud83d\ude00"}],
+        "clock": time(1, 2, tzinfo=UTC),
+        "bytes": b"x",
+        "flag": True,
+    }
+    assert json.loads(to_json_bytes(alert)) == {
+        "large": str(2**70),
+        "small": str(-(2**70)),
+        "lone": "a\ufffdb",
+        "\ufffd": [{"pair": "😀"}],
+        "clock": "01:02:00+00:00",
+        "bytes": "eA==",
+        "flag": True,
+    }
