@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import Enum, StrEnum
 from functools import cache
 from pathlib import Path
@@ -145,6 +147,20 @@ def print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def refuse_open_stdout() -> None:
+    """Refuse to print a secret into a file that others can read.
+
+    Raises:
+        UsageError: stdout goes to such a file.
+    """
+    status = os.fstat(sys.stdout.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(
+            "The output goes to a file that others can read, and holds a password.",
+            "Let fink write the file, so that only you can read it: --out FILE",
+        )
+
+
 def print_text(text: str) -> None:
     """Print text that came from elsewhere, line by line, with control characters shown."""
     for line in text.splitlines():
@@ -161,9 +177,9 @@ def as_data(value: Any) -> Any:
         return [as_data(each) for each in value]
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Path):
-        return str(value)
-    return value
+    if isinstance(value, timedelta):
+        return round(value.total_seconds())
+    return str(value) if isinstance(value, Path) else value
 
 
 def _table(rows: Sequence[Any]) -> Table:
@@ -171,7 +187,9 @@ def _table(rows: Sequence[Any]) -> Table:
     fields = dataclasses.fields(rows[0])
     for each in fields:
         number = isinstance(getattr(rows[0], each.name), int | float)
-        table.add_column(each.name.replace("_", " "), justify="right" if number else "left")
+        title = each.name.replace("_", " ")
+        # Folded, since what is cut off at the edge of a terminal is lost.
+        table.add_column(title, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(getattr(row, each.name)) for each in fields))
     return table
@@ -186,7 +204,7 @@ def _card(result: Any) -> RenderableType:
         value = getattr(result, each.name)
         if _is_rows(value):
             below.append(_table(value))
-        elif value is not None:
+        elif value not in (None, [], {}):
             grid.add_row(each.name.replace("_", " "), _cell(value))
     return Group(grid, *below)
 
@@ -206,7 +224,15 @@ def _cell(value: Any) -> Text:
         return Text(", ".join(printable(str(each)) for each in value))
     if isinstance(value, float):
         return Text(f"{value:,.1f}")
+    if isinstance(value, timedelta):
+        return Text(_duration(value))
     return Text(printable(str(as_data(value))))
+
+
+def _duration(value: timedelta) -> str:
+    minutes = int(value.total_seconds()) // 60
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    return f"{days} d {hours} h" if days else f"{hours} h {rest} min" if hours else f"{rest} min"
 
 
 @contextmanager

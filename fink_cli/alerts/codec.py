@@ -17,7 +17,7 @@ from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 
 REMEMBERED_SCHEMAS = 64
 
-# All that fastavro 1.13 raises on 120,000 alerts with bytes changed, cut and put in, and what is
+# All that fastavro 1.13 raises on 80,000 alerts with bytes changed, cut and put in, and what is
 # said of each. The first that fits is taken.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (EOFError, "the message ends before the alert does"),

@@ -121,7 +121,8 @@ def last_words(home: Path, broker_id: int, start_at: int) -> list[str]:
     """The last lines that a broker logged after ``start_at``, or printed where it logged none."""
     log = broker_log(home, broker_id)
     lines = _lines_from(log, start_at) or _lines_from(log.with_name("console.log"), 0)
-    return lines[-_LAST_LINES:]
+    # The frames of a Java stack trace push out the line that says what happened.
+    return [line for line in lines if not line.startswith("\tat ")][-_LAST_LINES:]
 
 
 def _lines_from(file: Path, start_at: int) -> list[str]:

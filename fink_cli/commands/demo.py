@@ -17,7 +17,8 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.acls import allow_on_topic
+from fink_cli.admin.rules import CONSUMER, PRODUCER
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.codec import Decoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,11 @@ def run(
         job = launch.prepare(wish, connection, fink_home(), report)
     with progress() as watch:
         status = launch.run(job, watch)
-    output.emit(status, form)
+    if form is Format.JSON:
+        # One line: the last line of what a script reads.
+        output.print_json(json.dumps(output.as_data(status)).encode())
+    else:
+        output.emit(status, form)
     _judge(status, Path(job.folder) / "driver.log", once)
 
 

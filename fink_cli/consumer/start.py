@@ -39,13 +39,14 @@ class Since:
 Start = Earliest | Latest | AtOffset | Since
 
 
-def parse_start(text: str, now: datetime) -> Start:
+def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
     """What ``--from`` says.
 
     Args:
         text: ``earliest``, ``latest``, an offset, a moment in ISO 8601 (UTC where it names no
             zone), or how long ago: ``-90s``, ``-30m``, ``-2h``, ``-1d``.
         now: the present, aware.
+        option: the name of the option, for the error.
 
     Raises:
         UsageError: it is none of these.
@@ -66,7 +67,7 @@ def parse_start(text: str, now: datetime) -> Start:
         moment.timestamp()
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--from '{text}' is not a place to start from.",
+            f"{option} '{text}' is not a place to start from.",
             "Use earliest, latest, an offset, a time (2024-03-01T12:00:00) or -30m, -2h, -1d.",
         ) from error
     return Since(moment)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from watching import Message
+
+from tests.broker.watching import Message
 
 
 @pytest.fixture

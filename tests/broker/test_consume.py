@@ -14,7 +14,8 @@ from typing import Any
 import fastavro
 import yaml
 from confluent_kafka import Producer
-from watching import (
+
+from tests.broker.watching import (
     KEY,
     SCHEMA,
     Fink,

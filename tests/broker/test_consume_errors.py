@@ -9,7 +9,8 @@ import pytest
 from confluent_kafka.admin import (
     AclOperation,
 )
-from watching import (
+
+from tests.broker.watching import (
     Fink,
     as_user,
     message,

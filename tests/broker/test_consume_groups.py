@@ -10,7 +10,8 @@ from typing import Any
 from confluent_kafka.admin import (
     AdminClient,
 )
-from watching import (
+
+from tests.broker.watching import (
     Fink,
     messages,
     numbers,

@@ -11,7 +11,8 @@ from typing import Any
 import pexpect
 import pyte
 import pytest
-from watching import (
+
+from tests.broker.watching import (
     FINK,
     KEY,
     message,

@@ -1,0 +1,409 @@
+"""The local cluster as its operator meets it: starting, stopping, dying, and what is in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from fink_cli.cluster.process import free_ports
+from fink_cli.config import Connection, local_login_file
+from fink_cli.paths import cache_folder
+from tests.conftest import PROGRAM, TestCluster, clean_environ, run_fink
+
+pytestmark = pytest.mark.usefixtures("cluster")  # whose start has filled the cache
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A home of its own, with a free port; nothing of it runs afterwards."""
+    home = tmp_path / "home"
+    environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+    yield environ
+    ended = run_fink("kafka", "destroy", "--yes", env=environ)
+    assert ended.returncode == 0, ended.stderr
+    assert not processes_of(home)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """What runs on behalf of a home."""
+    return [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if any(str(home) in word for word in each.info["cmdline"] or [])
+    ]
+
+
+def status(environ: dict[str, str]) -> dict[str, Any]:
+    return json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
+
+
+def pid(environ: dict[str, str]) -> int:
+    return status(environ)["brokers"][0]["pid"]
+
+
+def test_its_life(environ: dict[str, str]) -> None:
+    assert status(environ)["state"] == "absent"
+
+    started = run_fink("kafka", "start", "-o", "json", env=environ)
+    assert started.returncode == 0, started.stderr
+    assert json.loads(started.stdout)["state"] == "started"
+    # An authenticated client gets an answer at once, with no flag.
+    assert run_fink("kafka", "topic", "list", env=environ).returncode == 0
+
+    again = run_fink("kafka", "start", "-o", "json", env=environ)
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["state"] == "already running"
+
+    assert run_fink("kafka", "topic", "create", "kept", env=environ).returncode == 0
+    began = time.monotonic()
+    stopped = run_fink("kafka", "stop", "-o", "json", env=environ)
+    assert time.monotonic() - began < 20
+    assert json.loads(stopped.stdout) == {"state": "stopped", "killed": []}
+    assert not processes_of(Path(environ["FINK_HOME"]))
+    assert status(environ)["state"] == "stopped"
+    refused = run_fink("kafka", "topic", "list", env=environ)
+    assert refused.returncode == 3
+    assert "fink kafka start" in refused.stderr
+
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert "kept" in run_fink("kafka", "topic", "list", env=environ).stdout
+    log = run_fink("kafka", "logs", "-n", "5", env=environ)
+    assert len(log.stdout.splitlines()) == 5
+
+
+def test_kill_9_loses_nothing_acknowledged(environ: dict[str, str]) -> None:
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0
+    acknowledged = produce_until_killed(environ, messages=20_000, kill_at=15_000)
+    dead = run_fink("kafka", "status", env=environ)
+    assert dead.returncode == 1
+    assert "died" in dead.stdout
+
+    restarted = run_fink("kafka", "start", env=environ, timeout=120)
+    assert restarted.returncode == 0, restarted.stderr
+    found = read_numbers(environ)
+    assert 10_000 < len(acknowledged) < 20_000
+    assert acknowledged <= found
+
+
+def produce_until_killed(environ: dict[str, str], messages: int, kill_at: int) -> set[int]:
+    """Write with acks=all, kill the broker in the middle; the numbers that it acknowledged."""
+    acknowledged: set[int] = set()
+
+    def note(error: object, message: Message) -> None:
+        if error is None:
+            acknowledged.add(int(message.value()))
+
+    settings = {"acks": "all", "linger.ms": 1, "message.timeout.ms": 3000}
+    producer = Producer({**admin(environ).librdkafka(), **settings})
+    killed = pid(environ)
+    for number in range(messages):
+        producer.produce("t", value=str(number), on_delivery=note)
+        producer.poll(0)
+        if number == kill_at - 3000:
+            producer.flush(20)
+        if number == kill_at:
+            os.kill(killed, signal.SIGKILL)
+    producer.flush(20)
+    return acknowledged
+
+
+def read_numbers(environ: dict[str, str]) -> set[int]:
+    """All numbers that are on the topic."""
+    settings = {"group.id": "check", "enable.partition.eof": True}
+    consumer = Consumer({**admin(environ).librdkafka(), **settings})
+    consumer.assign([TopicPartition("t", 0, 0)])
+    found: set[int] = set()
+    while True:
+        message = consumer.poll(20)
+        assert message is not None, "the topic can't be read"
+        if message.error() is not None:
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            consumer.close()
+            return found
+        found.add(int(message.value()))
+
+
+def admin(environ: dict[str, str]) -> Connection:
+    """The administrator's connection, as the program finds it."""
+    login = local_login_file(Path(environ["FINK_HOME"]))
+    return Connection(**tomllib.loads(login.read_text()))
+
+
+def test_two_homes_run_side_by_side(cluster: TestCluster, environ: dict[str, str]) -> None:
+    # They share even the file of the profiles: FINK_HOME decides which cluster is meant.
+    environ = {**environ, "FINK_CONFIG": cluster.environ["FINK_CONFIG"]}
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert run_fink("kafka", "topic", "create", "mine", env=environ).returncode == 0
+    assert "mine" in run_fink("kafka", "topic", "list", env=environ).stdout
+    assert "mine" not in run_fink("kafka", "topic", "list", env=cluster.environ).stdout
+    assert run_fink("kafka", "stop", env=environ).returncode == 0
+    assert run_fink("kafka", "status", env=cluster.environ).returncode == 0
+
+
+def test_three_brokers_keep_three_copies(environ: dict[str, str]) -> None:
+    base = free_ports(1)[0]
+    started = run_fink("kafka", "start", "--brokers", "3", "--port", str(base), env=environ)
+    assert started.returncode == 0, started.stderr
+    assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0
+    listed = json.loads(run_fink("kafka", "topic", "list", "-o", "json", env=environ).stdout)
+    assert listed[0]["replication_factor"] == 3
+    brokers = status(environ)["brokers"]
+    os.kill(brokers[1]["pid"], signal.SIGKILL)
+    down = run_fink("kafka", "status", "-o", "json", env=environ)
+    assert down.returncode == 1
+    assert [each["state"] for each in json.loads(down.stdout)["brokers"]] == [
+        "running",
+        "died",
+        "running",
+    ]
+    other_size = run_fink("kafka", "start", "--brokers", "1", env=environ)
+    assert other_size.returncode == 2
+    assert run_fink("kafka", "stop", env=environ, timeout=30).returncode == 0
+
+
+def test_foreground_stops_on_ctrl_c(environ: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "kafka", "start", "--foreground"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as foreground:
+        wait_for(lambda: status(environ)["state"] == "running")
+        time.sleep(1)
+        foreground.send_signal(signal.SIGINT)
+        _, said = foreground.communicate(timeout=30)
+    assert foreground.returncode == 130, said
+    assert "Traceback" not in said
+    assert status(environ)["state"] == "stopped"
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something has happened."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
+
+
+def test_ctrl_c_during_start_leaves_no_broker(environ: dict[str, str]) -> None:
+    home = Path(environ["FINK_HOME"])
+    with subprocess.Popen(
+        [PROGRAM, "kafka", "start"], env=environ, stderr=subprocess.PIPE, text=True
+    ) as starting:
+        wait_for(lambda: any("broker.args" in " ".join(p.cmdline()) for p in processes_of(home)))
+        starting.send_signal(signal.SIGINT)
+        _, said = starting.communicate(timeout=30)
+    assert starting.returncode == 130
+    assert "Traceback" not in said
+    assert not processes_of(home)
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+
+
+def test_a_port_in_use_is_named_with_the_way_out(environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", int(environ["FINK_KAFKA_PORT"]))):
+        refused = run_fink("kafka", "start", env=environ)
+    assert refused.returncode == 1
+    assert f"Port {environ['FINK_KAFKA_PORT']} is in use by" in refused.stderr
+    assert "fink kafka start --port" in refused.stderr
+
+
+def fake_java(folder: Path, version: str) -> Path:
+    """A Java that only tells its version, as a JDK of that version does."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.22"])
+def test_a_too_old_java_is_named(environ: dict[str, str], tmp_path: Path, version: str) -> None:
+    old = fake_java(tmp_path / "jdk", version)
+    refused = run_fink("kafka", "start", env={**environ, "JAVA_HOME": str(old)})
+    assert refused.returncode == 1
+    major = "8" if version.startswith("1.") else "11"
+    assert f"Java {major} at {old}/bin/java is too old" in refused.stderr
+    assert "Install Java 17 or 21" in refused.stderr
+
+
+def test_a_missing_java_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    environ = {key: value for key, value in environ.items() if key != "JAVA_HOME"}
+    refused = run_fink("kafka", "start", env={**environ, "PATH": str(tmp_path)})
+    assert refused.returncode == 1
+    assert "There is no Java on PATH" in refused.stderr
+    elsewhere = run_fink("kafka", "start", env={**environ, "JAVA_HOME": str(tmp_path)})
+    assert f"There is no Java in JAVA_HOME ({tmp_path})" in elsewhere.stderr
+
+
+def test_no_room_on_disk_is_said(environ: dict[str, str], tmp_path: Path) -> None:
+    # A real file system of 16 MB, in a mount namespace of the command's own.
+    small = tmp_path / "small"
+    small.mkdir()
+    script = f'mount -t tmpfs -o size=16m none "{small}" && exec "{PROGRAM}" kafka start'
+    refused = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
+        env={**environ, "FINK_HOME": str(small / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1, refused.stderr
+    assert "There is no room on the disk" in refused.stderr
+    assert "set FINK_HOME" in refused.stderr
+
+
+def test_no_network_on_first_use_is_said(environ: dict[str, str], tmp_path: Path) -> None:
+    # An empty cache, in a network namespace of the command's own, which has no network.
+    refused = subprocess.run(
+        ["unshare", "--net", "--map-root-user", PROGRAM, "kafka", "start"],
+        env={**environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert refused.returncode == 3, refused.stderr
+    assert "could not be fetched" in refused.stderr
+    assert "KAFKA_HOME" in refused.stderr
+    assert not list((tmp_path / "cache" / "fink" / "kafka").glob("*.jar"))
+
+
+def copy_of_cache(tmp_path: Path) -> Path:
+    """A cache that holds the same jars, to damage."""
+    folder = tmp_path / "cache" / "fink" / "kafka"
+    folder.mkdir(parents=True)
+    for jar in (cache_folder() / "kafka").glob("*.jar"):
+        shutil.copy(jar, folder / jar.name)
+    return folder
+
+
+def test_a_jar_with_a_wrong_sum_is_an_error(environ: dict[str, str], tmp_path: Path) -> None:
+    folder = copy_of_cache(tmp_path)
+    damaged = next(folder.glob("kafka-clients-*.jar"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    refused = run_fink("kafka", "start", env={**environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert refused.returncode == 1
+    assert f"{damaged.name} has the wrong SHA-256 sum" in refused.stderr
+    assert f"rm {damaged}" in refused.stderr
+
+
+def test_a_fetched_jar_with_a_wrong_sum_is_not_kept(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    folder = copy_of_cache(tmp_path)
+    wanted = next(folder.glob("kafka-clients-*.jar"))
+    version = wanted.stem.removeprefix("kafka-clients-")
+    wanted.unlink()
+    place = tmp_path / "mirror" / "org" / "apache" / "kafka" / "kafka-clients" / version
+    place.mkdir(parents=True)
+    (place / wanted.name).write_bytes(b"not what the lock says")
+    with serving(tmp_path / "mirror") as mirror:
+        refused = run_fink(
+            "kafka",
+            "start",
+            env={
+                **environ,
+                "XDG_CACHE_HOME": str(tmp_path / "cache"),
+                "FINK_MAVEN_MIRROR": mirror,
+            },
+        )
+    assert refused.returncode == 1, refused.stderr
+    assert f"{wanted.name} has the wrong SHA-256 sum" in refused.stderr
+    assert not wanted.exists()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP; yields its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_kafka_home_is_used_and_checked(environ: dict[str, str], tmp_path: Path) -> None:
+    installed = tmp_path / "kafka"
+    (installed / "libs").mkdir(parents=True)
+    nothing = run_fink("kafka", "start", env={**environ, "KAFKA_HOME": str(installed)})
+    assert nothing.returncode == 2
+    assert "holds no Kafka" in nothing.stderr
+    old = installed / "libs" / "kafka_2.13-2.8.0.jar"
+    old.touch()
+    too_old = run_fink("kafka", "start", env={**environ, "KAFKA_HOME": str(installed)})
+    assert too_old.returncode == 1
+    assert "holds Kafka 2.8" in too_old.stderr
+    old.unlink()
+    for jar in (cache_folder() / "kafka").glob("*.jar"):
+        (installed / "libs" / jar.name).symlink_to(jar)
+    empty_cache = str(tmp_path / "cache")
+    started = run_fink(
+        "kafka",
+        "start",
+        env={**environ, "KAFKA_HOME": str(installed), "XDG_CACHE_HOME": empty_cache},
+    )
+    assert started.returncode == 0, started.stderr
+    assert not Path(empty_cache).exists()
+
+
+def test_a_broker_that_dies_shows_its_last_words(environ: dict[str, str]) -> None:
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert run_fink("kafka", "stop", env=environ).returncode == 0
+    marker = Path(environ["FINK_HOME"]) / "kafka" / "broker-1" / "data" / "meta.properties"
+    text = marker.read_text()
+    marker.write_text("\n".join(line for line in text.splitlines() if "cluster.id" not in line))
+    died = run_fink("kafka", "start", env=environ)
+    assert died.returncode == 1
+    assert "died while it started" in died.stderr
+    assert "cluster.id" in died.stderr
+    assert "The whole log:" in died.stderr
+
+
+def test_destroy_asks_first(environ: dict[str, str]) -> None:
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    asked = run_fink("kafka", "destroy", env=environ)
+    assert asked.returncode == 2
+    assert "--yes" in asked.stderr
+    assert run_fink("kafka", "destroy", "--dry-run", env=environ).returncode == 0
+    assert status(environ)["state"] == "running"
+
+
+def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
+    home = Path(environ["FINK_HOME"])
+    seen: list[str] = []
+    with subprocess.Popen([PROGRAM, "kafka", "start"], env=environ) as starting:
+        while starting.poll() is None:
+            seen += [" ".join(each.info["cmdline"]) for each in processes_of(home)]
+            time.sleep(0.02)
+    cluster_file = json.loads((home / "kafka" / "cluster.json").read_text())
+    secrets = [cluster_file[name]["password"] for name in ("admin", "internal", "controller")]
+    assert any("format.args" in line for line in seen), "the format was too quick to be seen"
+    assert any("broker.args" in line for line in seen)
+    assert not [line for line in seen if any(secret in line for secret in secrets)]
+    for file in (each for each in home.rglob("*") if each.is_file()):
+        content = file.read_bytes()
+        if any(secret.encode() in content for secret in secrets):
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+            assert file.suffix not in {".log", ".args"}, file
+    assert stat.S_IMODE((home / "kafka").stat().st_mode) == 0o700

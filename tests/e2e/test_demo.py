@@ -1,0 +1,94 @@
+"""``fink demo``, as a newcomer runs it: no configuration, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import PROGRAM, TestCluster, clean_environ
+
+
+@pytest.fixture
+def environ(cluster: TestCluster, tmp_path: Path) -> dict[str, str]:
+    """A user with no home of fink's; the cluster's start has filled the cache."""
+    environ = clean_environ(tmp_path / "untouched", TMPDIR=str(tmp_path))
+    del environ["FINK_HOME"]
+    return environ
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path: Path) -> Iterator[None]:
+    """No process and no file of the demo stays."""
+    yield
+    assert not list(tmp_path.iterdir())
+    assert not [
+        each.info
+        for each in psutil.process_iter(["pid", "cmdline", "cwd"])
+        if str(tmp_path) in f"{each.info['cmdline']}{each.info['cwd']}"
+    ]
+
+
+def test_it_shows_decoded_alerts_and_what_to_type_next(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [PROGRAM, "demo"], env=environ, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("ZTF")]
+    assert len(rows) == 20
+    assert "Published 200 alerts" in done.stderr
+    commands = [line.strip() for line in done.stderr.splitlines()[-3:]]
+    assert [command.split()[1] for command in commands] == ["kafka", "distribute", "consume"]
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("moment", "signal_number"),
+    [("Starting Kafka", signal.SIGTERM), ("Created the topic", signal.SIGINT)],
+)
+def test_interrupted_half_way_it_stops_everything(
+    environ: dict[str, str], moment: str, signal_number: int
+) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "demo"], env=environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as running:
+        said = ""
+        for line in running.stderr or ():
+            said += line
+            if moment in line:
+                break
+        time.sleep(2)
+        os.kill(running.pid, signal_number)
+        said += running.communicate(timeout=60)[1]
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
+
+
+def test_a_failure_half_way_stops_everything(environ: dict[str, str], tmp_path: Path) -> None:
+    # A cache that has Kafka's jars and can't get Spark's.
+    from fink_cli.paths import cache_folder
+
+    cache = tmp_path / "cache"
+    (cache / "fink").mkdir(parents=True)
+    (cache / "fink" / "kafka").symlink_to(cache_folder() / "kafka")
+    done = subprocess.run(
+        [PROGRAM, "demo"],
+        env={**environ, "XDG_CACHE_HOME": str(cache), "FINK_MAVEN_MIRROR": "http://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "could not be fetched" in done.stderr
+    assert "Traceback" not in done.stderr
+    (cache / "fink" / "kafka").unlink()
+    import shutil
+
+    shutil.rmtree(cache)
