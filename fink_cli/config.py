@@ -131,6 +131,15 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A setting, its value (a password is not shown) and where it comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
 def resolve_connection(
     profile: str | None = None,
     bootstrap_servers: str | None = None,
@@ -146,24 +155,13 @@ def resolve_connection(
     Raises:
         UsageError: nothing says which cluster, or the profile is wrong.
     """
-    settings: dict[str, str] = {}
-    # With servers and user from the environment, the profile is left out whole: its password
-    # belongs to another cluster and must not be sent to this one.
-    if profile is None and {"FINK_BOOTSTRAP_SERVERS", "FINK_USERNAME"} <= environ.keys():
-        settings = {}
-    else:
-        settings = _from_profile(profile or environ.get("FINK_PROFILE"), environ)
-    settings |= {key: environ[name] for key, name in _VARIABLES.items() if environ.get(name)}
-    if bootstrap_servers:
-        settings["bootstrap_servers"] = bootstrap_servers
-    if not settings.get("bootstrap_servers"):
+    settings = _settle(profile, bootstrap_servers, environ)
+    if "bootstrap_servers" not in settings:
         raise UsageError(
             "No cluster is configured.",
             "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS",
         )
-    if "security_protocol" not in settings and settings.get("username"):
-        settings["security_protocol"] = "SASL_PLAINTEXT"
-    connection = Connection(**settings)
+    connection = Connection(**{name: value for name, (value, _) in settings.items()})
     if connection.login and not (connection.username and connection.password):
         missing = "password" if connection.username else "user"
         raise UsageError(
@@ -173,19 +171,74 @@ def resolve_connection(
     return connection
 
 
-def _from_profile(name: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+def explain_settings(
+    profile: str | None = None,
+    bootstrap_servers: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> list[Setting]:
+    """The settings of the connection, each with its source; passwords are left out.
+
+    Raises:
+        UsageError: the profile is wrong.
+    """
+    settled = _settle(profile, bootstrap_servers, environ)
+    return [
+        Setting(name, "(set)" if name == "password" else value, source)
+        for name, (value, source) in settled.items()
+    ]
+
+
+def _settle(
+    profile: str | None, bootstrap_servers: str | None, environ: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Each setting with its source; the flag comes before the variable, then the profile."""
+    settings: dict[str, tuple[str, str]] = {}
+    # With servers and user from the environment, the profile is left out whole: its password
+    # belongs to another cluster and must not be sent to this one.
+    if profile is not None or not {"FINK_BOOTSTRAP_SERVERS", "FINK_USERNAME"} <= environ.keys():
+        name, found = _from_profile(profile or environ.get("FINK_PROFILE"), environ)
+        settings = {key: (value, f"profile '{name}'") for key, value in found.items()}
+    for key, variable in _VARIABLES.items():
+        if environ.get(variable):
+            settings[key] = (environ[variable], variable)
+    if bootstrap_servers:
+        settings["bootstrap_servers"] = (bootstrap_servers, "--bootstrap-servers")
+    if "security_protocol" not in settings and "username" in settings:
+        settings["security_protocol"] = ("SASL_PLAINTEXT", "default, as there is a user")
+    return settings
+
+
+def _from_profile(name: str | None, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     document = _read_config(config_file())
     chosen = name or document.get("default")
     if chosen is None:
-        return {}
+        return "", {}
+    return chosen, _open_profile(chosen, dict(_profile(document, chosen)), environ)
+
+
+def _profile(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     profiles = document.get("profiles", {})
-    if chosen not in profiles:
+    if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise UsageError(
-            f"There is no profile '{chosen}' in {config_file()} (it holds: {known}).",
+            f"There is no profile '{name}' in {config_file()} (it holds: {known}).",
             "Start a local cluster, which writes one: fink kafka start",
         )
-    return _open_profile(chosen, dict(profiles[chosen]), environ)
+    found: dict[str, Any] = profiles[name]
+    return found
+
+
+def set_default_profile(name: str) -> None:
+    """Make a profile the default; what else stands in the file stays as it is.
+
+    Raises:
+        UsageError: there is no such profile.
+    """
+    file = config_file()
+    _profile(_read_config(file), name)
+    document = _parse_config(file)
+    document["default"] = name
+    write_private(file, tomlkit.dumps(document))
 
 
 def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
@@ -265,13 +318,7 @@ def write_local_profile(home: Path) -> Path:
         The file of the profiles.
     """
     file = config_file()
-    try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else None
-    except TOMLKitError as error:
-        raise _not_toml(file, error) from error
-    if document is None:
-        document = tomlkit.document()
-        document.add(tomlkit.comment("Profiles of fink: how to reach a cluster, and as whom."))
+    document = _parse_config(file)
     document.setdefault("default", LOCAL)
     profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
     if profiles.get(LOCAL) != {"home": str(home)}:
@@ -288,6 +335,18 @@ def _read_config(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _not_toml(file, error) from error
+
+
+def _parse_config(file: Path) -> tomlkit.TOMLDocument:
+    """The file with its comments and order, for changing it; a new one where there is none."""
+    if not file.exists():
+        document = tomlkit.document()
+        document.add(tomlkit.comment("Profiles of fink: how to reach a cluster, and as whom."))
+        return document
+    try:
+        return tomlkit.parse(file.read_text(encoding="utf-8"))
+    except TOMLKitError as error:
         raise _not_toml(file, error) from error
 
 

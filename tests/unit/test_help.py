@@ -1,0 +1,76 @@
+"""The first thing that anybody types."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fink_cli import __version__
+from tests.conftest import clean_environ, run_fink
+
+HEAVY = {"pyspark", "confluent_kafka", "fastavro", "slack_sdk", "pyarrow", "astropy", "rich.live"}
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    listing = (
+        "import sys; sys.argv = ['fink', '--help']\n"
+        "from fink_cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", listing],
+        env=clean_environ(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "distribute" in done.stdout
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_help_lists_the_groups(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run_fink(*words, env=clean_environ(tmp_path))
+    for group in ("kafka", "distribute", "consume", "demo", "config"):
+        assert group in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kafka",),
+        ("kafka", "start"),
+        ("kafka", "topic"),
+        ("kafka", "topic", "create"),
+        ("distribute", "run"),
+        ("consume",),
+        ("demo",),
+        ("config",),
+    ],
+)
+def test_every_command_has_help(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run_fink(*words, "--help", env=clean_environ(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"fink {' '.join(words)}" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_version(tmp_path: Path) -> None:
+    assert run_fink("--version", env=clean_environ(tmp_path)).stdout == f"fink {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("kafka", "nonsense"), ("consume", "--nonsense")])
+def test_wrong_usage_ends_with_2(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run_fink(*words, env=clean_environ(tmp_path))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_typing_error_gets_a_suggestion(tmp_path: Path) -> None:
+    assert "Did you mean 'consume'" in run_fink("consum", env=clean_environ(tmp_path)).stderr
