@@ -43,7 +43,7 @@ test-long: $(VENV)/dev.stamp ## Also the full counts of chaos, fuzz and soak run
 
 check: $(VENV)/dev.stamp lint ## Lint, types and import rules
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 lint: $(VENV)/dev.stamp ## Lint and formatting alone
 	@$(BIN)/ruff check .

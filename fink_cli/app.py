@@ -16,6 +16,8 @@ from fink_cli.errors import INTERRUPTED, FinkError
 
 _GROUPS: dict[str, tuple[str, str]] = {
     "kafka": ("fink_cli.commands.kafka", "A Kafka cluster on this machine, and its topics."),
+    "auth": ("fink_cli.commands.auth", "Users and their passwords."),
+    "acl": ("fink_cli.commands.acl", "Access rules: who may do what."),
     "distribute": ("fink_cli.commands.distribute", "Publish the science database to topics."),
     "consume": ("fink_cli.commands.consume", "Watch the alerts of a topic in the terminal."),
     "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),

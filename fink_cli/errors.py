@@ -6,6 +6,7 @@ nothing here loads a Kafka client.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,6 +117,26 @@ _KAFKA: dict[str, _Explanation] = {
     "TOPIC_AUTHORIZATION_FAILED": _REFUSED,
     "GROUP_AUTHORIZATION_FAILED": _REFUSED,
     "CLUSTER_AUTHORIZATION_FAILED": _REFUSED,
+    "SECURITY_DISABLED": _Explanation(
+        OperationFailedError,
+        "The cluster at {servers} has no authorizer: everybody may do everything.",
+        "Set authorizer.class.name in the settings of its brokers.",
+    ),
+    "NON_EMPTY_GROUP": _Explanation(
+        OperationFailedError,
+        "The {what} is in use by a member.",
+        "Stop its members first; fink kafka group list shows when it is Empty.",
+    ),
+    "UNKNOWN_MEMBER_ID": _Explanation(
+        OperationFailedError,
+        "The {what} is in use by a member.",
+        "Stop its members first; fink kafka group list shows when it is Empty.",
+    ),
+    "UNSUPPORTED_VERSION": _Explanation(
+        OperationFailedError,
+        "The cluster at {servers} is too old for this: {detail}.",
+        "fink works with Kafka 2.8 and later.",
+    ),
     "UNKNOWN_TOPIC_OR_PART": _NO_TOPIC,
     "_UNKNOWN_TOPIC": _NO_TOPIC,
     "_UNKNOWN_PARTITION": _NO_TOPIC,
@@ -146,15 +167,17 @@ _KAFKA: dict[str, _Explanation] = {
 
 
 def _grant(attempt: Attempt) -> str:
-    if attempt.resource_type == "topic":
-        flag = " -p" if attempt.operation in {"WRITE", "CREATE"} else ""
-        named = (
-            "" if attempt.operation in {"READ", "WRITE"} else f" --operation {attempt.operation}"
-        )
-        return f"fink acl add -u {attempt.user} -t {attempt.resource}{flag or named}"
-    if attempt.resource_type == "group":
-        return f"fink acl add -u {attempt.user} -t TOPIC -c {attempt.resource}"
-    return "log in as an administrator (--profile NAME)"
+    words = ["fink", "acl", "add", "-u", attempt.user or "USER"]
+    if attempt.resource_type == "cluster":
+        words += ["--cluster"]
+    else:
+        flag = {"topic": "-t", "group": "-c"}.get(attempt.resource_type, "--transactional-id")
+        words += [flag, attempt.resource]
+    if (attempt.resource_type, attempt.operation) == ("topic", "WRITE"):
+        words += ["-p"]
+    elif attempt.operation != "READ":
+        words += ["--operation", attempt.operation or "OP"]
+    return shlex.join(words)
 
 
 def explain_kafka(name: str, detail: str, attempt: Attempt) -> FinkError:

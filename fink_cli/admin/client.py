@@ -19,6 +19,8 @@ from fink_cli.config import Connection
 from fink_cli.errors import Attempt, FinkError, explain_kafka
 
 ANSWER_SECONDS = 10.0
+# When every address refuses the connection, waiting on is of little use.
+_REFUSED_SECONDS = 3.0
 _LOGIN_ERRORS = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 
 # librdkafka repeats on its log what error_cb is told; the error is reported once, by us.
@@ -104,12 +106,14 @@ def wait_for_answer(
     Raises:
         UnreachableError: no broker answers within ``timeout`` seconds, or the login is refused.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     while True:
         try:
             return client.list_topics(timeout=0.5)
         except KafkaException as error:
             client.poll(0)  # delivers what error_cb has to be told
             watch.check(attempt)
-            if time.monotonic() > deadline:
+            refused = watch.connection and watch.connection.code() == KafkaError._ALL_BROKERS_DOWN
+            patience = min(timeout, _REFUSED_SECONDS) if refused else timeout
+            if time.monotonic() > began + patience:
                 raise explained(watch.connection or error.args[0], attempt) from error

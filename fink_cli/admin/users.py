@@ -1,38 +1,179 @@
-"""Users of a cluster and their SCRAM-SHA-512 passwords."""
+"""Users of a cluster and their SCRAM passwords. Works on any Kafka from 2.7 on (KIP-554)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka.admin import (
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 
 from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.config import Connection
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.text import printable
 
 # What Kafka's own tools use.
 ITERATIONS = 4096
+SHA_512 = "SCRAM-SHA-512"
+SHA_256 = "SCRAM-SHA-256"
 _SECONDS = 30.0
+_NAMES = {ScramMechanism.SCRAM_SHA_512: SHA_512, ScramMechanism.SCRAM_SHA_256: SHA_256}
+_MECHANISMS = {name: mechanism for mechanism, name in _NAMES.items()}
 
 
-def set_password(connection: Connection, user: str, password: str) -> None:
-    """Give a user a SCRAM-SHA-512 password, whether it exists or not.
+@dataclass(frozen=True)
+class User:
+    """A password of a user: one user has as many rows as mechanisms.
+
+    Attributes:
+        user: the user's name.
+        mechanism: Kafka's name of the mechanism.
+        iterations: how often the password is hashed.
+    """
+
+    user: str
+    mechanism: str
+    iterations: int
+
+
+@dataclass(frozen=True)
+class UserChange:
+    """What was done to a user: ``added``, ``rotated``, ``deleted``, ``would …``.
+
+    Attributes:
+        user: the user's name.
+        outcome: what was done.
+        mechanism: the mechanisms that it was done to.
+        iterations: how often the password is hashed; none for a deletion.
+        rules: how many access rules went with the user.
+        password: a generated password that is to be shown; else none.
+        file: the file that a generated password was written to; else none.
+    """
+
+    user: str
+    outcome: str
+    mechanism: str
+    iterations: int | None = None
+    rules: int | None = None
+    password: str | None = None
+    file: str | None = None
+
+
+def valid_user(name: str) -> str:
+    """A name that a user can have.
+
+    Raises:
+        UsageError: it is empty, ``*``, or holds control characters.
+    """
+    if not name or name == "*" or printable(name) != name:
+        raise UsageError(f"'{name}' can't be the name of a user.", "Use letters, digits, '-', '_'.")
+    return name
+
+
+def list_users(connection: Connection) -> list[User]:
+    """All users that log in with SCRAM, by name.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the user lacks DESCRIBE on the cluster.
+    """
+    client = connect_admin(connection)  # kept: its answers never come once it is collected
+    with kafka_errors(connection.attempt("DESCRIBE")):
+        asked: Any = client.describe_user_scram_credentials(request_timeout=_SECONDS)
+        found = asked.result(_SECONDS)
+    return sorted(
+        (
+            User(name, _NAMES.get(info.mechanism, str(info.mechanism)), info.iterations)
+            for name, described in found.items()
+            for info in described.scram_credential_infos
+        ),
+        key=lambda row: (row.user, row.mechanism),
+    )
+
+
+def mechanisms_of(users: Iterable[User], name: str) -> list[str]:
+    """The mechanisms that a user has a password for; none when there is no such user."""
+    return [row.mechanism for row in users if row.user == name]
+
+
+def set_password(
+    connection: Connection, user: str, password: str, mechanisms: Sequence[str] = (SHA_512,)
+) -> None:
+    """Give a user a password, whether it exists or not.
 
     Args:
         connection: the cluster, and the login of an administrator.
         user: the user's name.
         password: its new password.
+        mechanisms: the mechanisms that it holds for.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the administrator lacks ALTER on the cluster.
     """
-    credential = UserScramCredentialUpsertion(
-        user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS), password.encode()
+    _alter(
+        connection,
+        [
+            UserScramCredentialUpsertion(
+                user, ScramCredentialInfo(_MECHANISMS[each], ITERATIONS), password.encode()
+            )
+            for each in mechanisms
+        ],
     )
+
+
+def require_absent(users: Iterable[User], name: str) -> None:
+    """Refuse a user that exists.
+
+    Raises:
+        OperationFailedError: it exists.
+    """
+    if mechanisms_of(users, name):
+        raise OperationFailedError(
+            f"The user '{name}' exists already.",
+            f"Give it another password: fink auth rotate -u {name}",
+        )
+
+
+def rotated_mechanisms(users: Iterable[User], name: str) -> list[str]:
+    """The mechanisms that a new password of a user has to be set for.
+
+    Each that there is, else the old password would go on to log in; and SCRAM-SHA-512 always.
+
+    Raises:
+        OperationFailedError: there is no such user.
+    """
+    found = mechanisms_of(users, name)
+    if not found:
+        raise OperationFailedError(
+            f"There is no user '{name}'.", f"Add it: fink auth add -u {name}"
+        )
+    return sorted({*found, SHA_512}, reverse=True)
+
+
+def delete_logins(connection: Connection, user: str, mechanisms: Sequence[str]) -> None:
+    """Delete a user's passwords.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the administrator lacks ALTER on the cluster.
+    """
+    _alter(
+        connection, [UserScramCredentialDeletion(user, _MECHANISMS[each]) for each in mechanisms]
+    )
+
+
+def _alter(connection: Connection, alterations: list[UserScramCredentialAlteration]) -> None:
     client = connect_admin(connection)  # kept: its answers never come once it is collected
-    done = client.alter_user_scram_credentials([credential], request_timeout=_SECONDS)
-    with kafka_errors(connection.attempt("ALTER")):
-        for future in done.values():
-            future.result()
+    for each in alterations:  # Kafka takes one change of a user in a request
+        done = client.alter_user_scram_credentials([each], request_timeout=_SECONDS)
+        with kafka_errors(connection.attempt("ALTER")):
+            for future in done.values():
+                future.result(_SECONDS)

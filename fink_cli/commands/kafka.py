@@ -14,7 +14,7 @@ from fink_cli import jars, output
 from fink_cli.cluster import local, process
 from fink_cli.cluster.broker import broker_log
 from fink_cli.cluster.record import cluster_folder, read_cluster
-from fink_cli.commands import kafka_topic
+from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.options import DryRun, Output, Yes
 from fink_cli.config import write_local_profile
 from fink_cli.errors import OperationFailedError
@@ -23,6 +23,7 @@ from fink_cli.paths import fink_home
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")
+app.add_typer(kafka_group.app, name="group")
 
 
 @contextmanager

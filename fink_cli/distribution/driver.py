@@ -18,17 +18,16 @@ from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
-from pyspark.sql.types import StructType
 
 from fink_cli.distribution import state
 from fink_cli.distribution.job import (
+    FAILURES,
     AlertSchema,
+    Session,
     alert_schema,
+    dump_spark_schema,
     follow_files,
-    from_spark_schema,
+    load_schema,
     messages,
     open_session,
     publish,
@@ -50,7 +49,7 @@ class StopAskedError(Exception):
 class Run:
     """One run of a distribution: what it has done so far, and whether it shall stop."""
 
-    def __init__(self, job: Job, spark: SparkSession, stop: threading.Event) -> None:
+    def __init__(self, job: Job, spark: Session, stop: threading.Event) -> None:
         self.job = job
         self.spark = spark
         self.stop = stop
@@ -138,17 +137,17 @@ class Run:
 
 
 def _read_schema(
-    folder: state.Folder, spark: SparkSession
+    folder: state.Folder, spark: Session
 ) -> tuple[Shape, AlertSchema] | tuple[None, None]:
     if not folder.shape.exists():
         return None, None
     kept = json.loads(folder.shape.read_text(encoding="utf-8"))
-    return kept["shape"], from_spark_schema(spark, StructType.fromJson(kept["spark"]))
+    return kept["shape"], load_schema(spark, kept["spark"])
 
 
 def _write_schema(folder: state.Folder, shape: Shape, schema: AlertSchema) -> None:
     write_private(folder.schema, schema.avro)
-    kept = {"shape": shape, "spark": schema.spark.jsonValue()}
+    kept = {"shape": shape, "spark": dump_spark_schema(schema)}
     write_private(folder.shape, json.dumps(kept))
 
 
@@ -156,7 +155,7 @@ def run(job: Job, stop: threading.Event) -> None:
     """Do the job until all is published, or it is asked to stop.
 
     Raises:
-        PySparkException: Spark failed; the status says so as well.
+        PySparkException: Spark failed (one of FAILURES); the status says so as well.
     """
     spark = open_session(job)
     current = Run(job, spark, stop)
@@ -173,7 +172,7 @@ def run(job: Job, stop: threading.Event) -> None:
             current.look_at_refused()
             time.sleep(_LOOK_SECONDS)
         query.awaitTermination()
-    except (PySparkException, Py4JError) as error:
+    except FAILURES as error:
         if not stop.is_set() or StopAskedError.__name__ not in str(error):
             current.tell(state=state.FAILED, error=_first_cause(str(error)))
             raise
@@ -211,7 +210,7 @@ def main() -> None:
             run(job, stop)
     except Timeout:
         code = LOCKED
-    except (PySparkException, Py4JError):
+    except FAILURES:
         traceback.print_exc()
         code = 1
     sys.exit(code)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.avro.functions import to_avro
@@ -25,6 +27,10 @@ from fink_cli.alerts.schema import fingerprint, leaf_paths
 from fink_cli.distribution.spec import Job, local_path
 from fink_cli.distribution.state import Folder
 from fink_cli.paths import shipped
+
+Session = SparkSession
+FAILURES = (PySparkException, Py4JError)
+"""What Spark raises when it fails."""
 
 _BATCH_BYTES = 256 * 1024**2
 _FILE = "path string, modificationTime timestamp, length long, content binary"
@@ -95,6 +101,16 @@ def from_spark_schema(spark: SparkSession, schema: StructType) -> AlertSchema:
     roles, paths = load_roles(), leaf_paths(json.loads(avro))
     alert_id = roles.find("id", paths)
     return AlertSchema(schema, avro, alert_id, roles.find("object", paths) or alert_id)
+
+
+def dump_spark_schema(schema: AlertSchema) -> str:
+    """How the Parquet files are read, as JSON, for :func:`load_schema`."""
+    return schema.spark.json()
+
+
+def load_schema(spark: SparkSession, text: str) -> AlertSchema:
+    """The schema of a text that :func:`dump_spark_schema` gave."""
+    return from_spark_schema(spark, StructType.fromJson(json.loads(text)))
 
 
 def read_files(

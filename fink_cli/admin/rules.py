@@ -1,0 +1,350 @@
+"""Access rules (Kafka's ACLs) as data: what the flags mean, and how a rule is said. Pure.
+
+The names are those of Kafka's own tools (``kafka-acls``), and so are the operations that each type
+of resource knows: Kafka's documentation, "Authorization and ACLs", "Operations and Resources".
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from fink_cli.errors import UsageError
+
+ANY = "*"
+CLUSTER_NAME = "kafka-cluster"
+
+
+class Operation(StrEnum):
+    """What a rule is about; ``UNKNOWN`` stands for one that librdkafka does not know."""
+
+    ALL = "ALL"
+    READ = "READ"
+    WRITE = "WRITE"
+    CREATE = "CREATE"
+    DELETE = "DELETE"
+    ALTER = "ALTER"
+    DESCRIBE = "DESCRIBE"
+    CLUSTER_ACTION = "CLUSTER_ACTION"
+    DESCRIBE_CONFIGS = "DESCRIBE_CONFIGS"
+    ALTER_CONFIGS = "ALTER_CONFIGS"
+    IDEMPOTENT_WRITE = "IDEMPOTENT_WRITE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Permission(StrEnum):
+    """Whether a rule gives or takes."""
+
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+
+
+class ResourceType(StrEnum):
+    """What a rule protects; ``UNKNOWN`` stands for a type that librdkafka does not know."""
+
+    TOPIC = "TOPIC"
+    GROUP = "GROUP"
+    CLUSTER = "CLUSTER"
+    TRANSACTIONAL_ID = "TRANSACTIONAL_ID"
+    UNKNOWN = "UNKNOWN"
+
+
+class PatternType(StrEnum):
+    """How a rule's name is meant: to the letter, or as the beginning of names."""
+
+    LITERAL = "LITERAL"
+    PREFIXED = "PREFIXED"
+
+
+OPERATIONS: dict[ResourceType, frozenset[Operation]] = {
+    ResourceType.TOPIC: frozenset(
+        {
+            Operation.ALL,
+            Operation.READ,
+            Operation.WRITE,
+            Operation.CREATE,
+            Operation.DELETE,
+            Operation.ALTER,
+            Operation.DESCRIBE,
+            Operation.DESCRIBE_CONFIGS,
+            Operation.ALTER_CONFIGS,
+        }
+    ),
+    ResourceType.GROUP: frozenset(
+        {
+            Operation.ALL,
+            Operation.READ,
+            Operation.DELETE,
+            Operation.DESCRIBE,
+            Operation.DESCRIBE_CONFIGS,
+            Operation.ALTER_CONFIGS,
+        }
+    ),
+    ResourceType.CLUSTER: frozenset(
+        {
+            Operation.ALL,
+            Operation.CREATE,
+            Operation.ALTER,
+            Operation.DESCRIBE,
+            Operation.CLUSTER_ACTION,
+            Operation.DESCRIBE_CONFIGS,
+            Operation.ALTER_CONFIGS,
+            Operation.IDEMPOTENT_WRITE,
+        }
+    ),
+    ResourceType.TRANSACTIONAL_ID: frozenset({Operation.ALL, Operation.WRITE, Operation.DESCRIBE}),
+}
+CONSUMER = (Operation.READ, Operation.DESCRIBE)
+PRODUCER = (Operation.WRITE, Operation.DESCRIBE, Operation.CREATE)
+_FLAGS = {
+    ResourceType.TOPIC: "-t",
+    ResourceType.GROUP: "-c",
+    ResourceType.TRANSACTIONAL_ID: "--transactional-id",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Resource:
+    """Something that rules protect, by its own name."""
+
+    type: ResourceType
+    name: str
+
+    def __str__(self) -> str:
+        if self.type is ResourceType.CLUSTER:
+            return "the cluster"
+        return f"{self.type.lower().replace('_', ' ')} '{self.name}'"
+
+
+CLUSTER = Resource(ResourceType.CLUSTER, CLUSTER_NAME)
+
+
+@dataclass(frozen=True, order=True)
+class Rule:
+    """An access rule.
+
+    Attributes:
+        principal: whom it is about: ``User:NAME``, or ``User:*`` for everybody.
+        host: the address that it is about, or ``*`` for any.
+        operation: what it is about; ``ALL`` for everything.
+        permission: whether it gives or takes.
+        resource_type: the type of the resource.
+        resource_name: its name, or its beginning; the literal ``*`` for every one.
+        pattern_type: how the name is meant.
+    """
+
+    principal: str
+    host: str
+    operation: Operation
+    permission: Permission
+    resource_type: ResourceType
+    resource_name: str
+    pattern_type: PatternType
+
+    def __str__(self) -> str:
+        return (
+            f"{self.permission} {self.operation} on {self.resource_type} {self.resource_name} "
+            f"({self.pattern_type}) for {self.principal} from {self.host}"
+        )
+
+    @property
+    def user(self) -> str:
+        """The user that the rule names; the principal where it is no user."""
+        return self.principal.removeprefix("User:")
+
+    def covers(self, resource: Resource) -> bool:
+        """Whether the rule is about a resource."""
+        if self.resource_type is not resource.type:
+            return False
+        if self.pattern_type is PatternType.PREFIXED:
+            return resource.name.startswith(self.resource_name)
+        return self.resource_name in {resource.name, ANY}
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What ``fink acl add`` and ``delete`` are told.
+
+    Attributes:
+        user: the user's name; ``*`` for everybody.
+        topic: a topic.
+        group: a consumer group.
+        cluster: whether the cluster itself is meant.
+        transactional_id: a producer's transactional id.
+        producer: whether the user is to write the topic.
+        operations: the operations, in place of those of a consumer.
+        host: an address, or ``*`` for any.
+        prefixed: whether the names are the beginnings of names.
+        deny: whether to take the right instead of giving it.
+    """
+
+    user: str
+    topic: str | None = None
+    group: str | None = None
+    cluster: bool = False
+    transactional_id: str | None = None
+    producer: bool = False
+    operations: Sequence[Operation] = field(default=())
+    host: str = ANY
+    prefixed: bool = False
+    deny: bool = False
+
+
+def principal_of(user: str) -> str:
+    """Kafka's principal of a user."""
+    return f"User:{user}"
+
+
+def kafka_host(host: str) -> str:
+    """An address as Kafka compares it: Java's ``InetAddress.getHostAddress``.
+
+    Raises:
+        UsageError: it is not an address; names are not supported by Kafka.
+    """
+    if host == ANY:
+        return ANY
+    try:
+        if ":" not in host:
+            return str(IPv4Address(host))
+        # Java writes the eight groups of IPv6 without leading zeros, and none left out.
+        return ":".join(f"{int(each, 16):x}" for each in IPv6Address(host).exploded.split(":"))
+    except AddressValueError as error:
+        raise UsageError(
+            f"'{host}' is not an IP address.",
+            "Kafka's rules know addresses only, not names: -H 192.0.2.17",
+        ) from error
+
+
+def rules_from(flags: Flags) -> list[Rule]:
+    """The rules that the flags stand for.
+
+    A topic alone is read; ``producer`` writes it; both with a group and ``producer``. Operations
+    that are named take the place of these, on the topic, else on the only other resource named.
+    A group beside a topic always gets READ.
+
+    Raises:
+        UsageError: no resource is named, or an operation does not fit it.
+    """
+    wanted: list[tuple[ResourceType, str, Sequence[Operation]]] = []
+    if flags.topic is not None:
+        wanted.append((ResourceType.TOPIC, flags.topic, _on_topic(flags)))
+    elif flags.producer:
+        raise UsageError("-p needs a topic to write.", "Name it: -t TOPIC")
+    beside = flags.topic is not None
+    if flags.group is not None:
+        given = [] if beside else flags.operations
+        wanted.append((ResourceType.GROUP, flags.group, given or [Operation.READ]))
+    if flags.transactional_id is not None:
+        given = [] if beside else flags.operations
+        both = given or [Operation.WRITE, Operation.DESCRIBE]
+        wanted.append((ResourceType.TRANSACTIONAL_ID, flags.transactional_id, both))
+    if flags.cluster:
+        if beside or flags.group is not None or not flags.operations:
+            raise UsageError(
+                "--cluster goes with --operation, and without a topic or a group.",
+                "For example: fink acl add -u USER --cluster --operation DESCRIBE",
+            )
+        wanted.append((ResourceType.CLUSTER, CLUSTER_NAME, flags.operations))
+    if not wanted:
+        raise UsageError(
+            "No resource is named.", "Name a topic with -t TOPIC, or a consumer group with -c GROUP"
+        )
+    return [
+        rule
+        for kind, name, operations in wanted
+        for rule in _rules(flags, kind, name, dict.fromkeys(operations))
+    ]
+
+
+def _on_topic(flags: Flags) -> list[Operation]:
+    given = list(flags.operations)
+    if not given and (flags.group is not None or not flags.producer):
+        given = list(CONSUMER)
+    return [*given, *(PRODUCER if flags.producer else ())]
+
+
+def _rules(
+    flags: Flags, kind: ResourceType, name: str, operations: Iterable[Operation]
+) -> list[Rule]:
+    if not name:
+        raise UsageError(f"The name of the {kind.lower()} is empty.")
+    for operation in operations:
+        if operation not in OPERATIONS[kind]:
+            known = ", ".join(sorted(OPERATIONS[kind]))
+            raise UsageError(
+                f"Kafka knows no operation {operation} on a {kind.lower()}.", f"It knows: {known}"
+            )
+    prefixed = flags.prefixed and kind is not ResourceType.CLUSTER
+    if ANY in name and (prefixed or name != ANY):
+        raise UsageError(
+            f"A name can't hold '*': {name}.",
+            f"For all names that begin so: --prefixed with '{name.partition(ANY)[0] or 'fink_'}'",
+        )
+    return [
+        Rule(
+            principal_of(flags.user),
+            kafka_host(flags.host),
+            operation,
+            Permission.DENY if flags.deny else Permission.ALLOW,
+            kind,
+            name,
+            PatternType.PREFIXED if prefixed else PatternType.LITERAL,
+        )
+        for operation in operations
+    ]
+
+
+def pattern(text: str) -> tuple[str, PatternType]:
+    """A name as roles give it: ``fink_*`` is a prefix, ``*`` every name, else to the letter.
+
+    Raises:
+        UsageError: a ``*`` stands elsewhere than at the end, or the name is empty.
+    """
+    name = text.removesuffix(ANY)
+    if text == ANY or (text and name == text and ANY not in text):
+        return text, PatternType.LITERAL
+    if not name or ANY in name:
+        raise UsageError(f"'{text}' is not a name.", "A '*' may stand at its end: fink_*")
+    return name, PatternType.PREFIXED
+
+
+def role_rules(
+    user: str,
+    kind: ResourceType,
+    names: Iterable[str],
+    operations: Sequence[Operation],
+    hosts: Sequence[str] = (ANY,),
+) -> list[Rule]:
+    """What a role on some topics or groups needs; the names are read by :func:`pattern`."""
+    return [
+        Rule(principal_of(user), kafka_host(host), operation, Permission.ALLOW, kind, name, how)
+        for name, how in map(pattern, names)
+        for host in hosts
+        for operation in operations
+    ]
+
+
+def add_command(rule: Rule) -> str:
+    """The command that adds a rule."""
+    return _command("add", rule)
+
+
+def delete_command(rule: Rule) -> str:
+    """The command that deletes a rule."""
+    return _command("delete", rule)
+
+
+def _command(verb: str, rule: Rule) -> str:
+    words = ["fink", "acl", verb, "-u", rule.user]
+    if rule.resource_type is ResourceType.CLUSTER:
+        words += ["--cluster"]
+    else:
+        words += [_FLAGS.get(rule.resource_type, "-t"), rule.resource_name]
+    words += ["--operation", rule.operation]
+    words += ["-H", rule.host] if rule.host != ANY else []
+    words += ["--prefixed"] if rule.pattern_type is PatternType.PREFIXED else []
+    words += ["--deny"] if rule.permission is Permission.DENY else []
+    return shlex.join(words)

@@ -1,0 +1,1 @@
+"""Alerts themselves: their schema, their encoding, what is chosen and made of them."""

@@ -1,0 +1,249 @@
+"""``fink acl``: who may do what, on the local cluster or any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin import acls
+from fink_cli.admin.access import read_audit
+from fink_cli.admin.apply import apply_plan, read_plan
+from fink_cli.admin.authorizer import Policy, Role, answer, hosts_that_differ, questions
+from fink_cli.admin.declaration import read_declaration
+from fink_cli.admin.plan import require_same_cluster
+from fink_cli.admin.rules import ANY, Flags, Operation, kafka_host, rules_from
+from fink_cli.cluster.own import super_users_of
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.config import resolve_connection
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.output import Format
+
+app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
+
+User = Annotated[str, typer.Option("--user", "-u", help="The user; '*' for everybody.")]
+Topic = Annotated[str | None, typer.Option("--topic", "-t", help="The topic.")]
+Group = Annotated[str | None, typer.Option("--group", "-c", help="The consumer group.")]
+Cluster = Annotated[bool, typer.Option("--cluster", help="The cluster itself.")]
+TransactionalId = Annotated[
+    str | None, typer.Option("--transactional-id", help="A producer's transactional id.")
+]
+Producer = Annotated[
+    bool, typer.Option("--producer", "-p", help="Write the topic: WRITE, DESCRIBE, CREATE.")
+]
+Operations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--operation",
+        metavar="OP",
+        help="Operation, in place of READ and DESCRIBE; may be repeated.",
+    ),
+]
+Host = Annotated[str, typer.Option("--host", "-H", help="An IP address; '*' for any.")]
+Prefixed = Annotated[
+    bool, typer.Option("--prefixed", help="The names given are the beginnings of names.")
+]
+Deny = Annotated[bool, typer.Option("--deny", help="Take the right; it goes before any rule.")]
+SuperUsers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--super-user",
+        help="A user of the brokers' super.users, which no client can ask for; may be repeated.",
+        show_default="those of the local cluster",
+    ),
+]
+
+
+def _operation(word: str) -> Operation:
+    try:
+        found = Operation(word.upper().replace("-", "_"))
+    except ValueError:
+        found = Operation.UNKNOWN
+    if found is Operation.UNKNOWN:
+        known = ", ".join(each for each in Operation if each is not Operation.UNKNOWN)
+        raise UsageError(f"There is no operation '{word}'.", f"Use one of: {known}")
+    return found
+
+
+def _question(word: str) -> Operation | Role:
+    return Role[word.upper()] if word.upper() in Role.__members__ else _operation(word)
+
+
+@app.command()
+def add(
+    user: User,
+    topic: Topic = None,
+    group: Group = None,
+    producer: Producer = False,
+    host: Host = ANY,
+    operation: Operations = None,
+    prefixed: Prefixed = False,
+    deny: Deny = False,
+    cluster: Cluster = False,
+    transactional_id: TransactionalId = None,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Add rules. A topic alone is read; with -p it is written; -c lets read in a group."""
+    chosen = [_operation(word) for word in operation or []]
+    flags = Flags(
+        user, topic, group, cluster, transactional_id, producer, chosen, host, prefixed, deny
+    )
+    rules = rules_from(flags)
+    output.emit(acls.add_rules(resolve_connection(profile, servers), rules, dry_run), form)
+
+
+@app.command()
+def delete(
+    user: User,
+    topic: Topic = None,
+    group: Group = None,
+    producer: Producer = False,
+    host: Host = ANY,
+    operation: Operations = None,
+    prefixed: Prefixed = False,
+    deny: Deny = False,
+    cluster: Cluster = False,
+    transactional_id: TransactionalId = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Delete the rules that `add` with the same flags adds, and no others."""
+    chosen = [_operation(word) for word in operation or []]
+    flags = Flags(
+        user, topic, group, cluster, transactional_id, producer, chosen, host, prefixed, deny
+    )
+    rules = rules_from(flags)
+    connection = resolve_connection(profile, servers)
+    there = set(acls.read_rules(connection))
+    found = [rule for rule in rules if rule in there]
+    if not found:
+        raise OperationFailedError(
+            f"There is no such rule: {rules[0]}.",
+            f"See those that there are: fink acl list -u {user}",
+        )
+    if not dry_run:
+        output.confirm("Delete?", [str(rule) for rule in found], yes)
+    output.emit(acls.delete_rules(connection, rules, dry_run), form)
+
+
+@app.command("list")
+def list_(
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Of this user only.")] = None,
+    topic: Annotated[str | None, typer.Option("--topic", "-t", help="On this topic only.")] = None,
+    group: Annotated[str | None, typer.Option("--group", "-c", help="On this group only.")] = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """List the rules; those on a topic or group hold its prefixes and wildcards too."""
+    rules = acls.read_rules(resolve_connection(profile, servers))
+    found = acls.select(rules, user, topic, group)
+    output.emit(found, form, empty="No rules. Add one: fink acl add -u USER -t TOPIC")
+
+
+@app.command()
+def check(
+    user: Annotated[str, typer.Option("--user", "-u", help="The user.")],
+    operation: Annotated[
+        str,
+        typer.Option(
+            "--operation",
+            metavar="OP",
+            help="What the user wants to do: READ, …; produce, consume.",
+        ),
+    ],
+    topic: Topic = None,
+    group: Group = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", "-H", help="The IP address it comes from; '*': one no rule names."),
+    ] = ANY,
+    super_users: SuperUsers = None,
+    open_without_rules: Annotated[
+        bool,
+        typer.Option(
+            "--open-without-rules", help="The brokers allow.everyone.if.no.acl.found is true."
+        ),
+    ] = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Say whether a user may do something, and which rule decides. The exit code is 1 for no."""
+    wanted = _question(operation)
+    asked = questions(user, wanted, topic, group, kafka_host(host))
+    connection = resolve_connection(profile, servers)
+    rules = acls.read_rules(connection)
+    supers = frozenset(super_users or ()) | super_users_of(connection)
+    policy = Policy(rules, supers, open_without_rules)
+    found = answer(policy, wanted, asked)
+    output.emit(found, form)
+    others = hosts_that_differ(policy, wanted, asked) if host == ANY else []
+    if others:
+        opposite = "no" if found.allowed else "yes"
+        output.note(f"From {', '.join(others)} the answer is {opposite}: ask with -H.")
+    if not found.allowed:
+        raise OperationFailedError(
+            f"User '{user}' may not {wanted} {found.resource}: {found.decided_by}.",
+            f"An operator can change that: {found.grant}",
+        )
+
+
+@app.command()
+def audit(
+    super_users: SuperUsers = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Show who can do what, and what is odd: rules for nobody or nothing, wildcards, no rules."""
+    connection = resolve_connection(profile, servers)
+    supers = frozenset(super_users or ()) | super_users_of(connection)
+    output.emit(read_audit(connection, supers), form)
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The declared access, TOML.")]
+
+
+@app.command("plan")
+def plan_(
+    file: File, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
+) -> None:
+    """Show what `apply` would change, and change nothing."""
+    declared = read_declaration(file)
+    found = read_plan(resolve_connection(profile, servers), declared)
+    output.emit(found, form)
+    if declared.cluster_id not in {None, found.cluster_id}:
+        output.warn(f"The file is for another cluster: {declared.cluster_id}.")
+    if not found.changes:
+        output.note("Nothing to change.")
+
+
+@app.command()
+def apply(
+    file: File,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Make the cluster's access what the file declares, after showing the change."""
+    declared = read_declaration(file)
+    connection = resolve_connection(profile, servers)
+    found = read_plan(connection, declared)
+    require_same_cluster(declared, found.cluster_id)
+    if found.changes and not dry_run:
+        output.confirm("Apply?", [str(step) for step in found.changes], yes)
+        apply_plan(connection, declared, found)
+    output.emit(found, form)
+    if not found.changes:
+        output.note("Nothing to change.")

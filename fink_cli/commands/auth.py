@@ -1,0 +1,255 @@
+"""``fink auth``: users and their passwords, on the local cluster or any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin import access, users
+from fink_cli.admin.client import connect_admin
+from fink_cli.admin.export import ClientFormat, client_file, file_name
+from fink_cli.cluster.own import super_users_of
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.commands.passwords import (
+    FromStdin,
+    Generate,
+    Given,
+    NewPassword,
+    Out,
+    check_destination,
+    kept,
+    new_password,
+)
+from fink_cli.config import Connection, resolve_connection
+from fink_cli.errors import OperationFailedError
+from fink_cli.output import Format
+from fink_cli.private import write_private
+
+app = typer.Typer(no_args_is_help=True, help="Users and their passwords.")
+
+User = Annotated[str, typer.Option("--user", "-u", help="The user.")]
+ClientForm = Annotated[ClientFormat, typer.Option("--format", help="Whose file it is.")]
+
+
+def _changed(
+    user: str, outcome: str, mechanisms: list[str], password: NewPassword | None, out: Path | None
+) -> users.UserChange:
+    made = password is not None and password.generated
+    return users.UserChange(
+        user=user,
+        outcome=outcome,
+        mechanism=", ".join(mechanisms),
+        iterations=users.ITERATIONS,
+        password=password.text if password is not None and made and out is None else None,
+        file=str(out) if out is not None and made else None,
+    )
+
+
+@app.command()
+def add(
+    user: User,
+    from_stdin: FromStdin = False,
+    generate: Generate = False,
+    out: Out = None,
+    password: Given = None,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Add a user. It may do nothing until rules allow it something.
+
+    The password is asked for, unless an option or FINK_NEW_PASSWORD gives it.
+    """
+    users.valid_user(user)
+    check_destination(generate, out)
+    connection = resolve_connection(profile, servers)
+    access.require_ordinary(user, super_users_of(connection))
+    users.require_absent(users.list_users(connection), user)
+    if dry_run:
+        output.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
+        return
+    chosen = new_password(user, password, from_stdin, generate)
+    with kept(chosen, out):
+        users.set_password(connection, user, chosen.text)
+    output.emit(_changed(user, "added", [users.SHA_512], chosen, out), form)
+
+
+@app.command("list")
+def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
+    """List the users that log in with SCRAM, a row for each mechanism."""
+    found = users.list_users(resolve_connection(profile, servers))
+    output.emit(found, form, empty="No users. Add one: fink auth add -u USER")
+    for name in sorted({row.user for row in found if row.mechanism == users.SHA_256}):
+        several = users.SHA_512 in users.mechanisms_of(found, name)
+        which = "SCRAM-SHA-512 and SCRAM-SHA-256 passwords" if several else "SCRAM-SHA-256 only"
+        output.note(f"{name} has {which}: fink auth rotate -u {name} replaces each.")
+
+
+@app.command()
+def rotate(
+    user: User,
+    from_stdin: FromStdin = False,
+    generate: Generate = False,
+    out: Out = None,
+    password: Given = None,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Give a user another password, for every mechanism that it has one for.
+
+    A client that is connected stays so until it connects again.
+    """
+    check_destination(generate, out)
+    connection = resolve_connection(profile, servers)
+    access.require_ordinary(user, super_users_of(connection))
+    mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
+    if dry_run:
+        output.emit(_changed(user, "would rotate", mechanisms, None, None), form)
+        return
+    chosen = new_password(user, password, from_stdin, generate)
+    with kept(chosen, out):
+        users.set_password(connection, user, chosen.text, mechanisms)
+    output.emit(_changed(user, "rotated", mechanisms, chosen, out), form)
+    if user == connection.username:
+        output.warn("That is the user you log in as: put the new password into your profile.")
+
+
+@app.command()
+def delete(
+    user: User,
+    keep_acls: Annotated[
+        bool, typer.Option("--keep-acls", help="Leave the access rules that name the user.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Delete a user, and the access rules that name it."""
+    connection = resolve_connection(profile, servers)
+    found = access.find_presence(connection, user)
+    if not found.mechanisms:
+        left = f"; {len(found.rules)} rule(s) name it" if found.rules else ""
+        raise OperationFailedError(
+            f"There is no user '{user}'{left}.",
+            f"Remove its rules: fink auth offboard -u {user}"
+            if found.rules
+            else "See who there is: fink auth list",
+        )
+    _remove(connection, replace(found, rules=[]) if keep_acls else found, yes, dry_run, form)
+
+
+@app.command()
+def offboard(
+    user: User,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Remove a user and every rule that names it, whichever of them there is."""
+    connection = resolve_connection(profile, servers)
+    found = access.find_presence(connection, user)
+    if not (found.mechanisms or found.rules):
+        raise OperationFailedError(
+            f"There is no user '{user}', and no rule names it.", "See who there is: fink auth list"
+        )
+    _remove(connection, found, yes, dry_run, form)
+
+
+def _remove(
+    connection: Connection, found: access.Presence, yes: bool, dry_run: bool, form: Format
+) -> None:
+    access.require_dispensable(connection, found.user, super_users_of(connection))
+    if not dry_run:
+        output.confirm("Delete?", found.lines(), yes)
+        access.remove(connection, found)
+    outcome = "would delete" if dry_run else "deleted"
+    mechanisms = ", ".join(found.mechanisms)
+    output.emit(users.UserChange(found.user, outcome, mechanisms, rules=len(found.rules)), form)
+
+
+@app.command()
+def export(
+    user: User,
+    client: ClientForm,
+    from_stdin: FromStdin = False,
+    out: Out = None,
+    password: Given = None,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Write the file that a client logs in with, after trying the login.
+
+    Kafka can't tell a password: it is asked for, unless an option or FINK_NEW_PASSWORD gives it,
+    or it is the user that you log in as.
+    """
+    if out is None:
+        output.refuse_open_stdout()
+    else:
+        access.require_new_file(out)
+    connection = resolve_connection(profile, servers)
+    login = connection
+    if user != connection.username or password is not None or from_stdin:
+        chosen = new_password(user, password, from_stdin, generate=False)
+        login = replace(
+            connection, username=user, password=chosen.text, sasl_mechanism=users.SHA_512
+        )
+    content = client_file(login, client)
+    connect_admin(login)
+    if out is None:
+        output.print_line(content.rstrip("\n"))
+        return
+    write_private(out, content)
+    output.step(f"Wrote {out}, which holds the password")
+
+
+@app.command()
+def onboard(
+    user: User,
+    consume: Annotated[
+        list[str] | None,
+        typer.Option("--consume", metavar="TOPIC", help="Read it; may be repeated; 'fink_*'."),
+    ] = None,
+    produce: Annotated[
+        list[str] | None,
+        typer.Option("--produce", metavar="TOPIC", help="Write it; may be repeated; 'fink_*'."),
+    ] = None,
+    client: ClientForm = ClientFormat.FINK,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The client's file.", show_default="USER-…"),
+    ] = None,
+    from_stdin: FromStdin = False,
+    generate: Generate = False,
+    password: Given = None,
+    dry_run: DryRun = False,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Add a user with its rules and its client's file, and prove that they work; or nothing.
+
+    Who reads may use the consumer groups whose names begin with the user's and '-'.
+    """
+    users.valid_user(user)
+    connection = resolve_connection(profile, servers)
+    access.require_ordinary(user, super_users_of(connection))
+    file = out or Path(file_name(user, client))
+    newcomer = access.Newcomer(user, consume or [], produce or [], client, file)
+    if dry_run:
+        output.emit(access.onboard(connection, newcomer, "", dry_run=True), form)
+        return
+    chosen = new_password(user, password, from_stdin, generate)
+    done = access.onboard(connection, newcomer, chosen.text)
+    output.emit(done, form)
+    output.step(f"{done.file} holds the login of '{user}', password included")

@@ -1,0 +1,127 @@
+"""Where a user's new password comes from."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin.access import require_new_file
+from fink_cli.admin.export import usable_password
+from fink_cli.errors import UsageError
+from fink_cli.private import write_private
+
+# 24 random bytes are 32 characters.
+_RANDOM_BYTES = 24
+_VARIABLE = "FINK_NEW_PASSWORD"
+
+FromStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]
+Generate = Annotated[bool, typer.Option("--generate", help="Make a password of 32 characters.")]
+Given = Annotated[
+    str | None,
+    typer.Option(
+        "--password", "-p", help="The password. Others on the machine can see it: avoid it."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write it to a file that only you can read."),
+]
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """A password, and whether fink made it."""
+
+    text: str = field(repr=False)
+    generated: bool
+
+
+def new_password(user: str, given: str | None, from_stdin: bool, generate: bool) -> NewPassword:
+    """A user's new password: from the one option that is given, the environment, or a question.
+
+    Raises:
+        UsageError: several options are given; nobody can be asked; or no client could use it.
+    """
+    if sum((given is not None, from_stdin, generate)) > 1:
+        raise UsageError(
+            "Several passwords are given.", "Give one of --password-stdin, --generate and -p."
+        )
+    if generate:
+        return NewPassword(secrets.token_urlsafe(_RANDOM_BYTES), True)
+    if given is not None:
+        output.warn(
+            "A password in a command is visible to others on this machine, and stays in the "
+            "shell's history. Use --password-stdin, or none of them to be asked."
+        )
+        return NewPassword(usable_password(given), False)
+    if from_stdin:
+        return NewPassword(usable_password(_read_line()), False)
+    named = os.environ.get(_VARIABLE)
+    return NewPassword(usable_password(named if named is not None else _ask(user)), False)
+
+
+def _read_line() -> str:
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError("The password on standard input is not UTF-8.") from error
+
+
+def _ask(user: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "No password is given, and there is no terminal to ask for one.",
+            f"Use --generate, --password-stdin, or set {_VARIABLE}",
+        )
+    try:
+        first = getpass.getpass(f"Password of {user}: ", sys.stderr)
+        second = getpass.getpass("Once more: ", sys.stderr)
+    except EOFError as error:
+        raise UsageError("No password was given.") from error
+    if first != second:
+        raise UsageError("The two passwords differ.", "Try again.")
+    return first
+
+
+def check_destination(generate: bool, out: Path | None) -> None:
+    """Look, before anything changes, whether a generated password can be handed over.
+
+    Raises:
+        UsageError: nothing is generated for the file, or stdout is a file that others can read.
+        OperationFailedError: the file exists.
+    """
+    if out is not None and not generate:
+        raise UsageError("--out keeps a generated password.", "Add --generate.")
+    if out is not None:
+        require_new_file(out)
+    elif generate:
+        output.refuse_open_stdout()
+
+
+@contextmanager
+def kept(password: NewPassword, out: Path | None) -> Iterator[None]:
+    """Keep a password in a file while it is set, and afterwards if that worked.
+
+    Before, because one that was set and could not be kept would lock its user out.
+    """
+    if out is None:
+        yield
+        return
+    write_private(out, f"{password.text}\n")
+    try:
+        yield
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
