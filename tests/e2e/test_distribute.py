@@ -27,7 +27,7 @@ from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.schema import fingerprint
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.conftest import PROGRAM, Fink, TestCluster, run_fink
+from tests.conftest import PROGRAM, ROOT, Fink, TestCluster, run_fink
 
 SPARK_SECONDS = 180
 
@@ -103,8 +103,10 @@ def test_the_main_job_on_real_alerts(
     back = sorted(read_back(fink, topic), key=lambda alert: alert["candid"])
     assert [with_time_as_number(each) for each in back] == [as_json(each) for each in source]
 
+    sent = messages(cluster, topic, 4)
+    assert json.loads(sent[0].key()) == json.loads((ROOT / "schemas/ztf-science.avsc").read_text())
     # NaN and null are both null in JSON: on the wire they are told apart.
-    wire = {decoded(each)["candid"]: decoded(each) for each in messages(cluster, topic, 4)}
+    wire = {decoded(each)["candid"]: decoded(each) for each in sent}
     values = [(wire[each["candid"]]["Plx"], each["Plx"]) for each in source]
     assert any(isinstance(sent, float) and math.isnan(sent) for _, sent in values)
     for received, sent in values:
