@@ -53,7 +53,7 @@ def clean_environ(home: Path, **more: str) -> dict[str, str]:
         "FINK_HOME": str(home),
         "FINK_CONFIG": str(home / "config" / "config.toml"),
         "TERM": "xterm-256color",
-        # Most JVMs of the tests live for seconds: without the optimising compiler they start sooner.
+        # Most JVMs of the tests live for seconds; without the second compiler they start sooner.
         "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         **more,
     }
