@@ -304,6 +304,7 @@ def write_local_login(home: Path, connection: Connection) -> None:
                 "sasl_mechanism": connection.sasl_mechanism,
                 "username": connection.username,
                 "password": connection.password,
+                "ssl_ca_location": connection.ssl_ca_location,
             }
         ),
     )

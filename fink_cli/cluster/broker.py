@@ -30,7 +30,7 @@ def prepare(
     home: Path, cluster: Cluster, broker: Broker, java: Java, class_path: Sequence[Path]
 ) -> None:
     folder = private_folder(broker_folder(home, broker.id))
-    write_private(folder / "server.properties", server_properties(cluster, broker, folder / "data"))
+    write_private(folder / "server.properties", server_properties(cluster, broker, home))
     if not (folder / "data" / "meta.properties").exists():
         _format(home, cluster, broker, java, class_path)
 

@@ -19,6 +19,7 @@ from fink_cli.cluster import process
 from fink_cli.cluster.broker import broker_log, last_words, launch, log_size, prepare
 from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
+from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
     Broker,
     Cluster,
@@ -27,6 +28,7 @@ from fink_cli.cluster.record import (
     read_cluster,
     write_cluster,
 )
+from fink_cli.cluster.tls import authority_file, ensure_certificates
 from fink_cli.config import Connection, write_local_login
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
@@ -97,23 +99,27 @@ class Stopped:
     killed: list[int]
 
 
-def admin_connection(cluster: Cluster) -> Connection:
+def admin_connection(home: Path, cluster: Cluster) -> Connection:
     """The connection of the cluster's super user."""
     return Connection(
         bootstrap_servers=cluster.bootstrap_servers,
-        security_protocol="SASL_PLAINTEXT",
+        security_protocol=security_protocol(cluster),
+        ssl_ca_location=str(authority_file(home)) if cluster.tls else "",
         username=cluster.admin.user,
         password=cluster.admin.password,
     )
 
 
-def start(home: Path, brokers: int | None, port: int | None, report: Report) -> Started:
+def start(
+    home: Path, brokers: int | None, port: int | None, tls: bool | None, report: Report
+) -> Started:
     """Bring the local cluster up, and return when it answers an authenticated client.
 
     Args:
         home: the folder of its state.
         brokers: how many; none keeps what there is, or makes one.
         port: of the first broker, the others follow; none keeps what there is.
+        tls: whether clients and brokers speak TLS; none keeps what there is, or does without.
         report: is told of the progress when jars are fetched.
 
     Raises:
@@ -128,19 +134,22 @@ def start(home: Path, brokers: int | None, port: int | None, report: Report) -> 
                 "Its size is fixed: fink kafka destroy removes it with its data.",
             )
         if all(process.alive(broker.process) for broker in cluster.brokers):
-            _refuse_another_port(cluster, port)
-            connect_admin(admin_connection(cluster))
+            _refuse_a_change(cluster, port, tls)
+            connect_admin(admin_connection(home, cluster))
             return _started("already running", home, cluster, None)
         process.end([broker.process for broker in cluster.brokers], STOP_SECONDS)
         cluster = _on_free_ports(cluster, port)
+        cluster = replace(cluster, tls=cluster.tls if tls is None else tls)
         _require_room(home)
+        if cluster.tls:
+            ensure_certificates(home)
         class_path = kafka_jars(report)
         _run(home, cluster, java, class_path)
         return _started("started", home, cluster, kafka_version(class_path))
 
 
 def _started(state: str, home: Path, cluster: Cluster, version: str | None) -> Started:
-    write_local_login(home, admin_connection(cluster))
+    write_local_login(home, admin_connection(home, cluster))
     return Started(state, cluster.bootstrap_servers, version, home)
 
 
@@ -173,11 +182,16 @@ def _new_cluster(count: int, first_port: int) -> Cluster:
     return Cluster(cluster_id, brokers, admin, internal, controller)
 
 
-def _refuse_another_port(cluster: Cluster, port: int | None) -> None:
-    if port is not None and port != cluster.brokers[0].port:
+def _refuse_a_change(cluster: Cluster, port: int | None, tls: bool | None) -> None:
+    if port not in (None, cluster.brokers[0].port):
         raise UsageError(
             f"The cluster runs already, on port {cluster.brokers[0].port}.",
             f"Stop it first: fink kafka stop; then: fink kafka start --port {port}",
+        )
+    if tls not in (None, cluster.tls):
+        raise UsageError(
+            f"The cluster runs already, {'with' if cluster.tls else 'without'} TLS.",
+            f"Stop it first: fink kafka stop; then: fink kafka start --{'' if tls else 'no-'}tls",
         )
 
 
@@ -237,7 +251,7 @@ def _wait_until_ready(home: Path, cluster: Cluster, log_ends: dict[int, int]) ->
             if process.alive(broker.process) is None:
                 raise _died(home, broker, log_ends[broker.id])
         try:
-            client = connect_admin(admin_connection(cluster), timeout=1)
+            client = connect_admin(admin_connection(home, cluster), timeout=1)
             if len(client.list_topics(timeout=5).brokers) == len(cluster.brokers):
                 return
             time.sleep(0.2)
@@ -278,7 +292,7 @@ def status(home: Path) -> ClusterStatus:
     cluster = read_cluster(home)
     if cluster is None:
         return ClusterStatus("absent", None, None, home, None, [])
-    answering = _answering(cluster)
+    answering = _answering(home, cluster)
     brokers = [_broker_status(broker, answering) for broker in cluster.brokers]
     states = {each.state for each in brokers}
     # Brokers in different states: the cluster is not what it should be.
@@ -297,11 +311,11 @@ def _broker_status(broker: Broker, answering: set[int]) -> BrokerStatus:
     return BrokerStatus(broker.id, broker.port, state, running.pid, uptime)
 
 
-def _answering(cluster: Cluster) -> set[int]:
+def _answering(home: Path, cluster: Cluster) -> set[int]:
     if not any(process.alive(broker.process) for broker in cluster.brokers):
         return set()
     try:
-        client = connect_admin(admin_connection(cluster), timeout=3)
+        client = connect_admin(admin_connection(home, cluster), timeout=3)
     except UnreachableError:
         return set()
     return set(client.list_topics(timeout=5).brokers)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fink_cli.cluster.record import HOST, Broker, Cluster
+from fink_cli.cluster.record import HOST, Broker, Cluster, broker_folder
+from fink_cli.cluster.tls import authority_file, keystore_file
 from fink_cli.config import jaas
 
 _MECHANISM = "SCRAM-SHA-512"
 
 
-def server_properties(cluster: Cluster, broker: Broker, data: Path) -> str:
+def server_properties(cluster: Cluster, broker: Broker, home: Path) -> str:
     """The broker's ``server.properties``. It holds passwords.
 
     Clients and brokers log in with SCRAM-SHA-512 on the listener CLIENT. Controllers keep the
@@ -20,12 +21,16 @@ def server_properties(cluster: Cluster, broker: Broker, data: Path) -> str:
     Args:
         cluster: the cluster.
         broker: which of its brokers.
-        data: the folder of the topics' data.
+        home: the ``FINK_HOME`` of the cluster.
     """
-    return "".join(f"{key}={_escaped(value)}\n" for key, value in _settings(cluster, broker, data))
+    settings = _settings(cluster, broker, broker_folder(home, broker.id) / "data")
+    if cluster.tls:
+        settings += _tls(home)
+    return "".join(f"{key}={_escaped(value)}\n" for key, value in settings)
 
 
 def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, str]]:
+    protocol = security_protocol(cluster)
     copies = str(min(len(cluster.brokers), 3))
     in_sync = "2" if len(cluster.brokers) >= 3 else "1"
     voters = ",".join(f"{each.id}@{HOST}:{each.controller_port}" for each in cluster.brokers)
@@ -40,7 +45,7 @@ def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, s
             f"CLIENT://{HOST}:{broker.port},CONTROLLER://{HOST}:{broker.controller_port}",
         ),
         ("advertised.listeners", f"CLIENT://{HOST}:{broker.port}"),
-        ("listener.security.protocol.map", "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"),
+        ("listener.security.protocol.map", f"CLIENT:{protocol},CONTROLLER:{protocol}"),
         ("inter.broker.listener.name", "CLIENT"),
         ("controller.listener.names", "CONTROLLER"),
         ("sasl.enabled.mechanisms", _MECHANISM),
@@ -80,6 +85,21 @@ def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, s
         # After a kill -9 the broker waits for the end of its former self's session.
         ("broker.session.timeout.ms", "6000"),
         ("broker.heartbeat.interval.ms", "1000"),
+    ]
+
+
+def security_protocol(cluster: Cluster) -> str:
+    """Kafka's name of how clients connect."""
+    return "SASL_SSL" if cluster.tls else "SASL_PLAINTEXT"
+
+
+def _tls(home: Path) -> list[tuple[str, str]]:
+    # The host's name is checked by default, on both ends.
+    return [
+        ("ssl.keystore.type", "PEM"),
+        ("ssl.keystore.location", str(keystore_file(home))),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.truststore.location", str(authority_file(home))),
     ]
 
 

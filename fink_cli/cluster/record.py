@@ -58,6 +58,7 @@ class Cluster:
         admin: the super user that the profile ``local`` logs in as.
         internal: the super user between brokers.
         controller: the user between controllers.
+        tls: whether clients and brokers speak TLS.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Cluster:
     admin: Login
     internal: Login
     controller: Login
+    tls: bool = False
 
     @property
     def bootstrap_servers(self) -> str:
@@ -114,6 +116,7 @@ def read_cluster(home: Path) -> Cluster | None:
             admin=Login(**found["admin"]),
             internal=Login(**found["internal"]),
             controller=Login(**found["controller"]),
+            tls=found["tls"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise OperationFailedError(

@@ -68,12 +68,12 @@ def _kafka(home: Path) -> Iterator[Connection]:
     """A cluster that is gone afterwards, whatever happens; yields its administrator's login."""
     try:
         with fetching("Kafka") as report, output.spinner("Starting Kafka"):
-            started = local.start(home, brokers=1, port=free_ports(1)[0], report=report)
+            started = local.start(home, brokers=1, port=free_ports(1)[0], tls=False, report=report)
         output.step(f"Started Kafka {started.version} at {started.bootstrap_servers}")
         cluster = read_cluster(home)
         if cluster is None:
             raise OperationFailedError(f"The cluster of {home} is gone.")
-        yield local.admin_connection(cluster)
+        yield local.admin_connection(home, cluster)
     finally:
         # A second Ctrl-C must not leave a broker behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

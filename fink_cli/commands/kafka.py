@@ -55,6 +55,12 @@ def start(
             show_default=str(local.DEFAULT_PORT),
         ),
     ] = None,
+    tls: Annotated[
+        bool | None,
+        typer.Option(
+            "--tls/--no-tls", help="Speak TLS, with an authority of its own.", show_default="no"
+        ),
+    ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, show the log, stop on Ctrl-C.")
     ] = False,
@@ -63,7 +69,7 @@ def start(
     """Start Kafka on this machine, with logins and access rules on."""
     home = fink_home()
     with fetching("Kafka") as report, output.spinner("Starting Kafka"):
-        started = local.start(home, brokers, port, report)
+        started = local.start(home, brokers, port, tls, report)
     profiles = write_local_profile(home)
     output.emit(started, form)
     output.note(f"The profile 'local' in {profiles} logs in as its administrator.")
