@@ -13,10 +13,11 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import psutil
@@ -407,3 +408,59 @@ def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
             assert file.suffix not in {".log", ".args"}, file
     assert stat.S_IMODE((home / "kafka").stat().st_mode) == 0o700
+
+
+@contextmanager
+def relayed(host: str, server: str) -> Iterator[str]:
+    """Hand what comes to an address on to a server; yields the address."""
+    to_host, _, to_port = server.partition(":")
+
+    class Relay(BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((to_host, int(to_port))) as there:
+                back = threading.Thread(target=pour, args=(there, self.request), daemon=True)
+                back.start()
+                pour(self.request, there)
+
+    def pour(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(4096):
+                sink.sendall(chunk)
+
+    with ThreadingTCPServer((host, 0), Relay) as relay:
+        relay.daemon_threads = True
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        yield f"{host}:{relay.server_address[1]}"
+        relay.shutdown()
+
+
+def test_tls_with_an_authority_of_its_own(environ: dict[str, str]) -> None:
+    assert run_fink("kafka", "start", "--tls", env=environ).returncode == 0
+    # The profile is filled in: the next command needs no flag.
+    assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0
+    login = admin(environ)
+    assert login.security_protocol == "SASL_SSL"
+    without_tls = {
+        "FINK_BOOTSTRAP_SERVERS": login.bootstrap_servers,
+        "FINK_USERNAME": login.username,
+        "FINK_PASSWORD": login.password,
+    }
+    assert run_fink("kafka", "topic", "list", env={**environ, **without_tls}).returncode == 3
+    # A client that does not know the authority does not trust the broker.
+    strange = {**without_tls, "FINK_SECURITY_PROTOCOL": "SASL_SSL"}
+    refused = run_fink("kafka", "topic", "list", env={**environ, **strange})
+    assert refused.returncode == 3
+    assert "TLS handshake" in refused.stderr
+    # Nor does one that finds it under a name that is not in its certificate.
+    with relayed("127.0.0.2", login.bootstrap_servers) as other:
+        named = run_fink("kafka", "topic", "list", "--bootstrap-servers", other, env=environ)
+    assert named.returncode == 3
+    assert "TLS handshake" in named.stderr
+    keystore = Path(environ["FINK_HOME"]) / "kafka" / "broker.pem"
+    assert stat.S_IMODE(keystore.stat().st_mode) == 0o600
+    # A stop and start keep it, and the certificates.
+    before = keystore.read_bytes()
+    assert run_fink("kafka", "stop", env=environ).returncode == 0
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert keystore.read_bytes() == before
+    assert admin(environ).security_protocol == "SASL_SSL"
