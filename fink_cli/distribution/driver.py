@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,8 +19,23 @@ from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_exponential,
+)
 
 from fink_cli.distribution import state
+from fink_cli.distribution.delivery import (
+    Mark,
+    end_offsets,
+    published_since,
+    read_mark,
+    write_mark,
+)
 from fink_cli.distribution.job import (
     FAILURES,
     AlertSchema,
@@ -32,14 +48,23 @@ from fink_cli.distribution.job import (
     open_session,
     publish,
     read_files,
+    without,
 )
 from fink_cli.distribution.science import BadFile, Shape, parquet_files, shape_of, sort_out
 from fink_cli.distribution.spec import Job, load_job
+from fink_cli.errors import UnreachableError
 from fink_cli.private import write_private
 
 LOCKED = 75
 """The exit code when another driver of the same distribution runs."""
 _LOOK_SECONDS = 0.2
+# As long as brokers may be away before the driver gives up; the next run goes on from there.
+_OUTAGE_SECONDS = 600
+_PASSING = re.compile(
+    r"kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
+    r"|BrokerNotAvailable|LeaderNotAvailable|UnknownTopicOrPartition|OutOfOrderSequence"
+    r"|UnknownProducerId|InvalidProducerEpoch)Exception"
+)
 
 
 class StopAskedError(Exception):
@@ -58,6 +83,13 @@ class Run:
         self.schema: AlertSchema | None
         self.shape, self.schema = _read_schema(self.folder, spark)
         self.busy_seconds = 0.0
+        self.patience = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_delay(_OUTAGE_SECONDS) | stop_when_event_set(stop),
+            wait=wait_exponential(max=5),
+            before_sleep=lambda tried: self.tell(error=_reason(tried)),
+            reraise=True,
+        )
         self.lock = threading.Lock()
         self.process = psutil.Process()
         self.status = state.Status(
@@ -73,7 +105,7 @@ class Run:
         report = state.Report(self.process.pid, self.process.create_time(), self.status)
         state.write_report(self.folder, report)
 
-    def take(self, files: list[Path], _number: int) -> None:
+    def take(self, files: list[Path], number: int) -> None:
         """Publish the files of a micro-batch; those that can't be are refused by name."""
         if self.stop.is_set():
             raise StopAskedError
@@ -81,7 +113,12 @@ class Run:
         with self.lock:
             good, bad = sort_out(files, self.shape)
             self._refuse(good, bad)
-        count = self._publish(good) if good else 0
+        count = 0
+        if good:
+            # While a broker is away, the batch is tried again; what it wrote is read back first.
+            for attempt in self.patience:
+                with attempt:
+                    count = self._publish(good, number)
         self.busy_seconds += time.monotonic() - began
         topic = self.job.target.topic
         total = self.status.published[topic] + count
@@ -89,17 +126,31 @@ class Run:
             read=self.status.read + count,
             published={topic: total},
             batches=self.status.batches + 1,
+            error=None,
             rate=round(total / self.busy_seconds, 1),
             files=self.status.files + len(good),
             files_found=max(self.status.files_found, self.status.files + len(files)),
         )
 
-    def _publish(self, files: list[Path]) -> int:
+    def _publish(self, files: list[Path], number: int) -> int:
         if self.schema is None:
             self.shape, self.schema = shape_of(files[0]), alert_schema(self.spark, files[0])
             _write_schema(self.folder, self.shape, self.schema)
+        batch = f"{self.folder.path.name}/{number}"
+        done = self._begin(number, batch)
         alerts = read_files(self.spark, files, self.schema.spark)
-        return publish(messages(alerts, self.schema, self.job), self.job)
+        rest = without(messages(alerts, self.schema, self.job, batch), done)
+        return len(done) + publish(rest, self.job)
+
+    def _begin(self, number: int, batch: str) -> set[str]:
+        """Note where the topic ends; or, where the batch was begun before, what it published."""
+        target = self.job.target
+        mark = read_mark(self.folder.batch)
+        if mark is not None and mark.number == number:
+            return published_since(self.job.connection, target.topic, mark.ends, batch)
+        ends = end_offsets(self.job.connection, target.topic, target.partitions)
+        write_mark(self.folder.batch, Mark(number, ends))
+        return set()
 
     def _refuse(self, good: list[Path], bad: list[BadFile]) -> None:
         refused = state.read_refused(self.folder)
@@ -179,6 +230,18 @@ def run(job: Job, stop: threading.Event) -> None:
     finally:
         spark.stop()
     current.tell(state=state.STOPPED)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether a batch failed for a reason that time may mend: the brokers were away."""
+    if isinstance(error, UnreachableError):
+        return True
+    return isinstance(error, FAILURES) and bool(_PASSING.search(str(error)))
+
+
+def _reason(tried: RetryCallState) -> str:
+    error = tried.outcome.exception() if tried.outcome else None
+    return f"The batch is tried again: {_first_cause(str(error))}"
 
 
 def _first_cause(text: str) -> str:

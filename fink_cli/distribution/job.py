@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from pyspark.sql.types import StructType
 
 from fink_cli.alerts.columns import load_roles
 from fink_cli.alerts.schema import fingerprint, leaf_paths
+from fink_cli.distribution.delivery import BATCH_HEADER, ID_HEADER
 from fink_cli.distribution.spec import Job, local_path
 from fink_cli.distribution.state import Folder
 from fink_cli.paths import shipped
@@ -74,7 +75,10 @@ def open_session(job: Job) -> SparkSession:
         .config("spark.local.dir", str(scratch))
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
+        # A task that is tried again publishes again: the batch fails, and is run again as a whole.
         .config("spark.speculation", "false")
+        .config("spark.task.maxFailures", "1")
+        .config("spark.stage.maxConsecutiveAttempts", "1")
         .config("spark.redaction.regex", _SECRET)
         .config("spark.sql.redaction.options.regex", _SECRET)
         .config("spark.sql.session.timeZone", "UTC")
@@ -121,23 +125,31 @@ def read_files(
     return reader.parquet(*(_GLOB.sub(r"\\\1", str(file)) for file in files))
 
 
-def messages(alerts: DataFrame, schema: AlertSchema, job: Job) -> DataFrame:
+def messages(alerts: DataFrame, schema: AlertSchema, job: Job, batch: str) -> DataFrame:
     """The alerts in the wire format: topic, partition, key, value and headers.
 
-    The format is the contract's (docs/wire-format.md).
+    The format is the contract's (docs/wire-format.md). ``alert_id`` stands beside it.
+
+    Args:
+        alerts: the alerts, in the columns that are published.
+        schema: their schema.
+        job: the topic.
+        batch: what tells the micro-batch from all others.
     """
     value = to_avro(F.struct(*(F.col(_quoted(name)) for name in alerts.columns)), schema.avro)
     # Without a column that names the alert, a hash of its content does.
     alert_id = _text(schema.alert_id) if schema.alert_id else F.sha2(value, 256)
     object_id = F.coalesce(_text(schema.object_id), alert_id) if schema.object_id else alert_id
     headers = {
-        "alert-id": alert_id,
+        ID_HEADER: alert_id,
         "object-id": object_id,
         "published-at": F.lit(datetime.now(UTC).isoformat(timespec="milliseconds")),
         "schema-fingerprint": F.lit(fingerprint(schema.avro)),
         "stream": F.lit(job.target.topic),
+        BATCH_HEADER: F.lit(batch),
     }
     return alerts.select(
+        alert_id.alias("alert_id"),
         F.lit(job.target.topic).alias("topic"),
         # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
         F.pmod(F.crc32(F.encode(object_id, "UTF-8")), F.lit(job.target.partitions))
@@ -162,6 +174,14 @@ def _header(name: str, text: Column) -> Column:
     return F.struct(F.lit(name).alias("key"), value)
 
 
+def without(batch: DataFrame, alert_ids: Collection[str]) -> DataFrame:
+    """The messages but those of the alerts named."""
+    if not alert_ids:
+        return batch
+    named = batch.sparkSession.createDataFrame([(each,) for each in alert_ids], "alert_id string")
+    return batch.join(F.broadcast(named), "alert_id", "left_anti")
+
+
 def publish(batch: DataFrame, job: Job) -> int:
     """Write messages to Kafka, and wait until the brokers have them.
 
@@ -171,7 +191,8 @@ def publish(batch: DataFrame, job: Job) -> int:
     counted = Observation("published")
     options = {f"kafka.{key}": value for key, value in job.connection.java().items()}
     (
-        batch.observe(counted, F.count(F.lit(1)).alias("alerts"))
+        batch.drop("alert_id")
+        .observe(counted, F.count(F.lit(1)).alias("alerts"))
         .write.format("kafka")
         .options(**options)
         .option("kafka.acks", "all")

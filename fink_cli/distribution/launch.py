@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+from filelock import FileLock, Timeout
+
 from fink_cli import jars
 from fink_cli.admin.topics import usable_topic
 from fink_cli.cluster.java import find_java
@@ -105,6 +108,8 @@ def run(job: Job, watch: Watch) -> state.Status:
         KeyboardInterrupt: the user interrupted; the driver has finished its batch by then.
     """
     folder = state.Folder(Path(job.folder))
+    _refuse_a_second(job, folder)
+    _end_former(folder)
     driver = _launch(job, folder)
     try:
         _follow(driver, folder, watch)
@@ -115,10 +120,7 @@ def run(job: Job, watch: Watch) -> state.Status:
         _end(driver)
         shutil.rmtree(folder.scratch, ignore_errors=True)
     if driver.returncode == LOCKED:
-        raise OperationFailedError(
-            f"The distribution of {job.source} to '{job.target.topic}' runs already.",
-            f"See how it fares: fink distribute status --topic {job.target.topic}",
-        )
+        raise _runs_already(job)
     report = state.read_report(folder)
     if report is None or report.pid != driver.pid:
         raise OperationFailedError(
@@ -128,9 +130,30 @@ def run(job: Job, watch: Watch) -> state.Status:
     return report.status
 
 
+def _runs_already(job: Job) -> OperationFailedError:
+    return OperationFailedError(
+        f"The distribution of {job.source} to '{job.target.topic}' runs already.",
+        "Stop the other run first, with Ctrl-C where it runs.",
+    )
+
+
+def _refuse_a_second(job: Job, folder: state.Folder) -> None:
+    try:
+        with FileLock(folder.lock, timeout=0):
+            return
+    except Timeout as error:
+        raise _runs_already(job) from error
+
+
+def _end_former(folder: state.Folder) -> None:
+    """End what is left of a driver that was killed: its JVM may still be writing."""
+    for each in psutil.process_iter(["cwd"]):
+        if each.info["cwd"] == str(folder.path):
+            each.kill()
+            each.wait(_END_SECONDS)
+
+
 def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
-    # What an earlier driver said must not be taken for this one's word.
-    folder.status.unlink(missing_ok=True)
     private_folder(folder.scratch)
     with folder.log.open("w") as log:
         driver = subprocess.Popen(

@@ -73,6 +73,11 @@ class Folder:
         return self.path / "readmitted"
 
     @property
+    def batch(self) -> Path:
+        """The micro-batch that was begun last, and where the topic ended before it."""
+        return self.path / "batch.json"
+
+    @property
     def bad_files(self) -> Path:
         """The bad files, each with its size and time when it was refused."""
         return self.path / "bad_files.json"

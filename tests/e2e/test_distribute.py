@@ -21,13 +21,14 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message
 
 from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.schema import fingerprint
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from tests.conftest import PROGRAM, ROOT, Fink, TestCluster, run_fink
+from tests.e2e.reading import messages
 
 SPARK_SECONDS = 180
 
@@ -72,23 +73,6 @@ def with_time_as_number(alert: dict[str, Any]) -> dict[str, Any]:
     return {**alert, "timestamp": datetime.fromisoformat(alert["timestamp"]).timestamp()}
 
 
-def messages(cluster: TestCluster, topic: str, partitions: int = 1) -> list[Message]:
-    """The raw messages of a topic."""
-    settings = {"group.id": "check", "enable.partition.eof": True}
-    consumer = Consumer({**cluster.connection.librdkafka(), **settings})
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-    found, ended = [], 0
-    while ended < partitions:
-        message = consumer.poll(20)
-        assert message is not None
-        if message.error():
-            ended += 1
-        else:
-            found.append(message)
-    consumer.close()
-    return found
-
-
 def test_the_main_job_on_real_alerts(
     fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], science_dir: Path
 ) -> None:
@@ -103,7 +87,7 @@ def test_the_main_job_on_real_alerts(
     back = sorted(read_back(fink, topic), key=lambda alert: alert["candid"])
     assert [with_time_as_number(each) for each in back] == [as_json(each) for each in source]
 
-    sent = messages(cluster, topic, 4)
+    sent = messages(cluster.connection, topic, 4)
     assert json.loads(sent[0].key()) == json.loads((ROOT / "schemas/ztf-science.avsc").read_text())
     # NaN and null are both null in JSON: on the wire they are told apart.
     wire = {decoded(each)["candid"]: decoded(each) for each in sent}
@@ -116,7 +100,7 @@ def test_the_main_job_on_real_alerts(
     again = publish(fink, science_dir, topic)
     assert again["read"] == 0
     assert again["published"] == {topic: 0}
-    assert len(messages(cluster, topic, 4)) == 124
+    assert len(messages(cluster.connection, topic, 4)) == 124
 
 
 def decoded(message: Message) -> dict[str, Any]:
@@ -137,7 +121,7 @@ def test_an_alert_of_no_known_survey(
     science.mkdir()
     pq.write_table(pa.table({"colour": ["red", "blue"], "x": [1.5, None]}), science / "a.parquet")
     assert publish(fink, science, topic)["published"] == {topic: 2}
-    found = messages(cluster, topic, 2)
+    found = messages(cluster.connection, topic, 2)
     names = [dict(each.headers())["alert-id"].decode() for each in found]
     assert len(set(names)) == 2
     assert all(len(name) == 64 for name in names)
@@ -264,7 +248,7 @@ Published = tuple[str, Path, subprocess.CompletedProcess[str]]
 
 def test_the_wire_format(cluster: TestCluster, by_producer: Published) -> None:
     topic, _, _ = by_producer
-    found = messages(cluster, topic, 4)
+    found = messages(cluster.connection, topic, 4)
     assert len(found) == 100
     assert len({message.partition() for message in found}) > 1
     for message in found:
@@ -284,7 +268,8 @@ def test_compression_takes_the_repeated_schema_away(
     cluster: TestCluster, by_producer: Published
 ) -> None:
     topic, _, _ = by_producer
-    sent = sum(len(each.key()) + len(each.value()) for each in messages(cluster, topic, 4))
+    found = messages(cluster.connection, topic, 4)
+    sent = sum(len(each.key()) + len(each.value()) for each in found)
     logs = (cluster.home / "kafka" / "broker-1" / "data").glob(f"{topic}-*/*.log")
     assert sum(file.stat().st_size for file in logs) < 0.85 * sent
 
