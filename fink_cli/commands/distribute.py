@@ -65,6 +65,13 @@ def run(
     wish = launch.Wish(source, topic, master, once, trigger, exit_after)
     with fetching("Spark's connectors") as report:
         job = launch.prepare(wish, connection, fink_home(), report)
+    if not job.target.readable:
+        user = connection.username
+        output.warn(
+            f"User '{user}' lacks READ on topic '{topic}', so a run that is interrupted can't tell "
+            "what it had sent, and the next one will stop.\n"
+            f"An operator can grant it: fink acl add -u {user} -t {topic}"
+        )
     with progress() as watch:
         status = launch.run(job, watch)
     if form is Format.JSON:

@@ -52,7 +52,7 @@ from fink_cli.distribution.job import (
 )
 from fink_cli.distribution.science import BadFile, Shape, parquet_files, shape_of, sort_out
 from fink_cli.distribution.spec import Job, load_job
-from fink_cli.errors import UnreachableError
+from fink_cli.errors import FinkError, UnreachableError
 from fink_cli.private import write_private
 
 LOCKED = 75
@@ -91,6 +91,7 @@ class Run:
             reraise=True,
         )
         self.lock = threading.Lock()
+        self.failure: FinkError | None = None
         self.process = psutil.Process()
         self.status = state.Status(
             state=state.RUNNING,
@@ -109,6 +110,14 @@ class Run:
         """Publish the files of a micro-batch; those that can't be are refused by name."""
         if self.stop.is_set():
             raise StopAskedError
+        try:
+            self._take(files, number)
+        except FinkError as error:
+            # Spark would hand on only the text of the traceback.
+            self.failure = error
+            raise
+
+    def _take(self, files: list[Path], number: int) -> None:
         began = time.monotonic()
         with self.lock:
             good, bad = sort_out(files, self.shape)
@@ -225,7 +234,9 @@ def run(job: Job, stop: threading.Event) -> None:
         query.awaitTermination()
     except FAILURES as error:
         if not stop.is_set() or StopAskedError.__name__ not in str(error):
-            current.tell(state=state.FAILED, error=_first_cause(str(error)))
+            known = current.failure
+            said = f"{known.message} {known.hint}" if known else _first_cause(str(error))
+            current.tell(state=state.FAILED, error=said)
             raise
     finally:
         spark.stop()

@@ -74,7 +74,9 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     return Job(
         source=str(wish.source.resolve()),
         folder=str(folder.path),
-        target=Target(wish.topic, facts.partitions),
+        target=Target(
+            wish.topic, facts.partitions, facts.allowed is None or "READ" in facts.allowed
+        ),
         connection=connection,
         jars=[str(jar) for jar in found],
         master=wish.master,

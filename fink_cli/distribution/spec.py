@@ -11,10 +11,11 @@ from fink_cli.config import Connection
 
 @dataclass(frozen=True)
 class Target:
-    """A topic to publish to, and the number of its partitions."""
+    """A topic to publish to, the number of its partitions, and whether the login may read it."""
 
     topic: str
     partitions: int
+    readable: bool
 
 
 @dataclass(frozen=True)

@@ -279,6 +279,7 @@ def test_the_producers_and_the_consumers_own_rights(
 ) -> None:
     topic, science, done = by_producer
     assert done.returncode == 0, done.stderr
+    assert f"fink acl add -u producer_1 -t {topic}" in done.stderr
     as_producer = cluster.as_user("producer_1", "producer_1-secret")
     as_consumer = cluster.as_user("consumer_1", "consumer_1-secret")
     words = ("--source", str(science), "--topic", topic)
@@ -358,14 +359,12 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     assert sorted(found) == sorted(alerts["candid"].to_pylist())
 
 
-def test_on_a_terminal_it_shows_progress_and_exit_after_ends_it(
-    cluster: TestCluster, topic: str, tmp_path: Path
-) -> None:
+def test_on_a_terminal_it_shows_progress(cluster: TestCluster, topic: str, tmp_path: Path) -> None:
     write_science(simulate_alerts(20), tmp_path / "science")
     words = ("--source", str(tmp_path / "science"), "--topic", topic)
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [PROGRAM, "distribute", "run", *words, "--trigger", "1", "--exit-after", "8"],
+        [PROGRAM, "distribute", "run", "--once", *words],
         env=cluster.environ,
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -378,8 +377,19 @@ def test_on_a_terminal_it_shows_progress_and_exit_after_ends_it(
         said, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     assert b"Starting Spark" in shown
-    assert b"20 alerts" in shown
+    assert b"Publishing" in shown
     assert f"{topic} = 20" in said
+
+
+def test_exit_after_ends_a_service(fink: Fink, topic: str, tmp_path: Path) -> None:
+    write_science(simulate_alerts(5), tmp_path / "science", files=1)
+    done = fink(
+        *("distribute", "run", "--source", str(tmp_path / "science"), "--topic", topic),
+        *("--trigger", "1", "--exit-after", "1", "-o", "json"),
+        timeout=SPARK_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "stopped"
 
 
 def _read(terminal: int) -> bytes:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
+from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
 from fink_cli.config import Connection, local_login_file
@@ -59,9 +62,15 @@ def on_topic(environ: dict[str, str]) -> Counter[str]:
     return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
 
-def end_of_topic(environ: dict[str, str]) -> int:
-    described = run_fink("kafka", "topic", "describe", "t", "-o", "json", env=environ)
-    return int(json.loads(described.stdout)["messages"])
+def something_stands_there(environ: dict[str, str]) -> Callable[[], bool]:
+    """True as soon as the topic is not empty."""
+    consumer = Consumer({**admin(environ).librdkafka(), "group.id": "look"})
+
+    def look() -> bool:
+        partitions = (TopicPartition("t", number) for number in range(3))
+        return any(consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions)
+
+    return look
 
 
 def driver(environ: dict[str, str]) -> psutil.Process | None:
@@ -109,9 +118,8 @@ def test_a_batch_that_was_published_in_part_is_completed(
     environ: dict[str, str], science: Path
 ) -> None:
     """The driver dies as soon as the first alerts of its batch stand on the topic."""
-    run_and_kill(environ, science, lambda: end_of_topic(environ) > 0)
-    before = end_of_topic(environ)
-    assert before > 0
+    run_and_kill(environ, science, something_stands_there(environ))
+    assert 0 < on_topic(environ).total() < ALERTS
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
     found = on_topic(environ)
@@ -161,3 +169,26 @@ def test_killed_twice_at_any_moment(environ: dict[str, str], science: Path) -> N
 @pytest.mark.long
 def test_killed_again_and_again_at_any_moment(environ: dict[str, str], science: Path) -> None:
     chaos(environ, science, kills=int(os.environ.get("FINK_KILLS", "10")), seed=2)
+
+
+def test_without_the_right_to_read_it_stops_rather_than_send_twice(
+    environ: dict[str, str], science: Path
+) -> None:
+    connection = admin(environ)
+    set_password(connection, "writer", "writer-secret")
+    allow_on_topic(connection, "writer", "t", PRODUCER)
+    as_writer = {
+        **environ,
+        "FINK_BOOTSTRAP_SERVERS": connection.bootstrap_servers,
+        "FINK_USERNAME": "writer",
+        "FINK_PASSWORD": "writer-secret",
+    }
+    run_and_kill(as_writer, science, something_stands_there(environ))
+    stopped = run_fink(*command(science), env=as_writer, timeout=120)
+    assert stopped.returncode == 1
+    assert "User 'writer' lacks READ on topic 't'" in stopped.stderr
+    allow_on_topic(connection, "writer", "t", CONSUMER)
+    done = run_fink(*command(science), env=as_writer, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert set(on_topic(environ).values()) == {1}
+    assert len(on_topic(environ)) == ALERTS
