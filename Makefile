@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Tests wait for brokers and processes most of their time; each worker has a cluster of its own.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
 LOCKED := --quiet --require-hashes --no-build-isolation
 export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
 
@@ -36,7 +38,7 @@ demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
 	@$(BIN)/fink demo
 
 test: $(VENV)/dev.stamp ## Run the tests against a real broker and real Spark
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## Also the full counts of chaos, fuzz and soak runs
 	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)

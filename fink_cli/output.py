@@ -183,13 +183,18 @@ def as_data(value: Any) -> Any:
 
 
 def _table(rows: Sequence[Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     fields = dataclasses.fields(rows[0])
     for each in fields:
         number = isinstance(getattr(rows[0], each.name), int | float)
         title = each.name.replace("_", " ")
         # Folded, since what is cut off at the edge of a terminal is lost.
-        table.add_column(title, justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            title,
+            justify="right" if number else "left",
+            overflow="fold",
+            min_width=max(len(word) for word in title.split()),
+        )
     for row in rows:
         table.add_row(*(_cell(getattr(row, each.name)) for each in fields))
     return table

@@ -41,7 +41,7 @@ from fink_cli.errors import FinkError, OperationFailedError, UsageError
 from fink_cli.private import write_private
 
 # A broker learns of a new login and of new rules a moment after the controller has them.
-_PROOF_SECONDS = 15.0
+_PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,6 @@ def _soon(deadline: float, attempt: Callable[[], object]) -> None:
 def _undo(
     connection: Connection, newcomer: Newcomer, new: Sequence[Rule], error: BaseException
 ) -> None:
-    newcomer.file.unlink(missing_ok=True)
     try:
         mechanisms = mechanisms_of(list_users(connection), newcomer.user)
         delete_logins(connection, newcomer.user, mechanisms)
@@ -227,6 +226,8 @@ def _undo(
             f"{reason} Then undoing it failed as well: {second.message}",
             f"Undo it: fink auth offboard -u {newcomer.user}",
         ) from error
+    if newcomer.file.is_file():
+        newcomer.file.unlink()
     if isinstance(error, FinkError):
         raise type(error)(f"{error.message} Nothing was left behind.", error.hint) from error
 

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AclBinding, AclBindingFilter
 
 from fink_cli.admin import rules as known
 from fink_cli.admin.client import connect_admin, kafka_errors
+from fink_cli.admin.rights import require_authorizer, require_cluster_right
 from fink_cli.admin.rules import (
     Operation,
     PatternType,
@@ -59,10 +60,13 @@ def read_rules(connection: Connection) -> list[Rule]:
         OperationFailedError: the user lacks DESCRIBE on the cluster, or it has no authorizer.
     """
     client = connect_admin(connection)  # kept: its answers never come once it is collected
+    allowed = require_cluster_right(client, connection, Operation.DESCRIBE)
     whatever: Any = None
     everything = AclBindingFilter("ANY", whatever, "ANY", whatever, whatever, "ANY", "ANY")
     with kafka_errors(connection.attempt("DESCRIBE")):
         found = client.describe_acls(everything, request_timeout=_SECONDS).result(_SECONDS)
+    if not found and Operation.DESCRIBE_CONFIGS in allowed:
+        require_authorizer(client, connection)
     return sorted(_from_kafka(each) for each in found)
 
 

@@ -122,14 +122,13 @@ def _allowed(policy: Policy, user: str, role: Role, topics: Sequence[str]) -> li
         }
         - {ANY}
     )
-    limited = [
-        f"{topic} (from {host})"
+    limited = {
+        topic: [host for host in hosts if _may(policy, user, role, topic, host)]
         for topic in topics
         if topic not in named
-        for host in hosts
-        if _may(policy, user, role, topic, host)
-    ]
-    return [*named, *limited]
+    }
+    said = [f"{topic} (from {', '.join(some)})" for topic, some in limited.items() if some]
+    return [*named, *said]
 
 
 def _may(policy: Policy, user: str, role: Role, topic: str, host: str) -> bool:

@@ -26,7 +26,11 @@ from fink_cli.errors import OperationFailedError, explain_kafka
 _SECONDS = 30.0
 # On a new cluster the first look at a group makes the topic of the offsets.
 _COORDINATOR_SECONDS = 10.0
-_NO_COORDINATOR = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE}
+_NO_COORDINATOR = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 # As Kafka's own tools write them.
 _STATES = {
     ConsumerGroupState.PREPARING_REBALANCING: "PreparingRebalance",

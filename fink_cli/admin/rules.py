@@ -228,6 +228,8 @@ def rules_from(flags: Flags) -> list[Rule]:
     Raises:
         UsageError: no resource is named, or an operation does not fit it.
     """
+    if not flags.user:
+        raise UsageError("The name of the user is empty.", "Name it: -u USER; '*' is everybody")
     wanted: list[tuple[ResourceType, str, Sequence[Operation]]] = []
     if flags.topic is not None:
         wanted.append((ResourceType.TOPIC, flags.topic, _on_topic(flags)))

@@ -173,11 +173,19 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
 
 @dataclass(frozen=True)
 class TopicFacts:
-    """What a program that uses a topic must know: Kafka's ids, and the number of partitions."""
+    """What a program that uses a topic must know.
+
+    Attributes:
+        cluster_id: Kafka's id of the cluster.
+        topic_id: Kafka's id of the topic.
+        partitions: how many there are.
+        allowed: the operations that the user may do on it; none where all are allowed.
+    """
 
     cluster_id: str
     topic_id: str
     partitions: int
+    allowed: frozenset[str] | None
 
 
 def usable_topic(connection: Connection, name: str, operation: str) -> TopicFacts:
@@ -200,10 +208,11 @@ def usable_topic(connection: Connection, name: str, operation: str) -> TopicFact
             TopicCollection([name]), include_authorized_operations=True, request_timeout=_SECONDS
         )[name].result()
     # A broker without an authorizer tells no operations: all are allowed.
-    allowed = {each.name for each in found.authorized_operations or ()}
-    if allowed and not allowed & {operation, "ALL"}:
+    allowed = frozenset(each.name for each in found.authorized_operations or ()) or None
+    if allowed is not None and operation not in allowed:
         raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
-    return TopicFacts(str(metadata.cluster_id), str(found.topic_id), len(found.partitions))
+    cluster_id, topic_id = str(metadata.cluster_id), str(found.topic_id)
+    return TopicFacts(cluster_id, topic_id, len(found.partitions), allowed)
 
 
 def topic_id(client: AdminClient, name: str) -> str | None:

@@ -15,6 +15,8 @@ from confluent_kafka.admin import (
 )
 
 from fink_cli.admin.client import connect_admin, kafka_errors
+from fink_cli.admin.rights import require_cluster_right
+from fink_cli.admin.rules import Operation
 from fink_cli.config import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.text import printable
@@ -85,6 +87,7 @@ def list_users(connection: Connection) -> list[User]:
         OperationFailedError: the user lacks DESCRIBE on the cluster.
     """
     client = connect_admin(connection)  # kept: its answers never come once it is collected
+    require_cluster_right(client, connection, Operation.DESCRIBE)
     with kafka_errors(connection.attempt("DESCRIBE")):
         asked: Any = client.describe_user_scram_credentials(request_timeout=_SECONDS)
         found = asked.result(_SECONDS)

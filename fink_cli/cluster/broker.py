@@ -47,8 +47,8 @@ def _format(
         *_java_options(home, broker.id, class_path, ["-Xmx256m"]),
         "kafka.tools.StorageTool",
         "format",
-        "--cluster-id",
-        cluster.id,
+        # In one word, for an id may begin with a dash.
+        f"--cluster-id={cluster.id}",
         "--config",
         str(folder / "server.properties"),
         *(word for each in scram for word in ("--add-scram", each)),

@@ -116,7 +116,7 @@ def read_cluster(home: Path) -> Cluster | None:
             admin=Login(**found["admin"]),
             internal=Login(**found["internal"]),
             controller=Login(**found["controller"]),
-            tls=found["tls"],
+            tls=found.get("tls", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise OperationFailedError(

@@ -38,7 +38,7 @@ Operations = Annotated[
     typer.Option(
         "--operation",
         metavar="OP",
-        help="Operation, in place of READ and DESCRIBE; may be repeated.",
+        help="Operation, in place of READ and DESCRIBE; may be repeated, or OP,OP.",
     ),
 ]
 Host = Annotated[str, typer.Option("--host", "-H", help="An IP address; '*' for any.")]
@@ -67,6 +67,10 @@ def _operation(word: str) -> Operation:
     return found
 
 
+def _operations(given: list[str] | None) -> list[Operation]:
+    return [_operation(word) for words in given or [] for word in words.split(",")]
+
+
 def _question(word: str) -> Operation | Role:
     return Role[word.upper()] if word.upper() in Role.__members__ else _operation(word)
 
@@ -89,7 +93,7 @@ def add(
     servers: Servers = None,
 ) -> None:
     """Add rules. A topic alone is read; with -p it is written; -c lets read in a group."""
-    chosen = [_operation(word) for word in operation or []]
+    chosen = _operations(operation)
     flags = Flags(
         user, topic, group, cluster, transactional_id, producer, chosen, host, prefixed, deny
     )
@@ -116,7 +120,7 @@ def delete(
     servers: Servers = None,
 ) -> None:
     """Delete the rules that `add` with the same flags adds, and no others."""
-    chosen = [_operation(word) for word in operation or []]
+    chosen = _operations(operation)
     flags = Flags(
         user, topic, group, cluster, transactional_id, producer, chosen, host, prefixed, deny
     )

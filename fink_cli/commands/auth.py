@@ -200,7 +200,7 @@ def export(
     connection = resolve_connection(profile, servers)
     login = connection
     if user != connection.username or password is not None or from_stdin:
-        chosen = new_password(user, password, from_stdin, generate=False)
+        chosen = new_password(user, password, from_stdin, generate=None)
         login = replace(
             connection, username=user, password=chosen.text, sasl_mechanism=users.SHA_512
         )
@@ -211,6 +211,9 @@ def export(
         return
     write_private(out, content)
     output.step(f"Wrote {out}, which holds the password")
+    if client is ClientFormat.LIBRDKAFKA:
+        # Its issue 4895; Debian 12 has 2.0.2.
+        output.note("To log in to Kafka 4, kcat and others need librdkafka 2.6.1 or later.")
 
 
 @app.command()

@@ -48,13 +48,21 @@ class NewPassword:
     generated: bool
 
 
-def new_password(user: str, given: str | None, from_stdin: bool, generate: bool) -> NewPassword:
-    """A user's new password: from the one option that is given, the environment, or a question.
+def new_password(
+    user: str, given: str | None, from_stdin: bool, generate: bool | None
+) -> NewPassword:
+    """A user's password: from the one option that is given, the environment, or a question.
+
+    Args:
+        user: the user.
+        given: what -p says, if it does.
+        from_stdin: read a line of standard input.
+        generate: make one; none where the command does not offer it.
 
     Raises:
         UsageError: several options are given; nobody can be asked; or no client could use it.
     """
-    if sum((given is not None, from_stdin, generate)) > 1:
+    if sum((given is not None, from_stdin, bool(generate))) > 1:
         raise UsageError(
             "Several passwords are given.", "Give one of --password-stdin, --generate and -p."
         )
@@ -69,7 +77,7 @@ def new_password(user: str, given: str | None, from_stdin: bool, generate: bool)
     if from_stdin:
         return NewPassword(usable_password(_read_line()), False)
     named = os.environ.get(_VARIABLE)
-    return NewPassword(usable_password(named if named is not None else _ask(user)), False)
+    return NewPassword(usable_password(_ask(user, generate) if named is None else named), False)
 
 
 def _read_line() -> str:
@@ -79,11 +87,11 @@ def _read_line() -> str:
         raise UsageError("The password on standard input is not UTF-8.") from error
 
 
-def _ask(user: str) -> str:
+def _ask(user: str, generate: bool | None) -> str:
     if not sys.stdin.isatty():
         raise UsageError(
             "No password is given, and there is no terminal to ask for one.",
-            f"Use --generate, --password-stdin, or set {_VARIABLE}",
+            f"Use {'' if generate is None else '--generate, '}--password-stdin, or set {_VARIABLE}",
         )
     try:
         first = getpass.getpass(f"Password of {user}: ", sys.stderr)

@@ -1,0 +1,166 @@
+"""The exported files, used unchanged by the clients that they are for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from fink_cli.cluster.install import kafka_jars
+from fink_cli.jars import Jar, fetch
+from fink_cli.paths import cache_folder
+from tests.broker.watching import messages
+from tests.conftest import Fink, run_fink
+
+# Where hop-client and fink-client are installed: beside the tests, or in an environment of theirs.
+CLIENTS = Path(os.environ.get("FINK_TEST_CLIENTS") or sys.prefix) / "bin"
+# The console tools are in a jar of their own, which a broker does without.
+TOOLS = Jar(
+    "62f3c5dd7aa3442d4c5bc6a95f86e2502178ea09de8e27f74d9563bf955e253c",
+    698_668,
+    "org.apache.kafka:kafka-tools:4.3.1",
+)
+# A password that every one of the formats has to quote.
+PASSWORD = 'pa=ss\\wo"rd,#;é!'
+
+
+@pytest.fixture
+def user(fink: Fink, topic: str, publish: Any, tmp_path: Path) -> Iterator[str]:
+    """Somebody who may read and write a topic with one alert in it."""
+    publish(topic, *messages(1))
+    name = f"u{uuid.uuid4().hex[:8]}"
+    words = ["--consume", topic, "--produce", topic, "--password-stdin"]
+    words += ["--out", str(tmp_path / "onboard")]
+    done = fink("auth", "onboard", "-u", name, *words, stdin=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+    yield name
+    fink("auth", "offboard", "-u", name, "-y")
+
+
+@pytest.fixture
+def export(fink: Fink, user: str, tmp_path: Path) -> Callable[[str], Path]:
+    """The user's file of a format."""
+
+    def write(form: str) -> Path:
+        file = tmp_path / f"client-{form}"
+        words = ["auth", "export", "-u", user, "--format", form, "--password-stdin"]
+        done = fink(*words, "--out", str(file), stdin=f"{PASSWORD}\n")
+        assert done.returncode == 0, done.stderr
+        return file
+
+    return write
+
+
+def run(*command: str | Path, stdin: str = "", **environ: str) -> str:
+    done = subprocess.run(
+        list(command),
+        input=stdin,
+        env={**os.environ, **environ},
+        capture_output=True,
+        timeout=120,
+        check=False,
+        text=True,
+        errors="replace",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    return done.stdout
+
+
+def test_confluent_kafka(export: Callable[[str], Path], topic: str) -> None:
+    lines = export("librdkafka").read_text().splitlines()
+    settings: dict[str, Any] = dict(line.split("=", 1) for line in lines)
+    producer = Producer(settings | {"log_level": 0})
+    producer.produce(topic, b"more")
+    assert producer.flush(20) == 0
+    consumer = Consumer(settings | {"auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    try:
+        found = [consumer.poll(30), consumer.poll(30)]
+    finally:
+        consumer.close()
+    assert [None if each is None else each.value() for each in found] == [
+        messages(1)[0][1],
+        b"more",
+    ]
+
+
+def test_kcat(export: Callable[[str], Path], user: str, topic: str, tmp_path: Path) -> None:
+    kcat = shutil.which("kcat")
+    if kcat is None:
+        pytest.skip("kcat is not installed: apt-get install kcat")
+    # librdkafka before 2.6.1 (Debian 12 has 2.0.2) breaks RFC 5802 in a way that Kafka 4 refuses
+    # (librdkafka's issue 4895): kcat gets the one that confluent-kafka brings.
+    library = _bundled_librdkafka(tmp_path)
+    file = export("librdkafka")
+    run(kcat, "-F", file, "-P", "-t", topic, stdin="a line\n", LD_LIBRARY_PATH=library)
+    words = ["-t", topic, "-o", "beginning", "-e", "-f", "%S %k\n"]
+    assert len(run(kcat, "-F", file, "-C", *words, LD_LIBRARY_PATH=library).splitlines()) == 2
+    words = ["-G", f"{user}-kcat", "-X", "auto.offset.reset=earliest", "-c", "2", topic]
+    assert "a line" in run(kcat, "-F", file, *words, LD_LIBRARY_PATH=library)
+
+
+def _bundled_librdkafka(folder: Path) -> str:
+    libraries = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
+    [library] = libraries.glob("librdkafka*.so*")
+    (folder / "librdkafka.so.1").symlink_to(library)
+    return str(folder)
+
+
+def test_kafka_s_own_console_tools(export: Callable[[str], Path], topic: str, cluster: Any) -> None:
+    [tools] = fetch([TOOLS], cache_folder() / "kafka-tools", lambda *_: None)
+    jars = [*kafka_jars(lambda *_: None), tools]
+    java = ["java", "-cp", os.pathsep.join(map(str, jars))]
+    servers = ["--bootstrap-server", cluster.connection.bootstrap_servers, "--topic", topic]
+    config = ["--command-config", str(export("java"))]
+    run(*java, "org.apache.kafka.tools.ConsoleProducer", *servers, *config, stdin="a line\n")
+    words = ["--from-beginning", "--max-messages", "2", "--timeout-ms", "30000"]
+    consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+    assert "a line" in run(*java, consumer, *servers, *config, *words)
+
+
+def test_hop_client(
+    export: Callable[[str], Path], topic: str, cluster: Any, tmp_path: Path
+) -> None:
+    hop = CLIENTS / "hop"
+    assert hop.exists(), f"no hop-client in {CLIENTS}: set FINK_TEST_CLIENTS"
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path)}
+    run(hop, "auth", "add", export("hop"), **home)
+    url = f"kafka://{cluster.connection.bootstrap_servers}/{topic}"
+    run(hop, "publish", url, "-f", "JSON", stdin='{"a": "hop"}\n', **home)
+    found = run(hop, "subscribe", url, "--until-eos", "-s", "EARLIEST", "--json", **home)
+    assert '"hop"' in found
+
+
+FINK_CLIENT = """
+import json, sys
+from fink_client.consumer import AlertConsumer
+with open(sys.argv[1]) as file:
+    consumer = AlertConsumer([sys.argv[2]], json.load(file), survey="ztf")
+topic, alert, key = consumer.poll(timeout=60)
+print(json.dumps({"topic": topic, "objectId": alert["objectId"]}))
+"""
+
+
+def test_fink_client(export: Callable[[str], Path], topic: str, tmp_path: Path) -> None:
+    python = CLIENTS / "python"
+    command = [python, "-c", FINK_CLIENT, export("fink-client"), topic]
+    found = run(*command, HOME=str(tmp_path), MPLCONFIGDIR=str(tmp_path))
+    assert '"objectId": "ZTF0000"' in found
+
+
+def test_fink_itself(export: Callable[[str], Path], topic: str, tmp_path: Path) -> None:
+    environ = {**os.environ, "FINK_CONFIG": str(export("fink")), "FINK_HOME": str(tmp_path)}
+    words = ("consume", "--topic", topic, "--until-end", "-o", "json")
+    done = run_fink(*words, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert '"objectId":"ZTF0000"' in done.stdout.replace(" ", "")

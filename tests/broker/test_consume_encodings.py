@@ -1,0 +1,48 @@
+"""`fink consume` of what other clients write."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import fastavro
+
+from tests.broker.watching import SCHEMA, Fink, alert, lines, message, numbers
+
+
+def test_files_of_the_survey_sent_as_they_are(
+    fink: Fink, topic: str, publish: Any, raw_dir: Path
+) -> None:
+    files = sorted(raw_dir.glob("*.avro"))[:5]
+    publish(topic, *((None, each.read_bytes()) for each in files))
+    words = ("consume", "--topic", topic, "--until-end")
+    done = fink(*words, "-o", "json", "--strict")
+    assert done.returncode == 0
+    found = [line["alert"]["candid"] for line in lines(done)]
+    assert found == [int(each.stem) for each in files]
+    assert "ZTF" in fink(*words, "--where", "candidate.rb >= 0").stdout
+
+
+def test_many_records_framing_and_json(
+    fink: Fink, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    out = io.BytesIO()
+    fastavro.writer(out, fastavro.parse_schema(SCHEMA), [alert(0), alert(1), alert(2)])
+    frame = b"\x00" + (7).to_bytes(4, "big")
+    publish(
+        topic,
+        (b"key", out.getvalue()),
+        (None, frame + (message(3)[1] or b"")),
+        message(4),
+        (None, b'{"number": 5}'),
+    )
+    (tmp_path / "7.avsc").write_text(json.dumps(SCHEMA))
+    words = ("consume", "--topic", topic, "--until-end", "-o", "json")
+    assert numbers(fink(*words, "--schema", str(tmp_path))) == [0, 1, 2, 3, 4, 5]
+    assert numbers(fink(*words, "--schema", str(tmp_path / "7.avsc"))) == [0, 1, 2, 3, 4]
+    # A container of which only a part was asked for comes whole to the group's next reader.
+    grouped = (*words, "-g", f"g-{topic}")
+    assert numbers(fink(*grouped, "--limit", "2")) == [0, 1]
+    assert numbers(fink(*grouped, "--limit", "3")) == [0, 1, 2]

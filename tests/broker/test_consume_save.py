@@ -1,0 +1,47 @@
+"""`fink consume --save`."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tests.broker.watching import Fink, messages, running
+
+
+def rows(folder: Path) -> list[int]:
+    found = (pq.read_table(each, columns=["number"]) for each in folder.glob("*.parquet"))
+    return sorted(row["number"] for table in found for row in table.to_pylist())
+
+
+def test_a_group_saves_each_alert_once(
+    fink: Fink, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    publish(topic, *messages(100))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "--save", str(tmp_path / "out"))
+    assert "50 saved" in fink(*words, "--limit", "50").stderr
+    done = fink(*words, "--until-end")
+    assert "50 saved" in done.stderr
+    assert done.stdout == ""
+    assert rows(tmp_path / "out") == list(range(100))
+    assert fink(*words, "--until-end", "--fields", "number").returncode == 2
+
+
+def test_killed_and_resumed_each_alert_is_there_once(
+    fink: Fink, cluster: Any, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    total = 30_000
+    publish(topic, *messages(total))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "--save", str(tmp_path))
+    with running(cluster.environ, *words) as process:
+        end = time.monotonic() + 30
+        while not list(tmp_path.glob("*.parquet")) and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    before = len(rows(tmp_path))
+    assert 0 < before < total
+    assert fink(*words, "--until-end").returncode == 0
+    assert rows(tmp_path) == list(range(total))

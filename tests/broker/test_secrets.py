@@ -1,0 +1,148 @@
+"""No secret in the process list, in logs, in files that others can read, or in what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Fink, TestCluster
+
+
+class Watch:
+    """What was seen of some secrets while commands ran."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self.secrets = secrets
+        self.seen: set[str] = set()
+        self.looks = 0
+
+    def look(self, done: threading.Event) -> None:
+        """Read the arguments of every process, as `ps` does, again and again."""
+        while not done.is_set():
+            for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    text = arguments.read_bytes().decode(errors="replace")
+                except OSError:
+                    continue
+                self.seen |= {f"ps: {text}" for secret in self.secrets if secret in text}
+            self.looks += 1
+
+    def said(self, where: str, text: str) -> None:
+        """Look at what a command printed."""
+        self.seen |= {f"{where}: {text}" for secret in self.secrets if secret in text}
+
+    def files(self, folder: Path) -> None:
+        """Look at every file of a folder: logs hold no secret, and others are private."""
+        for file in folder.rglob("*"):
+            if not file.is_file():
+                continue
+            content = file.read_bytes()
+            if not any(secret.encode() in content for secret in self.secrets):
+                continue
+            mode = stat.S_IMODE(file.stat().st_mode)
+            if mode != 0o600 or "logs" in file.parts or file.suffix == ".log":
+                self.seen.add(f"file: {file} {mode:o}")
+
+
+@contextmanager
+def watching(secrets: list[str]) -> Iterator[Watch]:
+    watch = Watch(secrets)
+    done = threading.Event()
+    thread = threading.Thread(target=watch.look, args=(done,))
+    thread.start()
+    try:
+        yield watch
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.fixture
+def wide_umask() -> Iterator[None]:
+    """A user whose files everybody can read, as many systems have it."""
+    before = os.umask(0o000)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("wide_umask")
+def test_no_secret_shows(fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path) -> None:
+    one, two, three = (f"hidden{uuid.uuid4().hex}" for _ in range(3))
+    user, other = (f"u{uuid.uuid4().hex[:8]}" for _ in range(2))
+    declared = tmp_path / "access.toml"
+    declared.write_text(f'[users.{user}]\nconsumer = ["{topic}"]\n')
+    new = tmp_path / "not" / "there" / "yet"
+    stdin, variable = {"stdin": f"{one}\n"}, {"env": {"FINK_NEW_PASSWORD": two}}
+    login = {"env": cluster.as_user(user, two)}
+    wrong = {"env": cluster.as_user(user, three)}
+    consume = ["--consume", topic]
+    commands: list[tuple[int, list[str], dict[str, object]]] = [
+        (0, ["auth", "add", "-u", user, "--password-stdin"], stdin),
+        (1, ["auth", "add", "-u", user, "--password-stdin"], stdin),
+        (0, ["auth", "rotate", "-u", user], variable),
+        (0, ["auth", "rotate", "-u", user, "--generate", "--out", str(new / "generated")], {}),
+        (0, ["auth", "rotate", "-u", user], variable),
+        *(
+            (
+                0,
+                ["auth", "export", "-u", user, "--format", form, "--out", str(new / form)],
+                variable,
+            )
+            for form in ("librdkafka", "java", "fink-client", "hop", "fink")
+        ),
+        (3, ["auth", "export", "-u", user, "--format", "java", "--password-stdin"], stdin),
+        (0, ["auth", "onboard", "-u", other, *consume, "--out", str(new / "on")], variable),
+        (1, ["auth", "onboard", "-u", other, *consume, "--out", str(new / "on2")], variable),
+        (
+            1,
+            ["auth", "onboard", "-u", f"{other}x", "--consume", "no", "--out", str(new / "on3")],
+            variable,
+        ),
+        (0, ["auth", "list"], {}),
+        (1, ["--debug", "auth", "list"], login),
+        (3, ["--debug", "auth", "list"], wrong),
+        (1, ["--debug", "acl", "add", "-u", user, "-t", topic], login),
+        (0, ["acl", "add", "-u", user, "-t", topic], {}),
+        (0, ["acl", "check", "-u", user, "-t", topic, "--operation", "READ"], {}),
+        (0, ["acl", "audit"], {}),
+        (0, ["acl", "plan", str(declared)], {}),
+        (0, ["acl", "apply", str(declared), "-y"], {}),
+        (0, ["kafka", "group", "list"], login),
+        (1, ["--debug", "kafka", "group", "describe", f"{user}-g"], login),
+        (0, ["auth", "delete", "-u", user, "-y"], {}),
+        (0, ["auth", "offboard", "-u", other, "-y"], {}),
+    ]
+    with watching([one, two, three, cluster.connection.password]) as watch:
+        for code, words, given in commands:
+            done = fink(*words, **given)  # type: ignore[arg-type]
+            assert done.returncode == code, (words, done.stderr)
+            watch.said(" ".join(words), done.stdout + done.stderr)
+            generated = new / "generated"
+            if generated.exists() and len(watch.secrets) == 4:
+                watch.secrets.append(generated.read_text().strip())
+        watch.files(tmp_path)
+        watch.files(cluster.home)
+    assert watch.seen == set()
+    assert watch.looks > len(commands)
+    assert len(watch.secrets) == 5
+    holds = {file.name: stat.S_IMODE(file.stat().st_mode) for file in new.iterdir()}
+    assert holds.keys() == {"generated", "librdkafka", "java", "fink-client", "hop", "fink", "on"}
+    assert set(holds.values()) == {0o600}
+    assert stat.S_IMODE(new.stat().st_mode) == 0o700
+
+
+def test_what_is_asked_for_is_shown_once(fink: Fink) -> None:
+    user = f"u{uuid.uuid4().hex[:8]}"
+    made = fink("auth", "add", "-u", user, "--generate", "-o", "json")
+    secret = json.loads(made.stdout)["password"]
+    assert made.stdout.count(secret) == 1
+    assert secret not in made.stderr
+    assert fink("auth", "offboard", "-u", user, "-y").returncode == 0
