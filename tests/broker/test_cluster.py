@@ -93,7 +93,7 @@ def test_its_life(environ: dict[str, str]) -> None:
 def test_kill_9_loses_nothing_acknowledged(environ: dict[str, str]) -> None:
     assert run_fink("kafka", "start", env=environ).returncode == 0
     assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0
-    acknowledged = produce_until_killed(environ, messages=20_000, kill_at=15_000)
+    acknowledged = produce_until_killed(environ, pid(environ), messages=20_000, kill_at=15_000)
     dead = run_fink("kafka", "status", env=environ)
     assert dead.returncode == 1
     assert "died" in dead.stdout
@@ -105,24 +105,25 @@ def test_kill_9_loses_nothing_acknowledged(environ: dict[str, str]) -> None:
     assert acknowledged <= found
 
 
-def produce_until_killed(environ: dict[str, str], messages: int, kill_at: int) -> set[int]:
-    """Write with acks=all, kill the broker in the middle; the numbers that it acknowledged."""
+def produce_until_killed(
+    environ: dict[str, str], victim: int, messages: int, kill_at: int
+) -> set[int]:
+    """Write with acks=all, kill a broker in the middle; the numbers that were acknowledged."""
     acknowledged: set[int] = set()
 
     def note(error: object, message: Message) -> None:
         if error is None:
             acknowledged.add(int(message.value()))
 
-    settings = {"acks": "all", "linger.ms": 1, "message.timeout.ms": 3000}
+    settings = {"acks": "all", "linger.ms": 1, "message.timeout.ms": 8000}
     producer = Producer({**admin(environ).librdkafka(), **settings})
-    killed = pid(environ)
     for number in range(messages):
         producer.produce("t", value=str(number), on_delivery=note)
         producer.poll(0)
         if number == kill_at - 3000:
             producer.flush(20)
         if number == kill_at:
-            os.kill(killed, signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
     producer.flush(20)
     return acknowledged
 
@@ -160,7 +161,7 @@ def test_two_homes_run_side_by_side(cluster: TestCluster, environ: dict[str, str
     assert run_fink("kafka", "status", env=cluster.environ).returncode == 0
 
 
-def test_three_brokers_keep_three_copies(environ: dict[str, str]) -> None:
+def test_of_three_brokers_one_may_die(environ: dict[str, str]) -> None:
     base = free_ports(1)[0]
     started = run_fink("kafka", "start", "--brokers", "3", "--port", str(base), env=environ)
     assert started.returncode == 0, started.stderr
@@ -168,17 +169,26 @@ def test_three_brokers_keep_three_copies(environ: dict[str, str]) -> None:
     listed = json.loads(run_fink("kafka", "topic", "list", "-o", "json", env=environ).stdout)
     assert listed[0]["replication_factor"] == 3
     brokers = status(environ)["brokers"]
-    os.kill(brokers[1]["pid"], signal.SIGKILL)
+    victim = leader(environ)
+    acknowledged = produce_until_killed(
+        environ, brokers[victim - 1]["pid"], messages=10_000, kill_at=6_000
+    )
+    assert len(acknowledged) > 6_000
+    assert acknowledged <= read_numbers(environ)
     down = run_fink("kafka", "status", "-o", "json", env=environ)
     assert down.returncode == 1
-    assert [each["state"] for each in json.loads(down.stdout)["brokers"]] == [
-        "running",
-        "died",
-        "running",
-    ]
+    states = {each["id"]: each["state"] for each in json.loads(down.stdout)["brokers"]}
+    assert [number for number, state in states.items() if state == "died"] == [victim]
+    assert set(states.values()) == {"running", "died"}
     other_size = run_fink("kafka", "start", "--brokers", "1", env=environ)
     assert other_size.returncode == 2
     assert run_fink("kafka", "stop", env=environ, timeout=30).returncode == 0
+
+
+def leader(environ: dict[str, str]) -> int:
+    """The broker that leads the partition of the topic."""
+    described = run_fink("kafka", "topic", "describe", "t", "-o", "json", env=environ)
+    return int(json.loads(described.stdout)["partitions"][0]["leader"])
 
 
 def test_foreground_stops_on_ctrl_c(environ: dict[str, str]) -> None:
@@ -434,7 +444,7 @@ def relayed(host: str, server: str) -> Iterator[str]:
         relay.shutdown()
 
 
-def test_tls_with_an_authority_of_its_own(environ: dict[str, str]) -> None:
+def test_tls_with_an_authority_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
     assert run_fink("kafka", "start", "--tls", env=environ).returncode == 0
     # The profile is filled in: the next command needs no flag.
     assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0
@@ -458,6 +468,15 @@ def test_tls_with_an_authority_of_its_own(environ: dict[str, str]) -> None:
     assert "TLS handshake" in named.stderr
     keystore = Path(environ["FINK_HOME"]) / "kafka" / "broker.pem"
     assert stat.S_IMODE(keystore.stat().st_mode) == 0o600
+    # A newcomer's file leads to the cluster as it is.
+    file = tmp_path / "ann.toml"
+    words = ("--consume", "t", "--generate", "--out", str(file))
+    onboarded = run_fink("auth", "onboard", "-u", "ann", *words, env=environ)
+    assert onboarded.returncode == 0, onboarded.stderr
+    as_ann = run_fink(
+        *("consume", "--topic", "t", "--until-end"), env={**environ, "FINK_CONFIG": str(file)}
+    )
+    assert as_ann.returncode == 0, as_ann.stderr
     # A stop and start keep it, and the certificates.
     before = keystore.read_bytes()
     assert run_fink("kafka", "stop", env=environ).returncode == 0
