@@ -20,6 +20,7 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "acl": ("fink_cli.commands.acl", "Access rules: who may do what."),
     "distribute": ("fink_cli.commands.distribute", "Publish the science database to topics."),
     "consume": ("fink_cli.commands.consume", "Watch the alerts of a topic in the terminal."),
+    "slack": ("fink_cli.commands.slack", "Report alerts on Slack."),
     "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),
     "config": ("fink_cli.commands.config", "Profiles: how to reach a cluster, and as whom."),
 }

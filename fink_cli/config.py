@@ -31,7 +31,14 @@ _VARIABLES = {
     "security_protocol": "FINK_SECURITY_PROTOCOL",
     "sasl_mechanism": "FINK_SASL_MECHANISM",
 }
-_FIELDS = {*_VARIABLES, "password_command", "password_file", "ssl_ca_location", "home"}
+_FIELDS = {
+    *_VARIABLES,
+    "password_command",
+    "password_file",
+    "ssl_ca_location",
+    "home",
+    "slack_token",
+}
 _JAVA_LOGIN = {
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -208,6 +215,22 @@ def _settle(
     return settings
 
 
+def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """The token of Slack: ``SLACK_API_TOKEN``, else the profile's ``slack_token``, else empty.
+
+    Raises:
+        UsageError: the profile is wrong, or others can read the token in its file.
+    """
+    if environ.get("SLACK_API_TOKEN"):
+        return environ["SLACK_API_TOKEN"]
+    document = _read_config(config_file())
+    chosen = profile or environ.get("FINK_PROFILE") or document.get("default")
+    found = _profile(document, chosen).get("slack_token", "") if chosen else ""
+    if found:
+        refuse_if_open(config_file())
+    return str(found)
+
+
 def _from_profile(name: str | None, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     document = _read_config(config_file())
     chosen = name or document.get("default")
@@ -249,8 +272,9 @@ def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) 
             f"{', '.join(unknown)}.",
             f"A profile may hold: {', '.join(sorted(_FIELDS))}",
         )
-    if "password" in table:
+    if {"password", "slack_token"} & table.keys():
         refuse_if_open(config_file())
+    table.pop("slack_token", None)
     home = table.pop("home", None)
     if home is not None:
         table = _read_local_login(fink_home() if environ.get("FINK_HOME") else Path(home)) | table
@@ -322,8 +346,9 @@ def write_local_profile(home: Path) -> Path:
     document = _parse_config(file)
     document.setdefault("default", LOCAL)
     profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-    if profiles.get(LOCAL) != {"home": str(home)}:
-        profiles[LOCAL] = {"home": str(home)}
+    kept = {key: each for key, each in profiles.get(LOCAL, {}).items() if key == "slack_token"}
+    if profiles.get(LOCAL) != {"home": str(home), **kept}:
+        profiles[LOCAL] = {"home": str(home), **kept}
     text = tomlkit.dumps(document)
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         write_private(file, text)

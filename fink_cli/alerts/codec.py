@@ -3,50 +3,95 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from io import BytesIO
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-import fastavro
 import orjson
 
+from fink_cli.alerts.binary import UndecodableError, decoded, decoded_in_part
+from fink_cli.alerts.container import MAGIC, opened, records_of
+from fink_cli.alerts.loose import alert_of_json, inferred_schema
+from fink_cli.alerts.projection import Steps, reader_schema
 from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 
 REMEMBERED_SCHEMAS = 64
-
-# All that fastavro 1.13 raises on 80,000 alerts with bytes changed, cut and put in, and what is
-# said of each. The first that fits is taken.
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (EOFError, "the message ends before the alert does"),
-    (LookupError, "it holds a union branch or an enum symbol that its schema lacks"),
-    (UnicodeDecodeError, "it holds a text that is not UTF-8"),
-    (ArithmeticError, "it holds a date or a number out of range"),
-    (MemoryError, "it needs more memory than there is"),
-    (ValueError, "it holds a value that its schema does not allow"),
-)
-_DECODING_ERRORS = tuple(kind for kind, _ in _REASONS)
+# Confluent's framing: a zero byte, the schema's id in four bytes, most significant first
+# (docs.confluent.io, Schema Registry, "Wire format").
+_FRAME = 5
 
 
-class UndecodableError(ValueError):
-    """A message that is not an alert. Its text is the reason, without the message's place."""
+class Decoded(NamedTuple):
+    """An alert, and the schema that it was decoded with."""
+
+    schema: Schema
+    content: dict[str, Any]
 
 
 class Decoder:
-    """Decodes messages on the wire format: the schema in the key, schemaless Avro in the value.
+    """Decodes messages, with no instructions where they say themselves what they are.
+
+    The first of these that fits a value decides; what it can't decode is undecodable.
+
+    1. It begins as an Avro object container does: the container's schema; any number of alerts.
+    2. It begins as Confluent's framing does, and ``by_id`` knows its id: that schema.
+    3. There is ``schema``, or a schema in the key: schemaless Avro, the project's wire format.
+       With ``schema``, if that fails and the value begins as Confluent's framing does: what
+       follows the frame.
+    4. It begins with a brace: JSON.
 
     Args:
-        schema: decodes every message, whatever its key says. Without one the key's schema does.
+        schema: decodes every message but containers, whatever its key says.
+        wanted: the paths that are needed of alerts of a schema; all else may be left out of them.
+            None, and a function that returns none, need everything.
+        by_id: the schema of an id of Confluent's framing; none where there is none.
     """
 
-    def __init__(self, schema: Schema | None = None) -> None:
+    def __init__(
+        self,
+        schema: Schema | None = None,
+        wanted: Callable[[Schema], Iterable[Steps] | None] | None = None,
+        by_id: Callable[[int], Schema | None] | None = None,
+    ) -> None:
         self._given = schema
+        self._wanted = wanted
+        self._by_id = by_id
+        self._reader_schema = lru_cache(maxsize=REMEMBERED_SCHEMAS)(self._projected)
         self._remembered = lru_cache(maxsize=REMEMBERED_SCHEMAS)(_schema_or_error)
 
+    def records(self, key: bytes | None, value: bytes | None) -> list[Decoded]:
+        """The alerts in a message: one, but for containers.
+
+        Raises:
+            UndecodableError: the message, or a part of it, is not an alert.
+        """
+        if value is None:
+            raise UndecodableError("the message has no value")
+        if value.startswith(MAGIC):
+            text, blocks = opened(value)
+            found = self._known(text)
+            return [Decoded(found, each) for each in records_of(blocks, found)]
+        framed = self._framed(value)
+        if framed is not None:
+            return [Decoded(framed, self._content(value[_FRAME:], framed))]
+        try:
+            schema = self.schema(key)
+        except UndecodableError:
+            if not value.lstrip(b" \t\r\n").startswith(b"{"):
+                raise
+            content = alert_of_json(value)
+            return [Decoded(inferred_schema(content), content)]
+        try:
+            return [Decoded(schema, self._content(value, schema))]
+        except UndecodableError:
+            if self._given is None or not _has_frame(value):
+                raise
+            return [Decoded(schema, self._content(value[_FRAME:], schema))]
+
     def schema(self, key: bytes | None) -> Schema:
-        """The schema that a message with this key is decoded with.
+        """The schema that a message on the wire format with this key is decoded with.
 
         Raises:
             UndecodableError: there is none, or it can't be used.
@@ -55,13 +100,10 @@ class Decoder:
             return self._given
         if not key:
             raise UndecodableError("the message has no schema in its key")
-        found = self._remembered(key)
-        if isinstance(found, BadSchemaError):
-            raise UndecodableError(str(found)) from found
-        return found
+        return self._known(key)
 
     def decode(self, key: bytes | None, value: bytes | None) -> dict[str, Any]:
-        """The alert in a message. Timestamps are aware datetimes.
+        """The alert in a message on the wire format: its schema in the key, schemaless Avro.
 
         Raises:
             UndecodableError: the message is not an alert.
@@ -69,15 +111,34 @@ class Decoder:
         schema = self.schema(key)
         if value is None:
             raise UndecodableError("the message has no value")
-        stream = BytesIO(value)
-        try:
-            alert = cast("dict[str, Any]", fastavro.schemaless_reader(stream, schema.parsed))
-        except _DECODING_ERRORS as error:
-            raise UndecodableError(_reason(error)) from error
-        rest = len(value) - stream.tell()
-        if rest:
-            raise UndecodableError(f"{rest} bytes follow the alert")
-        return alert
+        return self._content(value, schema)
+
+    def _known(self, text: bytes) -> Schema:
+        found = self._remembered(text)
+        if isinstance(found, BadSchemaError):
+            raise UndecodableError(str(found)) from found
+        return found
+
+    def _framed(self, value: bytes) -> Schema | None:
+        if self._by_id is None or not _has_frame(value):
+            return None
+        return self._by_id(int.from_bytes(value[1:_FRAME], "big"))
+
+    def _content(self, value: bytes, schema: Schema) -> dict[str, Any]:
+        part = self._reader_schema(schema)
+        if part is None:
+            return decoded(value, schema)
+        alert = decoded_in_part(value, schema, part)
+        # What is wrong with a message is for the whole decoding to say.
+        return decoded(value, schema) if alert is None else alert
+
+    def _projected(self, schema: Schema) -> dict[str, Any] | None:
+        paths = None if self._wanted is None else self._wanted(schema)
+        return None if paths is None else reader_schema(schema, paths)
+
+
+def _has_frame(value: bytes) -> bool:
+    return len(value) >= _FRAME and value[0] == 0
 
 
 def _schema_or_error(key: bytes) -> Schema | BadSchemaError:
@@ -86,10 +147,6 @@ def _schema_or_error(key: bytes) -> Schema | BadSchemaError:
         return read_schema(key)
     except BadSchemaError as error:
         return error
-
-
-def _reason(error: Exception) -> str:
-    return next(text for kind, text in _REASONS if isinstance(error, kind))
 
 
 def to_json_bytes(value: Any) -> bytes:

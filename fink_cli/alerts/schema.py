@@ -49,10 +49,14 @@ class Schema:
     Attributes:
         text: the schema as it came, JSON.
         parsed: what fastavro makes of it: full names, no defaults, no documentation.
+        excess: the most values that an alert decodes into, less ``VALUES_PER_BYTE`` for each byte.
+        inferred: whether it was made from one alert, rather than written by the producer.
     """
 
     text: str
     parsed: dict[str, Any] = field(repr=False)
+    excess: int = 0
+    inferred: bool = False
 
 
 def read_schema(text: str | bytes) -> Schema:
@@ -69,8 +73,8 @@ def read_schema(text: str | bytes) -> Schema:
     if not isinstance(document, dict) or document.get("type") not in _RECORDS:
         raise BadSchemaError("the schema is not an Avro record")
     parsed = _parsed(document)
-    _Cost(parsed["__named_schemas"]).of(parsed, "")
-    return Schema(text if isinstance(text, str) else text.decode(), parsed)
+    excess, _ = _Cost(parsed["__named_schemas"]).of(parsed, "")
+    return Schema(text if isinstance(text, str) else text.decode(), parsed, excess)
 
 
 def fingerprint(schema_json: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,13 +17,20 @@ import typer
 
 from fink_cli import output
 from fink_cli.alerts.codec import Decoder
+from fink_cli.alerts.formats import FileFormat
 from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 from fink_cli.alerts.select import parse_fields
-from fink_cli.commands.consume_sinks import open_sink
+from fink_cli.alerts.where import Where, parse_where
+from fink_cli.commands.consume_save import SavingSink
+from fink_cli.commands.consume_sinks import Needed, needed, open_sink
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
+from fink_cli.consumer.bad import keep_bad
+from fink_cli.consumer.dedup import Recent
+from fink_cli.consumer.files import made_folder
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Counts, follow
+from fink_cli.consumer.read import Alert, Counts, Rules, Sink, follow
+from fink_cli.consumer.save import Saver
 from fink_cli.consumer.start import parse_start
 from fink_cli.errors import INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.output import Format
@@ -66,15 +75,57 @@ def consume(
     ] = False,
     schema: Annotated[
         Path | None,
-        typer.Option(help="Decode with this Avro schema, not the one in each message's key."),
+        typer.Option(
+            help="Decode with this Avro schema, not the one in each message's key; or a folder "
+            "with ID.avsc for each id of messages in Confluent's framing."
+        ),
     ] = None,
     fields: Annotated[
         str | None,
         typer.Option(help="Show these fields only: objectId,candidate.jd,prv_candidates[0].jd"),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Show only the alerts for which this holds: "
+            "\"candidate.rb > 0.9 and cdsxmatch in ['RRLyrae','EclBin']\". "
+            "A field that is missing is None, and no comparison with None holds."
+        ),
+    ] = None,
+    dedup: Annotated[
+        bool,
+        typer.Option(
+            "--dedup",
+            help="Leave out alerts whose alert-id is among the last 100,000 that this run chose.",
+        ),
+    ] = False,
+    newest_first: Annotated[
+        bool, typer.Option("--newest-first", help="The live table has the newest at the top.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with 1 when a message could not be decoded.")
     ] = False,
+    bad: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep each message that can't be decoded in this folder: its bytes in "
+            "TOPIC-PARTITION-OFFSET.bin, the reason beside them in a .json."
+        ),
+    ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Show messages that can't be decoded in hex; none is skipped."),
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Save alerts to files in this folder instead of showing them. With a group its "
+            "offsets are committed once their file is complete."
+        ),
+    ] = None,
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="What --save writes.")
+    ] = FileFormat.PARQUET,
     form: Output = Format.TABLE,
     profile: Profile = None,
     servers: Servers = None,
@@ -83,7 +134,18 @@ def consume(
     topics = _names(topic or [])
     place = None if start is None else parse_start(start, datetime.now(UTC))
     paths = None if fields is None else parse_fields(fields)
-    decoder = Decoder(None if schema is None else _read_schema_file(schema))
+    condition = None if where is None else parse_where(where)
+    selected = _Selected(condition, Recent() if dedup else None)
+    keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
+    if save is not None and (fields is not None or raw):
+        raise UsageError(
+            "--save keeps whole alerts.", "Leave out --fields and --raw, or leave out --save."
+        )
+    saver = None if save is None else Saver(made_folder(save, "--save"), file_format, group)
+    rules = Rules(selected, keep, raw)
+    if saver is not None:
+        rules = replace(rules, secure=saver.secure, full=saver.full)
+    decoder = _decoder(schema, None if saver else needed(form, paths, condition))
     counts = Counts()
     with (
         open_source(
@@ -92,10 +154,14 @@ def consume(
         _interruptible() as interrupted,
     ):
         try:
-            with open_sink(form, paths, source.topics) as sink:
-                follow(source, decoder, sink, limit, interrupted, counts)
+            shown = open_sink(form, paths, source.topics, newest_first)
+            with _sink(saver, until_end) or shown as sink:
+                follow(source, decoder, sink, limit, interrupted, counts, rules)
         finally:
-            _summarise(counts, form)
+            if saver is not None and group is None:
+                # Nothing was committed, so what was read is saved even if an error ended it.
+                saver.secure(True)
+            _summarise(counts, form, saver)
     if interrupted():
         raise typer.Exit(INTERRUPTED)
     if strict and counts.skipped:
@@ -103,6 +169,24 @@ def consume(
             f"{_count(counts.skipped, 'message')} could not be decoded.",
             "Leave out --strict to pass over such messages.",
         )
+
+
+class _Selected:
+    """Which alerts are chosen; the first one shows whether a --where expression can be right."""
+
+    def __init__(self, where: Where | None, recent: Recent | None) -> None:
+        self._where = where
+        self._recent = recent
+        self._checked = False
+
+    def __call__(self, alert: Alert) -> bool:
+        if self._where is not None and not self._checked:
+            if not alert.schema.inferred:
+                self._where.check(alert.schema)
+            self._checked = True
+        if self._where is not None and not self._where.matches(alert.content):
+            return False
+        return self._recent is None or self._recent.is_new(alert.id)
 
 
 def _names(given: Sequence[str]) -> list[str]:
@@ -113,6 +197,24 @@ def _names(given: Sequence[str]) -> list[str]:
             "No topic is named.", "Name one: fink consume --topic NAME, or set FINK_TOPIC"
         )
     return list(dict.fromkeys(names))
+
+
+def _sink(saver: Saver | None, until_end: bool) -> AbstractContextManager[Sink] | None:
+    return None if saver is None else SavingSink(saver, until_end).open()
+
+
+def _decoder(schema: Path | None, wanted: Needed | None) -> Decoder:
+    if schema is None:
+        return Decoder(wanted=wanted)
+    if not schema.is_dir():
+        return Decoder(_read_schema_file(schema), wanted)
+    return Decoder(wanted=wanted, by_id=partial(_schema_of_id, schema))
+
+
+@cache
+def _schema_of_id(folder: Path, number: int) -> Schema | None:
+    file = folder / f"{number}.avsc"
+    return _read_schema_file(file) if file.exists() else None
 
 
 def _read_schema_file(file: Path) -> Schema:
@@ -151,12 +253,14 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(each, handler)
 
 
-def _summarise(counts: Counts, form: Format) -> None:
+def _summarise(counts: Counts, form: Format, saver: Saver | None) -> None:
     if form is Format.JSON:
         output.note(orjson.dumps(counts).decode())
         return
     skipped = f" {_count(counts.skipped, 'message')} skipped." if counts.skipped else ""
-    output.note(f"{_count(counts.shown, 'alert')} shown.{skipped}")
+    done = "shown" if saver is None else "read"
+    saved = f" {saver.saved:,} saved." if saver is not None else ""
+    output.note(f"{_count(counts.shown, 'alert')} {done}.{saved}{skipped}")
 
 
 def _count(number: int, what: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +16,10 @@ from rich.text import Text
 from fink_cli import output
 from fink_cli.alerts.codec import to_json_bytes
 from fink_cli.alerts.columns import Column, viewer_columns
+from fink_cli.alerts.projection import Steps
 from fink_cli.alerts.schema import Schema
 from fink_cli.alerts.select import Path, pick
+from fink_cli.alerts.where import Where
 from fink_cli.consumer.cells import cell, value_text
 from fink_cli.consumer.read import Alert, Progress, Sink, Skipped
 from fink_cli.consumer.table import (
@@ -40,10 +43,13 @@ _KEPT_SKIPPED = 20
 _SKIPPED_BELOW = 3
 
 Fields = Sequence[Path] | None
+Needed = Callable[[Schema], Iterable[Steps] | None]
 
 
 @contextmanager
-def open_sink(form: Format, fields: Fields, topics: Sequence[str]) -> Iterator[Sink]:
+def open_sink(
+    form: Format, fields: Fields, topics: Sequence[str], newest_first: bool = False
+) -> Iterator[Sink]:
     """Whatever shows alerts in the form that was asked for, on this kind of stdout."""
     if form is Format.JSON:
         yield JsonLines(fields)
@@ -52,12 +58,26 @@ def open_sink(form: Format, fields: Fields, topics: Sequence[str]) -> Iterator[S
     elif not output.can_redraw():
         yield PlainTable(Rows(fields, topics))
     else:
-        live = LiveTable(Rows(fields, topics))
+        live = LiveTable(Rows(fields, topics), newest_first)
         try:
             with output.live_view() as live.draw:
                 yield live
         finally:
             live.leave()
+
+
+def needed(form: Format, fields: Fields, where: Where | None) -> Needed:
+    """What the form and the selection need of alerts of a schema; none for everything."""
+    if fields is None and form is not Format.TABLE:
+        return lambda _schema: None
+    paths = [*(fields or ()), *(where.paths if where else ())]
+    steps = [each.steps for each in paths]
+
+    def of(schema: Schema) -> Iterable[Steps]:
+        shown = viewer_columns(schema) if fields is None else []
+        return [*steps, *(each.path.split(".") for each in shown)]
+
+    return of
 
 
 def record(alert: Alert, fields: Fields) -> dict[str, Any]:
@@ -71,6 +91,25 @@ def record(alert: Alert, fields: Fields) -> dict[str, Any]:
     }
 
 
+def raw_record(skipped: Skipped) -> dict[str, Any]:
+    """A message that is no alert as a line of JSON has it, its value in hex."""
+    return {
+        "topic": skipped.topic,
+        "partition": skipped.partition,
+        "offset": skipped.offset,
+        "timestamp": skipped.timestamp,
+        "raw": None if skipped.value is None else skipped.value.hex(),
+    }
+
+
+def say_skipped(skipped: Skipped) -> None:
+    """Say which message was skipped, or print its first bytes as data."""
+    if skipped.raw:
+        output.print_text(skipped_text(skipped))
+    else:
+        output.warn(skipped_text(skipped))
+
+
 class JsonLines:
     """A JSON object a line."""
 
@@ -79,11 +118,18 @@ class JsonLines:
 
     def show(self, alert: Alert) -> None:
         """Print an alert."""
-        output.print_json(to_json_bytes(record(alert, self._fields)))
+        self.put(record(alert, self._fields))
 
     def skip(self, skipped: Skipped) -> None:
-        """Say which message was skipped."""
-        output.warn(skipped_text(skipped))
+        """Say which message was skipped, or print its bytes."""
+        if skipped.raw:
+            self.put(raw_record(skipped))
+        else:
+            output.warn(skipped_text(skipped))
+
+    def put(self, line: dict[str, Any]) -> None:
+        """Print a line."""
+        output.print_json(to_json_bytes(line))
 
     def pulse(self, _progress: Progress) -> None:
         """Send out what was printed."""
@@ -93,10 +139,9 @@ class JsonLines:
 class YamlDocuments(JsonLines):
     """A YAML document an alert, with the values that JSON would have."""
 
-    def show(self, alert: Alert) -> None:
-        """Print an alert."""
-        plain = orjson.loads(to_json_bytes(record(alert, self._fields)))
-        output.print_yaml_document(plain)
+    def put(self, line: dict[str, Any]) -> None:
+        """Print a document."""
+        output.print_yaml_document(orjson.loads(to_json_bytes(line)))
 
 
 class Rows:
@@ -143,8 +188,8 @@ class PlainTable:
         output.print_line(row_line(self._printed, row))
 
     def skip(self, skipped: Skipped) -> None:
-        """Say which message was skipped."""
-        output.warn(skipped_text(skipped))
+        """Say which message was skipped, or print its first bytes."""
+        say_skipped(skipped)
 
     def pulse(self, _progress: Progress) -> None:
         """Send out what was printed."""
@@ -160,8 +205,9 @@ class LiveTable:
 
     draw: Callable[[RenderableType], None]
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, newest_first: bool = False) -> None:
         self._rows = rows
+        self._newest_first = newest_first
         self._kept: deque[Row] = deque(maxlen=KEPT_ROWS)
         self._shown = 0
         self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
@@ -175,14 +221,16 @@ class LiveTable:
     def skip(self, skipped: Skipped) -> None:
         """Keep a message that was skipped; the last ones stand below the table."""
         self._skips += 1
-        self._skipped.append(skipped)
+        value = skipped.value if skipped.raw else None
+        self._skipped.append(replace(skipped, key=None, value=value))
 
     def pulse(self, progress: Progress) -> None:
         """Draw the table."""
         width, height = output.terminal_size()
         newest = list(self._kept)[-height:]
         below = list(self._skipped)[-_SKIPPED_BELOW:]
-        view = live_view(self._rows.headings, newest, progress, below, width, height)
+        headings, first = self._rows.headings, self._newest_first
+        view = live_view(headings, newest, progress, below, width, height, first)
         self.draw(view)
 
     def leave(self) -> None:
@@ -192,8 +240,9 @@ class LiveTable:
             text = f"The last {len(self._kept):,} of {self._shown:,} alerts:"
             output.print_renderable(Text(text, style="dim"))
         if self._kept:
-            output.print_renderable(table(self._rows.headings, list(self._kept), width))
+            kept = list(reversed(self._kept)) if self._newest_first else list(self._kept)
+            output.print_renderable(table(self._rows.headings, kept, width))
         if self._skips > len(self._skipped):
             output.warn(f"The last {len(self._skipped)} of {self._skips:,} skipped messages:")
         for each in self._skipped:
-            output.warn(skipped_text(each))
+            say_skipped(each)

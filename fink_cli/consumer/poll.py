@@ -7,7 +7,7 @@ what was handled is committed, and only when the caller says that it has been sh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -64,7 +64,10 @@ class Source:
 
     Attributes:
         topics: the topics that are read.
+        leaving: called while partitions still are ours and are about to go to another member.
     """
+
+    leaving: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -128,25 +131,36 @@ class Source:
         if partition in self._next:
             self._handled[partition] = self._next[partition] = _offset(message) + 1
 
-    def commit(self) -> None:
+    def handled_before(self, partition: Partition, offset: int) -> None:
+        """Say that all of a partition before an offset has been dealt with."""
+        if partition in self._next:
+            self._handled[partition] = self._next[partition] = offset
+
+    def commit(self) -> bool:
         """Commit what has been handled; nothing without a group, or while the cluster is away.
+
+        Returns:
+            Whether something was committed.
 
         Raises:
             FinkError: the cluster refused it.
         """
         if self._group is None or not self._handled or self._watch.connection is not None:
-            return
+            return False
         offsets = [TopicPartition(*each, at) for each, at in self._handled.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             code = error.args[0].code()
             if code in _PASSING:
-                return
+                return False
             if code not in _MOVED:
                 attempt = self._connection.attempt("READ", "group", self._group)
                 raise explained(error.args[0], attempt) from error
+            self._handled.clear()
+            return False
         self._handled.clear()
+        return True
 
     def place(self) -> None:
         """Begin to read: at once without a group, else when the group has shared out the work."""
@@ -154,7 +168,7 @@ class Source:
             self._consumer.subscribe(
                 list(self.topics),
                 on_assign=self._take,
-                on_revoke=self._give_up,
+                on_revoke=self._hand_over,
                 on_lost=self._give_up,
             )
             return
@@ -178,6 +192,11 @@ class Source:
                 if each.offset >= 0
             },
         )
+
+    def _hand_over(self, consumer: Consumer, taken: list[TopicPartition]) -> None:
+        if self.leaving is not None:
+            self.leaving()
+        self._give_up(consumer, taken)
 
     def _give_up(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
         for each in taken:

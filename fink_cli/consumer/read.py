@@ -5,31 +5,37 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from fink_cli.alerts.codec import Decoder, UndecodableError
+from fink_cli.alerts.binary import UndecodableError
+from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.schema import Schema
 from fink_cli.consumer.poll import Source
 
 PULSE_SECONDS = 0.25
 COMMIT_SECONDS = 1.0
 _RATE_SECONDS = 5.0
+_LONGEST_HEADER = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A message that was decoded.
+    """An alert out of a message.
 
     Attributes:
         topic: where it is from, with ``partition`` and ``offset``.
         timestamp: the message's own, set by the producer or the broker; none where it has none.
         schema: what it was decoded with.
         content: the alert.
+        size: the bytes of the message, or this alert's share of them.
+        id: what the header ``alert-id`` says; none where one message holds several alerts.
+        published: what the header ``published-at`` says.
     """
 
     topic: str
@@ -38,16 +44,51 @@ class Alert:
     timestamp: datetime | None
     schema: Schema
     content: dict[str, Any]
+    size: int = 0
+    id: str | None = None
+    published: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A message that is not an alert, and why."""
+    """A message that is not an alert.
+
+    Attributes:
+        topic: where it is from, with ``partition`` and ``offset``.
+        reason: why it is none, as the end of a sentence.
+        timestamp: the message's own.
+        key: what the message holds, with ``value``.
+        raw: whether it is shown all the same, as its bytes.
+    """
 
     topic: str
     partition: int
     offset: int
     reason: str
+    timestamp: datetime | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is done with messages.
+
+    Attributes:
+        selected: which alerts to show; none for all. The others count as read only.
+        keep: is given each message that is not an alert.
+        raw: show such messages as their bytes.
+        secure: called before each commit; makes safe what was shown, if it is time to or if its
+            argument says that it must, and says whether all is.
+        full: whether there is so much to make safe that it is time to.
+    """
+
+    selected: Callable[[Alert], bool] | None = None
+    keep: Callable[[Skipped], None] | None = None
+    raw: bool = False
+    secure: Callable[[bool], bool] | None = None
+    full: Callable[[], bool] | None = None
 
 
 @dataclass
@@ -69,6 +110,7 @@ class Progress:
         rate: alerts a second of late.
         lag: messages between what was read and the end.
         connected: whether the cluster answers.
+        age: seconds since the newest alert was published; none where none says when.
     """
 
     topics: tuple[str, ...]
@@ -76,6 +118,7 @@ class Progress:
     rate: float
     lag: int
     connected: bool
+    age: float | None = None
 
 
 class Sink(Protocol):
@@ -113,6 +156,7 @@ def follow(
     limit: int | None,
     stopped: Callable[[], bool],
     counts: Counts,
+    rules: Rules = Rules(),
 ) -> None:
     """Read until the limit, the end, or until told to stop.
 
@@ -125,33 +169,75 @@ def follow(
         limit: how many alerts to show; none for no limit.
         stopped: asked after each message.
         counts: counts; right also when an error ends it.
+        rules: what is done with which messages.
 
     Raises:
         FinkError: the topics can't be read, or the cluster is lost.
     """
-    pace, pulse, commit = Pace(), _Every(PULSE_SECONDS), _Every(COMMIT_SECONDS)
-
-    def settle(now: float) -> None:
-        rate = pace.rate(now, counts.shown)
-        sink.pulse(Progress(source.topics, counts, rate, source.lag, source.connected))
-        if commit.due(now):
-            source.commit()
+    pulse = _Pulse(source, sink, counts, rules)
+    if rules.secure is not None:
+        source.leaving = partial(pulse.commit, True)
 
     def ended() -> bool:
-        return counts.shown == limit or stopped()
+        return (limit is not None and counts.shown >= limit) or stopped()
 
     while not (ended() or source.finished):
-        if pulse.due(now := time.monotonic()):
-            settle(now)
+        pulse.beat()
         for message in source.poll():
-            _hand_over(read_message(message, decoder), sink, counts)
+            counts.read += 1
+            result = read_message(message, decoder)
+            pulse.note(result)
+            if not _hand_over(result, sink, counts, rules, ended):
+                break
             source.handled(message)
-            if pulse.due(now := time.monotonic()):
-                settle(now)
+            pulse.beat()
             if ended():
                 break
-    settle(time.monotonic())
-    source.commit()
+    pulse.last()
+
+
+class _Pulse:
+    """What is done at a pace: showing how far it has come, and committing."""
+
+    def __init__(self, source: Source, sink: Sink, counts: Counts, rules: Rules) -> None:
+        self._source, self._sink, self._counts, self._rules = source, sink, counts, rules
+        self._pace = Pace()
+        self._newest: datetime | None = None
+        self._pulse, self._commit = _Every(PULSE_SECONDS), _Every(COMMIT_SECONDS)
+
+    def note(self, result: list[Alert] | Skipped) -> None:
+        """Remember when the newest alert was published."""
+        published = result[0].published if isinstance(result, list) else None
+        if published is not None and (self._newest is None or published > self._newest):
+            self._newest = published
+
+    def beat(self) -> None:
+        """Show and commit, if it is time to."""
+        if self._rules.full is not None and self._rules.full():
+            self.commit(False)
+        now = time.monotonic()
+        if not self._pulse.due(now):
+            return
+        self._show(now)
+        if self._commit.due(now):
+            self.commit(False)
+
+    def last(self) -> None:
+        """Show and commit what there is."""
+        self._show(time.monotonic())
+        self.commit(True)
+
+    def commit(self, final: bool) -> None:
+        """Commit what was shown, once it is safe."""
+        if self._rules.secure is None or self._rules.secure(final):
+            self._source.commit()
+
+    def _show(self, now: float) -> None:
+        source, counts = self._source, self._counts
+        rate = self._pace.rate(now, counts.shown)
+        newest = self._newest
+        age = None if newest is None else (datetime.now(UTC) - newest).total_seconds()
+        self._sink.pulse(Progress(source.topics, counts, rate, source.lag, source.connected, age))
 
 
 class _Every:
@@ -168,34 +254,72 @@ class _Every:
         return True
 
 
-def _hand_over(result: Alert | Skipped, sink: Sink, counts: Counts) -> None:
-    counts.read += 1
-    if isinstance(result, Alert):
-        sink.show(result)
+def _hand_over(
+    result: list[Alert] | Skipped,
+    sink: Sink,
+    counts: Counts,
+    rules: Rules,
+    ended: Callable[[], bool],
+) -> bool:
+    """Whether all of a message was dealt with: a container may hold more than the limit asks."""
+    if isinstance(result, list):
+        for alert in result:
+            # Files get whole messages, so that none comes again in part.
+            if rules.secure is None and ended():
+                return False
+            if rules.selected is None or rules.selected(alert):
+                sink.show(alert)
+                counts.shown += 1
+        return True
+    if rules.keep is not None:
+        rules.keep(result)
+    sink.skip(replace(result, raw=rules.raw))
+    if rules.raw:
         counts.shown += 1
     else:
-        sink.skip(result)
         counts.skipped += 1
+    return True
 
 
-def read_message(message: Message, decoder: Decoder) -> Alert | Skipped:
-    """What is in a message."""
+def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
+    """What is in a message: one alert, or several in an Avro container."""
     topic, partition, offset = (
         message.topic() or "",
         message.partition() or 0,
         message.offset() or 0,
     )
-    key = _bytes(message.key())
+    key, value = _bytes(message.key()), _bytes(message.value())
     try:
-        content = decoder.decode(key, _bytes(message.value()))
-        schema = decoder.schema(key)
+        found = decoder.records(key, value)
     except UndecodableError as error:
-        return Skipped(topic, partition, offset, str(error))
-    return Alert(topic, partition, offset, _timestamp(message), schema, content)
+        return Skipped(topic, partition, offset, str(error), _timestamp(message), key, value)
+    timestamp, size = _timestamp(message), len(value or b"") // len(found)
+    name = _header(message, "alert-id") if len(found) == 1 else None
+    published = _moment(_header(message, "published-at"))
+    return [
+        Alert(topic, partition, offset, timestamp, *each, size, name, published) for each in found
+    ]
 
 
 def _bytes(part: bytes | str | None) -> bytes | None:
     return part.encode() if isinstance(part, str) else part
+
+
+def _header(message: Message, name: str) -> str | None:
+    headers: Any = message.headers() or []
+    for key, value in headers:
+        if key == name and value is not None:
+            text = value.decode(errors="replace") if isinstance(value, bytes) else value
+            return text[:_LONGEST_HEADER]
+    return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _timestamp(message: Message) -> datetime | None:

@@ -23,6 +23,7 @@ GAP = 2
 MOST_COLUMNS = 24
 WIDEST = 40
 TOPIC = "topic"
+FIRST_BYTES = 64
 # A width that suits most values, so that the table does not shift from row to row.
 _USUAL_WIDTHS = {OBJECT: 12, TIME: 19, RA: 9, DEC: 9, MAGNITUDE: 5, BAND: 4, CLASS: 16}
 _LEAST_CLASS_WIDTH = 10
@@ -179,6 +180,7 @@ def live_view(
     skipped: Sequence[Skipped],
     width: int,
     height: int,
+    newest_first: bool = False,
 ) -> Group:
     """What stands on the terminal while alerts come: as many of the newest rows as fit.
 
@@ -189,11 +191,13 @@ def live_view(
         skipped: the messages to name below the table.
         width: of the terminal, in cells.
         height: of the terminal, in lines.
+        newest_first: put the newest at the top.
     """
     below = [Text(""), *(_skipped_line(each) for each in skipped)] if skipped else []
     room = max(height - _FRAME_LINES - len(below), 1)
+    newest = rows[-room:]
     body: RenderableType = (
-        table(headings, rows[-room:], width)
+        table(headings, newest[::-1] if newest_first else newest, width)
         if rows
         else Text("Waiting for alerts; Ctrl-C ends.", style="dim", no_wrap=True)
     )
@@ -205,11 +209,22 @@ def _state_line(progress: Progress) -> Text:
     line.append(topics_text(progress.topics), style="bold")
     line.append(f"   {progress.counts.shown:,} shown   {progress.rate:,.1f}/s")
     line.append(f"   lag {progress.lag:,}")
+    if progress.age is not None:
+        line.append(f"   newest {age_text(progress.age)} old")
     if progress.counts.skipped:
         line.append(f"   {progress.counts.skipped:,} skipped", style="red")
     if not progress.connected:
         line.append("   no connection, trying again", style="red")
     return line
+
+
+def age_text(seconds: float) -> str:
+    """Seconds as a short text in the unit that suits; what lies ahead is of no age."""
+    whole = max(int(seconds), 0)
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if whole < limit:
+            return f"{whole // size} {unit}"
+    return f"{whole // 86_400:,} d"
 
 
 def topics_text(topics: Sequence[str]) -> str:
@@ -220,11 +235,15 @@ def topics_text(topics: Sequence[str]) -> str:
 
 
 def skipped_text(skipped: Skipped) -> str:
-    """A message that was skipped, its place and the reason."""
-    return (
-        f"Skipped {skipped.topic} partition {skipped.partition} offset {skipped.offset}: "
-        f"{skipped.reason}."
-    )
+    """A message that was skipped, its place and the reason; or its first bytes, in hex."""
+    place = f"{skipped.topic} partition {skipped.partition} offset {skipped.offset}"
+    if not skipped.raw:
+        return f"Skipped {place}: {skipped.reason}."
+    if skipped.value is None:
+        return f"{place}, no alert, without a value"
+    cut = "…" if len(skipped.value) > FIRST_BYTES else ""
+    shown = f"{skipped.value[:FIRST_BYTES].hex()}{cut}"
+    return f"{place}, no alert, {len(skipped.value):,} bytes: {shown}"
 
 
 def _skipped_line(skipped: Skipped) -> Text:

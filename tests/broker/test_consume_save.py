@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pyarrow.parquet as pq
 
-from tests.broker.watching import Fink, messages, running
+from tests.broker.watching import SCHEMA, Fink, alert, messages, running
 
 
 def rows(folder: Path) -> list[int]:
@@ -28,6 +30,16 @@ def test_a_group_saves_each_alert_once(
     assert done.stdout == ""
     assert rows(tmp_path / "out") == list(range(100))
     assert fink(*words, "--until-end", "--fields", "number").returncode == 2
+
+
+def test_a_container_is_saved_whole(fink: Fink, topic: str, publish: Any, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    fastavro.writer(out, fastavro.parse_schema(SCHEMA), [alert(0), alert(1), alert(2)])
+    publish(topic, (None, out.getvalue()), *messages(1, first=3))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "--save", str(tmp_path))
+    assert "3 saved" in fink(*words, "--limit", "2").stderr
+    assert "1 saved" in fink(*words, "--until-end").stderr
+    assert rows(tmp_path) == [0, 1, 2, 3]
 
 
 def test_killed_and_resumed_each_alert_is_there_once(

@@ -223,6 +223,11 @@ def test_the_flags_mean_what_the_contract_says() -> None:
     }
 
 
+def test_a_rule_names_a_user() -> None:
+    with pytest.raises(UsageError, match="user is empty"):
+        rules_from(Flags("", topic="t"))
+
+
 @pytest.mark.parametrize(
     "flags",
     [

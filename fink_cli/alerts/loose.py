@@ -1,0 +1,57 @@
+"""Alerts as JSON, which bring no schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from fink_cli.alerts.binary import UndecodableError
+from fink_cli.alerts.schema import MAX_DEPTH, Schema
+
+
+def alert_of_json(value: bytes) -> dict[str, Any]:
+    """The alert that is a JSON object.
+
+    Raises:
+        UndecodableError: it is no JSON object, or nests deeper than ``MAX_DEPTH``.
+    """
+    try:
+        content = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise UndecodableError(f"it looks like JSON and is not: {str(error)[:120]}") from error
+    if not isinstance(content, dict):
+        raise UndecodableError("it is JSON, and not an object")
+    level: list[Any] = [content]
+    for _ in range(MAX_DEPTH):
+        level = [below for each in level for below in _inside(each)]
+        if not level:
+            return content
+    raise UndecodableError(f"the JSON nests deeper than {MAX_DEPTH}")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def inferred_schema(content: dict[str, Any]) -> Schema:
+    """A schema that the alert has, for finding its columns."""
+    return Schema("", {**_type_of(content, ""), "__named_schemas": {}}, inferred=True)
+
+
+def _type_of(value: Any, place: str) -> Any:
+    if isinstance(value, dict):
+        fields = [
+            {"name": name, "type": _type_of(each, f"{place}/{name}")}
+            for name, each in value.items()
+        ]
+        return {"type": "record", "name": place, "fields": fields}
+    if isinstance(value, list):
+        return {"type": "array", "items": "null"}
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "double"
+    return "null" if value is None else "string"

@@ -1,0 +1,257 @@
+"""``fink slack alerts``: a topic, its channels, and what became of the digests."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from fink_cli import output
+from fink_cli.admin.topics import usable_topic
+from fink_cli.alerts.codec import Decoder
+from fink_cli.config import Connection
+from fink_cli.consumer.poll import open_source
+from fink_cli.consumer.read import Skipped
+from fink_cli.consumer.start import Start
+from fink_cli.consumer.table import skipped_text
+from fink_cli.errors import UsageError
+from fink_cli.paths import fink_home
+from fink_cli.slack.channels import ChannelMap
+from fink_cli.slack.client import SlackClient
+from fink_cli.slack.deliver import Outcome, deliver
+from fink_cli.slack.digest import Waiting
+from fink_cli.slack.follow import Desk, Tally, follow_topic
+from fink_cli.slack.journal import open_journal
+from fink_cli.slack.messages import counted, plain
+
+_INTERVAL = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for: ``interval`` in seconds, ``newest`` alerts of a class in a digest."""
+
+    topic: str
+    group: str
+    channels: ChannelMap
+    interval: float
+    newest: int
+    once: bool
+    start: Start | None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message as it would be sent: to which channel, for how many alerts, as text, as blocks."""
+
+    channel: str
+    alerts: int
+    text: str
+    blocks: list[Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a channel got: ``alerts`` in ``messages``."""
+
+    channel: str
+    alerts: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A channel whose last digest Slack did not accept; its alerts are not committed."""
+
+    channel: str
+    alerts: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the alerts.
+
+    Attributes:
+        read: messages read; ``skipped`` of them are not alerts.
+        without_channel: how many alerts of each class went nowhere.
+        kept_out: how many alerts the ``where`` of each channel kept out.
+        posted: what each channel got.
+        refused: the channels that are left with alerts that Slack did not accept.
+        interrupted: whether Ctrl-C ended it.
+    """
+
+    topic: str
+    group: str
+    read: int
+    skipped: int
+    without_channel: dict[str, int]
+    kept_out: dict[str, int]
+    posted: list[Sent]
+    refused: list[Refused]
+    interrupted: bool
+
+
+@dataclass
+class _Results:
+    """What became of the digests so far."""
+
+    messages: Counter[str] = field(default_factory=Counter)
+    alerts: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, Refused] = field(default_factory=dict)
+
+    def take(self, outcome: Outcome) -> None:
+        """Count a digest, and tell what became of it."""
+        channel, alerts = outcome.digest.channel, outcome.digest.alerts
+        if outcome.refusal is None:
+            self.refused.pop(channel, None)
+            self.messages[channel] += 1
+            self.alerts[channel] += alerts
+            output.step(f"{channel}: {counted(alerts, 'alert')}")
+            return
+        error = outcome.refusal.message
+        before = self.refused.get(channel)
+        # A channel that stays closed is told of once.
+        if before is None or before.error != error:
+            output.warn(f"{channel}: {error} {outcome.refusal.hint}")
+        self.refused[channel] = Refused(channel, alerts, error)
+
+
+@contextmanager
+def _finished_first() -> Iterator[None]:
+    """Let a message that is being sent be finished before Ctrl-C takes effect.
+
+    Else nobody knew whether it arrived. Pressed again it takes effect at once.
+    """
+    asked = False
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, ask) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if asked:
+        raise KeyboardInterrupt
+
+
+def parse_interval(text: str) -> float:
+    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = _INTERVAL.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise UsageError(f"--every '{text}' is not a time.", "Use 30s, 10m, 2h or 1d.")
+    return float(int(found[1]) * _SECONDS[found[2]])
+
+
+def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> list[Draft]:
+    """The messages that :func:`report` would send now. Nothing is sent or committed.
+
+    Args:
+        wish: what is asked for.
+        connection: the cluster and the login.
+        client: tells which channels there are; without one all are taken to exist.
+    """
+    drafts: list[Draft] = []
+
+    def draft(desk: Desk) -> bool:
+        for each in desk.waiting.digests():
+            message = each.message(wish.topic, desk.journal.unanswered(each.channel))
+            drafts.append(Draft(each.channel, each.alerts, plain(message), list(message.blocks)))
+        return True
+
+    tally, interrupted = _follow(wish, connection, client, draft, commit=False)
+    if interrupted:
+        raise KeyboardInterrupt
+    _tell_rest(tally.without_channel)
+    return drafts
+
+
+def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
+    """Post digests until the end of the topic (``once``), an interrupt, or a refused token.
+
+    Raises:
+        FinkError: the topic can't be read, or the cluster is lost.
+    """
+    results = _Results()
+    told: Counter[str] = Counter()
+
+    def send(desk: Desk) -> bool:
+        _tell_rest(desk.tally.without_channel - told)
+        told.update(desk.tally.without_channel - told)
+        for digest in desk.waiting.digests():
+            with _finished_first():
+                outcome = deliver(digest, desk.waiting, client.post, desk.journal, wish.topic)
+                results.take(outcome)
+            if outcome.refusal is not None and outcome.refusal.is_of_token:
+                return False
+        return True
+
+    tally, interrupted = _follow(wish, connection, client, send, commit=True)
+    return Report(
+        wish.topic,
+        wish.group,
+        tally.read,
+        tally.skipped,
+        dict(tally.without_channel.most_common()),
+        dict(tally.kept_out.most_common()),
+        [Sent(each, results.alerts[each], count) for each, count in results.messages.items()],
+        list(results.refused.values()),
+        interrupted,
+    )
+
+
+def _follow(
+    wish: Wish,
+    connection: Connection,
+    client: SlackClient | None,
+    send: Callable[[Desk], bool],
+    commit: bool,
+) -> tuple[Tally, bool]:
+    """What was read, and whether Ctrl-C ended it. What waits then is read again by the next run."""
+    topic = usable_topic(connection, wish.topic, "READ")
+    existing = _existing(wish, client)
+    folder = fink_home() / "slack"
+    with (
+        open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
+        open_source(connection, [wish.topic], wish.group, wish.start, wish.once) as source,
+    ):
+        if wish.start is not None:
+            journal.forget(write=commit)
+        desk = Desk(wish.channels, existing, Waiting(topic.topic_id, wish.newest), journal)
+        try:
+            follow_topic(source, Decoder(), desk, lambda: send(desk), wish.interval, _skip, commit)
+        except KeyboardInterrupt:
+            return desk.tally, True
+    return desk.tally, False
+
+
+def _existing(wish: Wish, client: SlackClient | None) -> set[str] | None:
+    if client is None or not wish.channels.by_name:
+        return None
+    return {key for each in client.channels for key in (f"#{each.name}", each.id)}
+
+
+def _skip(skipped: Skipped) -> None:
+    output.warn(skipped_text(skipped))
+
+
+def _tell_rest(without_channel: Counter[str]) -> None:
+    for kind, count in without_channel.most_common():
+        output.warn(f"The class {kind} has no channel: {counted(count, 'alert')} not sent.")

@@ -1,0 +1,32 @@
+"""Alerts that came before."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW = 100_000
+
+
+class Recent:
+    """The ids of the last alerts.
+
+    Args:
+        window: how many are remembered.
+    """
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self._window = window
+        self._known: set[str] = set()
+        self._order: deque[str] = deque()
+
+    def is_new(self, alert_id: str | None) -> bool:
+        """Whether an id is not among the last ones; from now on it is. No id is always new."""
+        if alert_id is None:
+            return True
+        if alert_id in self._known:
+            return False
+        if len(self._order) == self._window:
+            self._known.remove(self._order.popleft())
+        self._known.add(alert_id)
+        self._order.append(alert_id)
+        return True

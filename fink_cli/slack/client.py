@@ -1,0 +1,273 @@
+"""The client of Slack: who we are, where messages go, and what is retried."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
+
+from fink_cli.config import slack_token
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.slack.classes import CHANNEL_ID
+from fink_cli.slack.messages import MOST_TEXT, Message
+from fink_cli.slack.refusals import refusal, unreachable
+from fink_cli.slack.retries import retries
+
+SLACK = "https://slack.com/api/"
+# At most 200 a page is what Slack advises (https://docs.slack.dev/apis/web-api/pagination).
+_PAGE = 200
+_USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
+
+# slack_sdk logs what it then raises; the error is reported once, by us.
+_silent = logging.getLogger("fink_cli.slack_sdk")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a token is: team, its address, the bot's name, and the scopes that it has."""
+
+    team: str
+    url: str
+    bot: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel that the bot can see; ``member`` says whether the bot is in it."""
+
+    id: str
+    name: str
+    member: bool
+    archived: bool
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that Slack has accepted: the id of its channel, and Slack's timestamp of it."""
+
+    channel: str
+    ts: str
+
+
+class SlackClient:
+    """Slack with a token that was checked. Get one with :func:`get_slack_client`.
+
+    Attributes:
+        identity: who the token is.
+    """
+
+    def __init__(self, web: WebClient) -> None:
+        self._web = web
+        self.identity = Identity("", "", "", ())
+        answer = self._call("auth.test")
+        headers = {key.lower(): str(each) for key, each in answer.headers.items()}
+        scopes = [each.strip() for each in headers.get("x-oauth-scopes", "").split(",")]
+        self.identity = Identity(
+            str(answer.get("team", "")),
+            str(answer.get("url", "")),
+            str(answer.get("user", "")),
+            tuple(each for each in scopes if each),
+        )
+
+    def send_message(self, recipient: str, msg: str) -> Posted:
+        """Send a text, in which Slack's own markup takes effect.
+
+        Args:
+            recipient: ``#channel``, the id of a channel, or a person by real name, display name,
+                e-mail or id.
+            msg: the text, at most 40,000 characters
+                (https://docs.slack.dev/reference/methods/chat.postMessage).
+
+        Raises:
+            UsageError: the text is empty or too long, or several people have that name.
+            OperationFailedError: nobody has that name, or Slack refused the message.
+        """
+        if not msg.strip() or len(msg) > MOST_TEXT:
+            raise UsageError(
+                f"The message has {len(msg):,} characters; Slack takes 1 to {MOST_TEXT:,}.",
+                "Send it in parts." if msg else "Give a text.",
+            )
+        return self.post(self.address(recipient), Message(msg, ()), recipient)
+
+    def post(self, address: str, message: Message, name: str = "") -> Posted:
+        """Post a message.
+
+        Args:
+            address: ``#channel``, or the id of a channel or a person.
+            message: what to post.
+            name: what to call the address in an error.
+
+        Raises:
+            SlackRefusedError: Slack did not accept the message.
+        """
+        body: dict[str, Any] = {
+            "channel": address,
+            "text": message.text,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        if message.blocks:
+            # A digest: its texts are escaped, and nothing else in them is to become a link.
+            body |= {"blocks": list(message.blocks), "parse": "none", "link_names": False}
+        if message.digest:
+            body["metadata"] = {
+                "event_type": "fink_digest",
+                "event_payload": {"id": message.digest},
+            }
+        answer = self._call("chat.postMessage", name or address, body=body)
+        return Posted(str(answer.get("channel", "")), str(answer.get("ts", "")))
+
+    def address(self, recipient: str) -> str:
+        """Where a message to a recipient goes: ``#channel``, or the id of a channel or person.
+
+        Raises:
+            UsageError: several people have that name.
+            OperationFailedError: nobody has that name.
+        """
+        if recipient.startswith("#") or CHANNEL_ID.fullmatch(recipient):
+            return recipient
+        if _USER_ID.fullmatch(recipient):
+            return recipient
+        return self.person(recipient)
+
+    def person(self, name: str) -> str:
+        """The id of a person, by real name, display name, user name, e-mail or id.
+
+        Raises:
+            UsageError: several people have that name.
+            OperationFailedError: nobody has it.
+        """
+        if _USER_ID.fullmatch(name):
+            return name
+        wanted = name.removeprefix("@").casefold()
+        found = [each for each in self._people if wanted in _names(each)]
+        if not found:
+            raise OperationFailedError(
+                f"Nobody in the Slack workspace is called '{name}'.",
+                "Use a real name, a display name, an e-mail or an id; a channel begins with '#'.",
+            )
+        if len(found) > 1:
+            ids = ", ".join(str(each["id"]) for each in found)
+            raise UsageError(
+                f"{len(found)} people in the Slack workspace are called '{name}'.",
+                f"Use an e-mail, or one of these ids: {ids}",
+            )
+        return str(found[0]["id"])
+
+    @cached_property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels that the bot can see, archived ones too.
+
+        Private ones are among them when the token has the scope ``groups:read``.
+        """
+        kinds = "public_channel"
+        if "groups:read" in self.identity.scopes:
+            kinds += ",private_channel"
+        options = {"types": kinds, "exclude_archived": False}
+        return tuple(
+            Channel(
+                str(each["id"]),
+                str(each.get("name", "")),
+                bool(each.get("is_member")),
+                bool(each.get("is_archived")),
+            )
+            for each in self._pages("conversations.list", "channels", options)
+        )
+
+    @cached_property
+    def _people(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(
+            each
+            for each in self._pages("users.list", "members", {})
+            if not each.get("deleted") and not each.get("is_bot")
+        )
+
+    def _pages(
+        self, method: str, key: str, options: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        cursor = ""
+        while True:
+            page = {"cursor": cursor} if cursor else {}
+            answer = self._call(method, params={**options, "limit": _PAGE, **page})
+            yield from answer.get(key, [])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
+            if not cursor:
+                return
+
+    def _call(
+        self,
+        method: str,
+        where: str = "",
+        params: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> SlackResponse:
+        try:
+            return self._web.api_call(method, params=params, json=body)
+        except SlackApiError as error:
+            answer = error.response
+            found = answer.data if isinstance(answer.data, dict) else {}
+            code, needed = str(found.get("error", "")), str(found.get("needed", ""))
+            bot = self.identity.bot
+            raise refusal(code, where, bot, answer.status_code, needed) from error
+        except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise unreachable(self._web.base_url, str(reason)) from error
+
+
+def _names(person: Mapping[str, Any]) -> set[str]:
+    profile = person.get("profile") or {}
+    found = [
+        person.get("name"),
+        person.get("real_name"),
+        *(profile.get(each) for each in ("real_name", "display_name", "email")),
+    ]
+    return {each.casefold() for each in found if isinstance(each, str) and each}
+
+
+def get_slack_client(
+    profile: str | None = None, environ: Mapping[str, str] = os.environ
+) -> SlackClient:
+    """A client of Slack whose token was checked with ``auth.test``.
+
+    The token is ``SLACK_API_TOKEN``, else the profile's ``slack_token``. Rate limits and errors of
+    Slack's servers are retried after the time that Slack names.
+
+    Args:
+        profile: the profile's name; else ``FINK_PROFILE``, else the default.
+        environ: the environment.
+
+    Raises:
+        UsageError: there is no token, or ``FINK_SLACK_API_URL`` is no address.
+        SlackRefusedError: Slack refused the token, or does not answer.
+    """
+    token = slack_token(profile, environ)
+    if not token:
+        raise UsageError(
+            "There is no Slack token.",
+            "Set SLACK_API_TOKEN, or slack_token in a profile: fink config path",
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(
+            "The Slack token has characters that no token has.",
+            "Copy it again from OAuth & Permissions of your app.",
+        )
+    url = environ.get("FINK_SLACK_API_URL") or SLACK
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+        raise UsageError(
+            f"FINK_SLACK_API_URL is not an address: {url}", f"It is {SLACK} when it is not set."
+        )
+    web = WebClient(token=token, base_url=url, retry_handlers=retries(), logger=_silent)
+    return SlackClient(web)

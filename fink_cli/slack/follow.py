@@ -1,0 +1,196 @@
+"""A topic followed: its alerts gathered by channel, sent at each interval, and then committed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from fink_cli.alerts.codec import Decoder
+from fink_cli.alerts.columns import CLASS, ID, OBJECT, Column, load_roles, viewer_columns
+from fink_cli.alerts.schema import Schema, leaf_paths
+from fink_cli.alerts.select import value_at
+from fink_cli.consumer.cells import cell
+from fink_cli.consumer.places import Partition
+from fink_cli.consumer.poll import Source
+from fink_cli.consumer.read import Alert, Skipped, read_message
+from fink_cli.slack.channels import ChannelMap
+from fink_cli.slack.digest import OTHERS, Item, Waiting
+from fink_cli.slack.journal import Journal
+from fink_cli.slack.messages import Row, link_to
+
+_MOST_CLASSES = 1000
+NO_CLASS = "(none)"
+
+
+@dataclass
+class Tally:
+    """What was read, and why some of it goes nowhere.
+
+    Attributes:
+        read: messages.
+        skipped: messages that are not alerts.
+        without_channel: alerts of each class that has no channel.
+        kept_out: alerts that the ``where`` of a channel kept out, by channel.
+    """
+
+    read: int = 0
+    skipped: int = 0
+    without_channel: Counter[str] = field(default_factory=Counter)
+    kept_out: Counter[str] = field(default_factory=Counter)
+
+    def no_channel(self, kind: str) -> None:
+        """Count an alert whose class has no channel."""
+        known = kind in self.without_channel or len(self.without_channel) < _MOST_CLASSES
+        self.without_channel[kind if known else OTHERS] += 1
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What the alerts of a schema show of themselves."""
+
+    columns: tuple[Column, ...]
+    kind: tuple[str, ...]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        return tuple(each.title for each in self.columns)
+
+
+class Desk:
+    """Sorts alerts by channel.
+
+    Args:
+        channels: which channels a class goes to.
+        existing: the channels that there are, when known.
+
+    Attributes:
+        waiting: where the alerts wait.
+        journal: what Slack already has.
+        tally: what was read, and why some of it goes nowhere.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelMap,
+        existing: Container[str] | None,
+        waiting: Waiting,
+        journal: Journal,
+    ) -> None:
+        self.tally = Tally()
+        self._channels = channels
+        self._existing = existing
+        self.waiting = waiting
+        self.journal = journal
+        self._shape = lru_cache(maxsize=64)(_shape_of)
+
+    def take(self, alert: Alert) -> None:
+        """Let an alert wait for the channels of its class."""
+        shape = self._shape(alert.schema)
+        kind = _kind(alert, shape)
+        channels = self._channels.of(kind, self._existing)
+        if not channels:
+            self.tally.no_channel(kind or NO_CLASS)
+            return
+        item: Item | None = None
+        for channel in channels:
+            if alert.offset < self.journal.posted_before(channel, alert.partition):
+                continue
+            if not self._channels.takes(channel, alert.content):
+                self.tally.kept_out[channel] += 1
+                continue
+            item = item or self._item(alert, shape, kind)
+            self.waiting.add(channel, item)
+
+    def _item(self, alert: Alert, shape: _Shape, kind: str) -> Item:
+        cells = tuple(cell(alert.content, each) for each in shape.columns)
+        linked = cells[0] if shape.columns and shape.columns[0].role in {OBJECT, ID} else ""
+        return Item(
+            alert.partition,
+            alert.offset,
+            alert.timestamp.timestamp() if alert.timestamp else 0.0,
+            kind,
+            shape.headings,
+            Row(cells, link_to(self._channels.link, linked)),
+        )
+
+
+def _shape_of(schema: Schema) -> _Shape:
+    path = load_roles().find(CLASS, leaf_paths(schema.parsed))
+    # The class is said once, above the table.
+    columns = tuple(each for each in viewer_columns(schema) if each.role != CLASS)
+    return _Shape(columns, tuple(path.split(".")) if path else ())
+
+
+def _kind(alert: Alert, shape: _Shape) -> str:
+    value: Any = value_at(alert.content, shape.kind) if shape.kind else None
+    return "" if value is None else str(value)[:200]
+
+
+def follow_topic(
+    source: Source,
+    decoder: Decoder,
+    desk: Desk,
+    send: Callable[[], bool],
+    interval: float,
+    skip: Callable[[Skipped], None],
+    commit: bool,
+) -> None:
+    """Read a topic, send what waits at each interval, and commit what Slack has.
+
+    It ends where the source does, after a last sending, or when ``send`` says that it is of no use
+    to go on.
+
+    Args:
+        source: the messages.
+        decoder: makes alerts of them.
+        desk: sorts the alerts.
+        send: sends what waits; whether to go on.
+        interval: seconds between two sendings.
+        skip: told of each message that is no alert.
+        commit: whether to commit.
+
+    Raises:
+        FinkError: the topic can't be read, or the cluster is lost.
+    """
+    read: dict[Partition, int] = {}
+    due = time.monotonic() + interval
+    while not source.finished:
+        for message in source.poll():
+            partition = Partition(message.topic() or "", message.partition() or 0)
+            offset = message.offset() or 0
+            # After the group has shared out its work anew, Kafka begins at what was committed.
+            if offset < read.get(partition, 0):
+                continue
+            read[partition] = offset + 1
+            desk.tally.read += 1
+            found = read_message(message, decoder)
+            if isinstance(found, Skipped):
+                desk.tally.skipped += 1
+                skip(found)
+                continue
+            for alert in found:
+                desk.take(alert)
+        if time.monotonic() >= due and not source.finished:
+            if not _settle(source, read, desk, send, commit):
+                return
+            due = time.monotonic() + interval
+    _settle(source, read, desk, send, commit)
+
+
+def _settle(
+    source: Source, read: dict[Partition, int], desk: Desk, send: Callable[[], bool], commit: bool
+) -> bool:
+    going_on = send()
+    if not commit:
+        return going_on
+    first = desk.waiting.first_offsets()
+    offsets = {each: min(at, first.get(each.number, at)) for each, at in read.items()}
+    for partition, offset in offsets.items():
+        source.handled_before(partition, offset)
+    if source.commit():
+        desk.journal.committed({each.number: offset for each, offset in offsets.items()})
+    return going_on

@@ -1,0 +1,120 @@
+"""What Slack has accepted, kept on disk until Kafka knows it too.
+
+Kafka remembers one offset for all channels. Between two commits, and as long as a channel refuses
+its digests, the others are further: the journal says how far, so that a restart posts nothing
+twice. It is written before a digest is sent and after Slack has taken it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from fink_cli.errors import OperationFailedError
+from fink_cli.private import private_folder, write_private
+
+
+class Journal:
+    """The journal of a group on a topic. Open one with :func:`open_journal`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        text = file.read_text(encoding="utf-8") if file.exists() else "{}"
+        found = _loaded(text, file)
+        self._posted: dict[str, dict[int, int]] = {
+            channel: {int(number): int(offset) for number, offset in offsets.items()}
+            for channel, offsets in found.get("posted", {}).items()
+        }
+        self._sending: dict[str, str] = dict(found.get("sending", {}))
+
+    def posted_before(self, channel: str, partition: int) -> int:
+        """The offset up to which a channel has a partition's alerts."""
+        return self._posted.get(channel, {}).get(partition, 0)
+
+    def unanswered(self, channel: str) -> str | None:
+        """The number of the digest that was sent to a channel and whose answer never came."""
+        return self._sending.get(channel)
+
+    def sending(self, channel: str, digest: str) -> None:
+        """A digest is about to be sent."""
+        self._sending[channel] = digest
+        self._write()
+
+    def refused(self, channel: str) -> None:
+        """Slack did not take the digest."""
+        self._sending.pop(channel, None)
+        self._write()
+
+    def accepted(self, channel: str, ends: Mapping[int, int]) -> None:
+        """Slack has taken the digest, which ends at these offsets."""
+        self._sending.pop(channel, None)
+        self._posted.setdefault(channel, {}).update(ends)
+        self._write()
+
+    def committed(self, offsets: Mapping[int, int]) -> None:
+        """Kafka knows these offsets now: what lies before them need not be kept."""
+        left = {
+            channel: {
+                partition: offset
+                for partition, offset in posted.items()
+                if offset > offsets.get(partition, 0)
+            }
+            for channel, posted in self._posted.items()
+        }
+        self._posted = {channel: posted for channel, posted in left.items() if posted}
+        self._write()
+
+    def forget(self, write: bool = True) -> None:
+        """Begin anew, as ``--from`` asks; without ``write`` the file stays as it is."""
+        self._posted, self._sending = {}, {}
+        if write:
+            self._write()
+
+    def _write(self) -> None:
+        write_private(self._file, json.dumps({"posted": self._posted, "sending": self._sending}))
+
+
+def _loaded(text: str, file: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise OperationFailedError(
+            f"{file} is damaged; it says what Slack has of the topic.",
+            "Move it away: what has not been committed is then posted again.",
+        ) from error
+    return found
+
+
+@contextmanager
+def open_journal(folder: Path, cluster_id: str, topic_id: str, group: str) -> Iterator[Journal]:
+    """Open the journal of a group on a topic; one process at a time.
+
+    Args:
+        folder: the folder of the journals.
+        cluster_id: Kafka's id of the cluster.
+        topic_id: Kafka's id of the topic, which one that is created again does not share.
+        group: the consumer group.
+
+    Raises:
+        OperationFailedError: another process has it open, or the file is damaged.
+    """
+    key = hashlib.sha256(f"{cluster_id} {topic_id} {group}".encode()).hexdigest()[:16]
+    file = private_folder(folder) / f"{key}.json"
+    lock = FileLock(file.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise OperationFailedError(
+            f"Another fink slack alerts is running for the group '{group}'.",
+            "Stop that one, or use another group: --group NAME",
+        ) from error
+    try:
+        yield Journal(file)
+    finally:
+        lock.release()

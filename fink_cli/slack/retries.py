@@ -1,0 +1,64 @@
+"""What is tried again, and when: as Slack says."""
+
+from __future__ import annotations
+
+import time
+
+from slack_sdk.http_retry import (
+    ConnectionErrorRetryHandler,
+    HttpRequest,
+    HttpResponse,
+    RateLimitErrorRetryHandler,
+    RetryHandler,
+    RetryState,
+)
+from slack_sdk.http_retry.builtin_handlers import ServerErrorRetryHandler
+
+# A busy night meets Slack's limit of about a message a second and channel many times in a row.
+_RATE_LIMIT_RETRIES = 20
+_SERVER_RETRIES = 4
+_CONNECTION_RETRIES = 2
+
+
+def retries() -> list[RetryHandler]:
+    """The retries of a call, for slack_sdk: rate limits, errors of the server, no connection."""
+    return [
+        ConnectionErrorRetryHandler(max_retry_count=_CONNECTION_RETRIES),
+        RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMIT_RETRIES),
+        _ServerErrors(max_retry_count=_SERVER_RETRIES),
+    ]
+
+
+class _ServerErrors(ServerErrorRetryHandler):
+    """Retries every 5xx, after the time that Slack names where it names one."""
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,  # noqa: ARG002
+        request: HttpRequest,  # noqa: ARG002
+        response: HttpResponse | None = None,
+        error: Exception | None = None,  # noqa: ARG002
+    ) -> bool:
+        return response is not None and response.status_code >= 500
+
+    def prepare_for_next_attempt(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        headers = {
+            key.lower(): each for key, each in (response.headers if response else {}).items()
+        }
+        named = headers.get("retry-after", [""])[0]
+        if not named.isdigit():
+            super().prepare_for_next_attempt(
+                state=state, request=request, response=response, error=error
+            )
+            return
+        state.next_attempt_requested = True
+        time.sleep(int(named))
+        state.increment_current_attempt()

@@ -1,0 +1,249 @@
+"""A Slack to test against: real HTTP, its own state, and a check of every call's form.
+
+Methods, arguments, limits and errors are those that https://docs.slack.dev/reference/methods
+documents for auth.test, chat.postMessage, conversations.list and users.list.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+TOKEN = "xoxb-of-the-tests"
+ARGUMENTS = {
+    "auth.test": set(),
+    "conversations.list": {"cursor", "exclude_archived", "limit", "team_id", "types"},
+    "users.list": {"cursor", "include_locale", "limit", "team_id"},
+    "chat.postMessage": {
+        *("channel", "text", "blocks", "attachments", "metadata", "mrkdwn", "parse", "link_names"),
+        *("unfurl_links", "unfurl_media", "thread_ts", "reply_broadcast", "username"),
+        *("icon_emoji", "icon_url", "as_user", "markdown_text"),
+    },
+}
+SCOPES = {
+    "chat.postMessage": "chat:write",
+    "conversations.list": "channels:read",
+    "users.list": "users:read",
+}
+MRKDWN_KEYS = {"type", "text", "verbatim"}
+
+Answer = tuple[int, dict[str, str], dict[str, Any]]
+
+
+@dataclass
+class Post:
+    """A message that was accepted: by the channel's name or the person's id."""
+
+    to: str
+    text: str
+    blocks: list[dict[str, Any]]
+    metadata: dict[str, Any]
+
+    @property
+    def shown(self) -> str:
+        """What the blocks show."""
+        return "\n".join(
+            each["text"]["text"] if "text" in each else each["elements"][0]["text"]
+            for each in self.blocks
+        )
+
+
+@dataclass
+class FakeSlack:
+    """The state of a workspace.
+
+    Attributes:
+        faults: for each coming call of chat.postMessage the answer to give in its place, or none.
+        limit_every: answers every n-th post with a rate limit.
+        drop_after: accept that post (from 1), and never answer.
+    """
+
+    url: str = ""
+    token: str = TOKEN
+    scopes: set[str] = field(default_factory=lambda: {*SCOPES.values(), "users:read.email"})
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    page: int = 3
+    posts: list[Post] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    faults: list[Answer | None] = field(default_factory=list)
+    limit_every: int = 0
+    drop_after: int = 0
+    dropped: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _tries: int = 0
+
+    def add_channel(self, name: str, member: bool = True, archived: bool = False) -> str:
+        found = f"C{len(self.channels):07d}"
+        self.channels[name] = {
+            "id": found,
+            "name": name,
+            "is_channel": True,
+            "is_member": member,
+            "is_archived": archived,
+        }
+        return found
+
+    def add_person(self, user: str, real: str, display: str, email: str, **more: Any) -> None:
+        profile = {"real_name": real, "display_name": display, "email": email}
+        self.people.append(
+            {"id": user, "name": display.lower(), "real_name": real, "profile": profile, **more}
+        )
+
+    def to(self, channel: str) -> list[Post]:
+        return [each for each in self.posts if each.to == channel]
+
+    def answer(self, method: str, token: str, given: dict[str, Any]) -> Answer:
+        """What Slack says to a call."""
+        self.calls.append(method)
+        if method not in ARGUMENTS:
+            return _error("unknown_method")
+        if not token:
+            return _error("not_authed")
+        if token != self.token:
+            return _error("invalid_auth")
+        needed = SCOPES.get(method)
+        if needed and needed not in self.scopes:
+            return _error("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
+        if given.keys() - ARGUMENTS[method]:
+            return _error("invalid_arguments", unknown=sorted(given.keys() - ARGUMENTS[method]))
+        if method == "auth.test":
+            found = {"team": "Fink", "url": "https://fink.slack.test/", "user": "finkbot"}
+            return _ok(found, **{"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
+        if method == "chat.postMessage":
+            return self._post(given)
+        if method == "users.list":
+            return self._pages("members", self.people, given)
+        return self._pages("channels", list(self.channels.values()), given)
+
+    def _pages(self, key: str, everything: list[Any], given: dict[str, Any]) -> Answer:
+        if not 1 <= int(given.get("limit", 100)) <= 1000:
+            return _error("invalid_limit")
+        cursor = str(given.get("cursor", ""))
+        if cursor and not cursor.startswith("at-"):
+            return _error("invalid_cursor")
+        at = int(cursor[3:]) if cursor else 0
+        # Slack may give fewer than the limit asks for, as here.
+        end = at + min(self.page, int(given.get("limit", 100)))
+        following = f"at-{end}" if end < len(everything) else ""
+        return _ok({key: everything[at:end], "response_metadata": {"next_cursor": following}})
+
+    def _post(self, given: dict[str, Any]) -> Answer:
+        self._tries += 1
+        if self.limit_every and self._tries % self.limit_every == 0:
+            return limited()
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            return fault
+        name = str(given.get("channel", ""))
+        to = self._target(name)
+        if isinstance(to, tuple):
+            return to
+        wrong = wrong_in(given)
+        if wrong:
+            return _error(wrong)
+        self.posts.append(
+            Post(to, given.get("text", ""), given.get("blocks", []), given.get("metadata", {}))
+        )
+        if len(self.posts) == self.drop_after:
+            self.dropped.set()
+        return _ok({"channel": name, "ts": f"1700000000.{len(self.posts):06d}"})
+
+    def _target(self, name: str) -> str | Answer:
+        if any(each["id"] == name for each in self.people):
+            return name
+        for each in self.channels.values():
+            if name in {each["id"], each["name"], f"#{each['name']}"}:
+                if each["is_archived"]:
+                    return _error("is_archived")
+                return each["name"] if each["is_member"] else _error("not_in_channel")
+        return _error("channel_not_found")
+
+
+def wrong_in(given: dict[str, Any]) -> str:
+    """The error of a message whose form or size Slack does not take; else empty."""
+    blocks = given.get("blocks", [])
+    if not given.get("text") and not blocks:
+        return "no_text"
+    if len(given.get("text", "")) > 40_000:
+        return "msg_too_long"
+    if len(blocks) > 50:
+        return "invalid_blocks"
+    for each in blocks:
+        texts = [each["text"]] if each["type"] == "section" else each.get("elements", [])
+        if each["type"] not in {"section", "context"} or not 1 <= len(texts) <= 10:
+            return "invalid_blocks"
+        for text in texts:
+            if text["type"] != "mrkdwn" or text.keys() - MRKDWN_KEYS:
+                return "invalid_blocks"
+            if not 1 <= len(text["text"]) <= 3000:
+                return "invalid_blocks"
+    metadata = given.get("metadata")
+    if metadata is not None and set(metadata) != {"event_type", "event_payload"}:
+        return "invalid_metadata_format"
+    return ""
+
+
+def limited(seconds: int = 0) -> Answer:
+    return 429, {"Retry-After": str(seconds)}, {"ok": False, "error": "ratelimited"}
+
+
+def broken(status: int = 500, **headers: str) -> Answer:
+    return status, headers, {"ok": False, "error": "internal_error"}
+
+
+def _ok(body: dict[str, Any], **headers: str) -> Answer:
+    return 200, headers, {"ok": True, **body}
+
+
+def _error(name: str, **more: Any) -> Answer:
+    return 200, {}, {"ok": False, "error": name, **more}
+
+
+@contextmanager
+def fake_slack() -> Iterator[FakeSlack]:
+    """Run a workspace on a port of its own."""
+    slack = FakeSlack()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            kind = self.headers.get("Content-Type", "")
+            given = json.loads(body) if body and "json" in kind else dict(parse_qsl(body))
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            method = self.path.removeprefix("/api/")
+            with slack.lock:
+                before = len(slack.posts)
+                status, headers, answer = slack.answer(method, token, given)
+                dropped = len(slack.posts) > before and len(slack.posts) == slack.drop_after
+            if dropped:
+                self.rfile.read(1)  # Until the caller is gone: the post stands, and nobody knows.
+                return
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            for key, value in {**headers, "Content-Type": "application/json"}.items():
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    slack.url = f"http://127.0.0.1:{server.server_port}/api/"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield slack
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,157 @@
+"""What a message looks like, and which channel a class goes to."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.slack.channels import parse_channel_map, read_channel_map
+from fink_cli.slack.classes import channel_of
+from fink_cli.slack.digest import Item, Waiting
+from fink_cli.slack.journal import open_journal
+from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
+from tests.slack.fake_slack import wrong_in
+
+
+@pytest.mark.parametrize(
+    ("kind", "channel"),
+    [
+        ("RRLyr", "#rrlyr"),
+        ("EB*WUMa", "#ebwuma"),
+        ("Candidate_EB*", "#candidate_eb"),
+        ("SN candidate-Ia", "#sncandidate-ia"),
+        ("x" * 200, "#" + "x" * 80),
+        ("Unknown", None),
+        ("unknown ", None),
+        ("", None),
+        ("***", None),
+        (None, None),
+        (float("nan"), None),
+    ],
+)
+def test_the_channel_of_a_class(kind: object, channel: str | None) -> None:
+    assert channel_of(kind) == channel
+
+
+def section(kind: str, rows: int, text: str, width: int = 3) -> Section:
+    headings = tuple(f"h{number}" for number in range(width))
+    return Section(kind, rows * 2, headings, (Row((text,) * width, "https://x.test/y"),) * rows)
+
+
+@pytest.mark.parametrize("text", ["", "x", "&" * 500, "`<" * 100, "é\n\x00" * 30])
+@pytest.mark.parametrize("classes", [1, 2, 60])
+@pytest.mark.parametrize("rows", [1, 50, 400])
+def test_a_message_keeps_to_the_limits(text: str, classes: int, rows: int) -> None:
+    message = compose([section(f"k{text}", rows, text, 7)] * classes, f"footer {text}", "d")
+    assert wrong_in({"text": message.text, "blocks": list(message.blocks)}) == ""
+    assert len(message.blocks) <= 50
+    assert "more alert" in json.dumps(message.blocks)
+
+
+def test_a_class_for_which_there_is_no_room_is_counted() -> None:
+    message = compose([section(f"k{number}", 40, "x" * 40) for number in range(9)])
+    last = message.blocks[-1]["text"]["text"]
+    shown = sum("`k" in each["text"]["text"] for each in message.blocks)
+    assert last == f"… and {80 * (9 - shown)} alerts of {9 - shown} more classes"
+
+
+def test_cells_and_links() -> None:
+    assert [cell_text(each) for each in (None, float("nan"), 12.5901418, 7, "x")] == [
+        *("-", "-", "12.5901418", "7", "x")
+    ]
+    assert link_to("https://p/{object}", "a|b>c&d") == "https://p/a%7Cb%3Ec%26d"
+    assert link_to("https://p/{object}", "-") == link_to("", "a") == ""
+
+
+def test_the_map_that_is_shipped_and_its_examples() -> None:
+    found = read_channel_map()
+    assert found.of("EB*WUMa") == ("#ebwuma",)
+    assert found.of("EB*WUMa", existing={"#rrlyr"}) == ()
+    text = (Path(__file__).parents[2] / "conf" / "slack.toml").read_text()
+    # With the commented examples taken in.
+    lines = [line.removeprefix("# ") if " = " in line else line for line in text.splitlines()]
+    full = parse_channel_map(tomllib.loads("\n".join(lines)), "slack.toml")
+    assert full.of("EB*WUMa") == ("#ebwuma", "#variables")
+    assert full.of("Mira") == ("C0123456789",)
+    assert full.takes("#variables", {"candidate": {"rb": 0.95, "magpsf": 17.5}})
+    assert not full.takes("#variables", {"candidate": {"rb": 0.5, "magpsf": 17.5}})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("colour = 1", "colour"),
+        ("by_name = 1", "true or false"),
+        ("link = 'x'", "address"),
+        ("classes = 1", "table"),
+        ("[classes]\nA = 1", "classes.A"),
+        ("[classes]\nA = ['']", "classes.A"),
+        ("allowed = ['#b']\n[classes]\nA = '#a'", "not allowed"),
+        ("[where]\n'#a' = 1", "expression"),
+        ("[where]\n'#a' = 'import os'", "--where"),
+        ("[", "not TOML"),
+    ],
+)
+def test_a_wrong_map_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_channel_map(file)
+
+
+def item(offset: int, kind: str = "A", partition: int = 0) -> Item:
+    return Item(partition, offset, float(offset), kind, ("object",), Row((f"o{offset}",)))
+
+
+def test_what_waits() -> None:
+    waiting = Waiting("topic", 3)
+    for offset in range(10):
+        waiting.add("#a", item(offset))
+    waiting.add("#b", item(4, "B", partition=1))
+    first, second = waiting.digests()
+    assert [row.cells[0] for row in first.sections[0].rows] == ["o9", "o8", "o7"]
+    assert (first.alerts, first.ends, second.ends) == (10, {0: 10}, {1: 5})
+    assert waiting.first_offsets() == {0: 0, 1: 4}
+    waiting.remove("#a")
+    assert waiting.first_offsets() == {1: 4}
+
+
+def test_several_alerts_of_one_message() -> None:
+    waiting = Waiting("topic", 2)
+    for _ in range(3):
+        waiting.add("#a", item(1))
+    (digest,) = waiting.digests()
+    assert (digest.alerts, len(digest.sections[0].rows)) == (3, 2)
+
+
+def test_very_many_classes_are_counted_together() -> None:
+    waiting = Waiting("topic", 3)
+    for offset in range(300):
+        waiting.add("#a", item(offset, f"k{offset}"))
+    (digest,) = waiting.digests()
+    assert (digest.sections[-1].kind, digest.sections[-1].count) == ("(others)", 100)
+
+
+def test_the_journal(tmp_path: Path) -> None:
+    def opened() -> object:
+        return open_journal(tmp_path, "cluster", "topic", "group")
+
+    with open_journal(tmp_path, "cluster", "topic", "group") as journal:
+        journal.sending("#a", "one")
+        journal.accepted("#a", {0: 5, 1: 7})
+        journal.sending("#b", "two")
+        with pytest.raises(OperationFailedError, match="running"), opened():  # type: ignore[attr-defined]
+            pass
+    with open_journal(tmp_path, "cluster", "topic", "group") as journal:
+        assert journal.posted_before("#a", 1) == 7
+        assert journal.unanswered("#b") == "two"
+        journal.refused("#b")
+        journal.committed({0: 5, 1: 6})
+        assert [journal.posted_before("#a", each) for each in (0, 1)] == [0, 7]
+        assert journal.unanswered("#b") is None
+    with open_journal(tmp_path, "cluster", "topic made anew", "group") as journal:
+        assert journal.posted_before("#a", 1) == 0

@@ -1,0 +1,171 @@
+"""Alerts in what others write: Avro containers, Confluent's framing, JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import time
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from fink_cli.alerts.codec import Decoder, UndecodableError
+from fink_cli.alerts.columns import viewer_columns
+from fink_cli.alerts.container import MOST_BYTES
+from fink_cli.alerts.loose import inferred_schema
+from fink_cli.alerts.schema import leaf_paths, read_schema
+
+RECORD: dict[str, Any] = {
+    "type": "record",
+    "name": "r",
+    "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": "int"}],
+}
+SCHEMA = read_schema(json.dumps(RECORD))
+ALERTS = [{"id": f"a{n}", "n": n} for n in range(50)]
+
+
+def container(alerts: list[dict[str, Any]], codec: str = "null", schema: Any = RECORD) -> bytes:
+    out = io.BytesIO()
+    fastavro.writer(out, fastavro.parse_schema(schema), alerts, codec=codec, sync_interval=100)
+    return out.getvalue()
+
+
+def plain(alert: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, SCHEMA.parsed, alert)
+    return out.getvalue()
+
+
+def framed(number: int, alert: dict[str, Any]) -> bytes:
+    return b"\x00" + number.to_bytes(4, "big") + plain(alert)
+
+
+def contents(decoder: Decoder, value: bytes, key: bytes | None = None) -> list[dict[str, Any]]:
+    return [each.content for each in decoder.records(key, value)]
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_container_holds_one_or_many(codec: str, count: int) -> None:
+    decoder = Decoder(wanted=lambda _schema: [("n",)])
+    assert contents(decoder, container(ALERTS[:count], codec), b"any key") == ALERTS[:count]
+
+
+def test_files_of_the_survey_as_they_are(raw_dir: Path) -> None:
+    for file in sorted(raw_dir.glob("*.avro")):
+        with file.open("rb") as stream:
+            expected = list(fastavro.reader(stream))
+        assert repr(contents(Decoder(), file.read_bytes())) == repr(expected)
+
+
+@pytest.mark.parametrize("cut", range(1, 400, 7))
+def test_a_container_that_is_cut(cut: int) -> None:
+    whole = container(ALERTS)
+    with pytest.raises(UndecodableError):
+        Decoder().records(None, whole[: -cut or None] if cut < len(whole) - 4 else b"Obj\x01")
+
+
+def test_a_container_with_a_bad_record_is_not_shown_in_part() -> None:
+    bad = container(ALERTS).replace(b"\x06a33", b"\x06a\xff\xff")
+    with pytest.raises(UndecodableError) as caught:
+        Decoder().records(None, bad)
+    assert "UTF-8" in str(caught.value)
+
+
+def hostile(schema: Any, count: int, data: bytes, codec: str = "null") -> bytes:
+    out = io.BytesIO(b"Obj\x01")
+    out.seek(4)
+    header = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec.encode()}
+    fastavro.schemaless_writer(out, {"type": "map", "values": "bytes"}, header)
+    out.write(b"s" * 16)
+    fastavro.schemaless_writer(out, "long", count)
+    fastavro.schemaless_writer(out, "long", len(data))
+    out.write(data + b"s" * 16)
+    return out.getvalue()
+
+
+def test_hostile_containers_end_soon() -> None:
+    nothing = {"type": "record", "name": "r", "fields": []}
+    own = {"type": "record", "name": "r", "fields": [{"name": "r", "type": "r"}]}
+    wide = {"type": "record", "name": "r", "fields": [{"name": f"f{n}", "type": "null"}
+            for n in range(9999)] + [{"name": "x", "type": "boolean"}]}  # fmt: skip
+    squeezer = zlib.compressobj(9, wbits=-15)
+    bomb = squeezer.compress(b"\0" * (MOST_BYTES + 1)) + squeezer.flush()
+    start = time.monotonic()
+    for value in (
+        hostile(nothing, 2**60, b""),
+        hostile(own, 1, b""),
+        hostile(wide, 10**6, b"\0" * 10**6),
+        hostile(RECORD, 2**60, b"\0" * 100),
+        hostile(RECORD, -1, b""),
+        hostile(RECORD, 10, bomb, "deflate"),
+        hostile(RECORD, 10, b"not deflated", "deflate"),
+        hostile(RECORD, 1, plain(ALERTS[0]), "lzip"),
+        hostile(RECORD, 0, b""),
+        b"Obj\x01",
+    ):
+        with pytest.raises(UndecodableError):
+            Decoder().records(None, value)
+    assert time.monotonic() - start < 2
+
+
+def test_confluent_framing_with_a_schema_file() -> None:
+    decoder = Decoder(SCHEMA)
+    for alert in ALERTS:
+        assert contents(decoder, framed(513, alert)) == [alert]
+        assert contents(decoder, plain(alert)) == [alert]
+
+
+def test_confluent_framing_with_the_schema_of_its_id() -> None:
+    decoder = Decoder(by_id={513: SCHEMA}.get)
+    assert contents(decoder, framed(513, ALERTS[3])) == [ALERTS[3]]
+    assert contents(decoder, plain(ALERTS[3]), json.dumps(RECORD).encode()) == [ALERTS[3]]
+    with pytest.raises(UndecodableError):
+        decoder.records(None, framed(514, ALERTS[3]))
+
+
+def test_json() -> None:
+    value = b' {"objectId": "ZTF1", "candidate": {"jd": 2459000.5, "ra": 1.5, "dec": 2, "x": [1]}}'
+    for key in (None, b"ZTF1"):
+        [found] = Decoder().records(key, value)
+        assert found.content == json.loads(value)
+        assert list(leaf_paths(found.schema.parsed)) == [
+            "objectId",
+            "candidate.jd",
+            "candidate.ra",
+            "candidate.dec",
+        ]
+        assert viewer_columns(found.schema)[0].title == "object"
+
+
+@pytest.mark.parametrize(
+    "value", [b"{", b'{"a": NaN}', b"[1]", b'"a"', b"\xff{}", b'{"a":' * 70 + b"1" + b"}" * 70]
+)
+def test_what_is_no_json_alert(value: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        Decoder().records(None, value)
+
+
+def test_a_deep_and_odd_object_has_a_schema() -> None:
+    content = {"a.b": {"a.b": {"a.b": None, "": True}}, "many": [{"x": 1}]}
+    assert list(leaf_paths(inferred_schema(content).parsed)) == ["a.b.a.b."]
+
+
+def test_changed_bytes_are_alerts_or_undecodable() -> None:
+    chance = random.Random(5)
+    seeds = [container(ALERTS[:5], codec) for codec in ("null", "deflate", "bzip2", "xz")]
+    seeds += [framed(3, ALERTS[1]), b'{"a": {"b": [1, 2, {"c": null}]}}']
+    decoders = [Decoder(), Decoder(SCHEMA), Decoder(by_id={3: SCHEMA}.get)]
+    for _ in range(5000):
+        changed = bytearray(chance.choice(seeds))
+        at = chance.randrange(len(changed))
+        changed[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        start = time.monotonic()
+        with suppress(UndecodableError):
+            assert chance.choice(decoders).records(None, bytes(changed))
+        assert time.monotonic() - start < 1

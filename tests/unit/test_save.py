@@ -1,0 +1,132 @@
+"""Alerts in files."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pyarrow.parquet as pq
+import pytest
+
+from fink_cli.alerts.codec import Decoder, to_json_bytes
+from fink_cli.alerts.formats import FileFormat
+from fink_cli.alerts.loose import inferred_schema
+from fink_cli.alerts.schema import Schema, read_schema
+from fink_cli.consumer.read import Alert
+from fink_cli.consumer.save import Saver, saved_before
+from fink_cli.errors import OperationFailedError
+from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
+
+SCHEMA = read_schema(
+    json.dumps({"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]})
+)
+START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+def alert(offset: int, partition: int = 0, topic: str = "a-1-b", made: int = 0) -> Alert:
+    moment = START + timedelta(seconds=offset + 1000 * made)
+    return Alert(topic, partition, offset, moment, SCHEMA, {"n": offset}, 10)
+
+
+def read_back(folder: Path) -> list[int]:
+    return sorted(row["n"] for each in folder.iterdir() for row in rows(each))
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    if file.suffix == ".parquet":
+        return list(pq.read_table(file).to_pylist())
+    if file.suffix == ".avro":
+        with file.open("rb") as stream:
+            return [dict(each) for each in fastavro.reader(stream) if isinstance(each, dict)]
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def save(folder: Path, alerts: list[Alert], group: str | None = "g", form: str = "ndjson") -> Saver:
+    saver = Saver(folder, FileFormat(form), group)
+    for each in alerts:
+        saver.add(each)
+    saver.secure(True)
+    return saver
+
+
+@pytest.mark.parametrize("form", list(FileFormat))
+def test_each_format_holds_the_alerts(tmp_path: Path, form: str) -> None:
+    save(tmp_path, [alert(n, n % 2) for n in range(10)], form=form)
+    assert len(list(tmp_path.glob(f"*.{form}"))) == len(list(tmp_path.iterdir())) == 2
+    assert read_back(tmp_path) == list(range(10))
+
+
+def test_nothing_is_written_before_it_is_time(tmp_path: Path) -> None:
+    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    assert saver.secure(False)
+    saver.add(alert(1))
+    assert not saver.secure(False)
+    assert list(tmp_path.iterdir()) == []
+    assert saver.secure(True)
+    assert saver.saved == 1
+
+
+def test_killed_before_the_commit_each_alert_is_there_once(tmp_path: Path) -> None:
+    save(tmp_path, [alert(n) for n in range(5)])
+    save(tmp_path, [alert(n) for n in range(8)])
+    assert read_back(tmp_path) == list(range(8))
+    save(tmp_path, [alert(n) for n in range(9)])
+    assert read_back(tmp_path) == list(range(9))
+
+
+def test_a_topic_made_anew_is_another(tmp_path: Path) -> None:
+    save(tmp_path, [alert(n) for n in range(5)])
+    save(tmp_path, [alert(n, made=1) for n in range(5)])
+    assert len(read_back(tmp_path)) == 10
+
+
+def test_groups_and_runs_do_not_collide(tmp_path: Path) -> None:
+    for group in ("g", "h", None, None):
+        save(tmp_path, [alert(1), alert(1, topic="a-1_b")], group)
+    assert read_back(tmp_path) == [1] * 8
+
+
+def test_names_that_are_not_ours_are_left_alone() -> None:
+    assert saved_before(["x.parquet", "a-b.avro", "t-0-1-2-3-zz-1.ndjson"], "00000000") == {}
+
+
+@pytest.mark.parametrize("form", ["parquet", "avro", "ndjson"])
+def test_all_types(tmp_path: Path, form: str) -> None:
+    schema = read_schema(json.dumps(LOGICAL))
+    content = dict(LOGICAL_ALERT)
+    if form == "parquet":  # a map whose values are of two types
+        fields = [each for each in LOGICAL["fields"] if each["name"] not in {"m", "u"}]
+        schema = read_schema(json.dumps(LOGICAL | {"fields": fields}))
+        del content["m"], content["u"]
+    save(tmp_path, [Alert("t", 0, 0, None, schema, content)], form=form)
+    [file] = tmp_path.iterdir()
+    [row] = rows(file)
+    assert row == (json.loads(to_json_bytes(content)) if form == "ndjson" else content)
+
+
+def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
+    found = [
+        Alert("t", 0, at, None, *each, 1)
+        for at, file in enumerate(sorted(raw_dir.glob("*.avro"))[:5])
+        for each in Decoder().records(None, file.read_bytes())
+    ]
+    one: Schema = found[0].schema
+    save(tmp_path, [Alert("t", 0, e.offset, None, one, e.content) for e in found], form="parquet")
+    [file] = tmp_path.iterdir()
+    for row, each in zip(rows(file), found, strict=True):
+        assert to_json_bytes(row) == to_json_bytes(each.content)
+
+
+def test_what_a_format_can_not_hold(tmp_path: Path) -> None:
+    content = {"a": 1}
+    odd = Alert("t", 0, 0, None, inferred_schema(content), content)
+    with pytest.raises(OperationFailedError) as caught:
+        save(tmp_path, [odd], form="avro")
+    assert "JSON" in caught.value.message
+    with pytest.raises(OperationFailedError):
+        save(tmp_path, [Alert("t", 0, 0, None, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)],
+             form="parquet")  # fmt: skip
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,177 @@
+"""Expressions that select alerts."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fink_cli.alerts.schema import read_schema
+from fink_cli.alerts.where import parse_where
+from fink_cli.errors import UsageError
+
+ALERT: dict[str, Any] = {
+    "objectId": "ZTF1",
+    "cdsxmatch": "RRLyrae",
+    "candidate": {"rb": 0.95, "magpsf": math.nan, "nid": 3, "ssname": None, "isdiffpos": True},
+    "prv": [{"jd": 1.0}, {"jd": 2.0}],
+    "names": {"2MASS_name": "x"},
+    "class": "SN",
+    "when": datetime(2021, 11, 22, 2, 30, tzinfo=UTC),
+    "cutout": b"\x00\xff",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("candidate.rb > 0.9 and cdsxmatch in ['RRLyrae','EclBin']", True),
+        ("candidate.rb > 0.99 or cdsxmatch == 'EclBin'", False),
+        ("0.9 < candidate.rb <= 0.95", True),
+        ("candidate['rb'] > 0.9", True),
+        ("prv[0].jd == 1 and prv[-1].jd == 2.0", True),
+        ("prv[5].jd < 3", False),
+        ("names['2MASS_name'] == 'x'", True),
+        ("alert['class'] == 'SN'", True),
+        ("len(prv) == 2 and abs(-3) == candidate.nid", True),
+        ("lower(cdsxmatch) == 'rrlyrae'", True),
+        ("'Lyr' in cdsxmatch", True),
+        ("candidate.nid in [-1, 3]", True),
+        ("candidate.nid % 2 == 1 and candidate.nid * 2 + 1 - 4 / 2 == 5", True),
+        ("candidate.isdiffpos", True),
+        ("not candidate.isdiffpos", False),
+        ("when >= '2021-11-22' and when < '2021-11-23'", True),
+        # Null: missing, null, NaN, and what can't be calculated.
+        ("candidate.magpsf < 20", False),
+        ("candidate.magpsf >= 20", False),
+        ("candidate.magpsf != 20", False),
+        ("candidate.magpsf is None", True),
+        ("candidate.ssname == None and None == missing.deep.er", True),
+        ("cdsxmatch != None and cdsxmatch is not None", True),
+        ("missing == candidate.ssname", False),
+        ("missing not in ['a']", False),
+        ("missing in ['a']", False),
+        ("'a' in missing", False),
+        ("missing + 1 > 0", False),
+        ("missing + 1 is None", True),
+        ("1 / 0 is None", True),
+        ("len(missing) > 0 or abs(cdsxmatch) > 0 or lower(prv) == 'a'", False),
+        # What can't be compared.
+        ("cdsxmatch > 3", False),
+        ("candidate.nid in cdsxmatch", False),
+        ("cutout > 'a'", False),
+        ("prv > 3", False),
+        ("objectId.rb == 1", False),
+        # Nothing of Python's objects.
+        ("objectId.__class__ is None", True),
+        ("candidate.get is None", True),
+    ],
+)
+def test_matches(text: str, expected: bool) -> None:
+    assert parse_where(text).matches(ALERT) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "syntax"),
+        ("candidate.rb >", "syntax"),
+        ("candidate.rb = 3", "character 14"),
+        ("a\x00b", "null bytes"),
+        ("9**9**9 > 1", "Pow"),
+        ("'a' << 3", "<<"),
+        ("(lambda: 1)()", "no function"),
+        ("open('/etc/passwd')", "'open' is no function"),
+        ("objectId.upper()", "'objectId.upper' is no function"),
+        ("len(objectId, 1)", "one value"),
+        ("len(*prv)", "one value"),
+        ("[x for x in prv]", "may not hold"),
+        ("f'{objectId}'", "may not hold"),
+        ("objectId if 1 else 2", "may not hold"),
+        ("prv[0:1]", "may not hold"),
+        ("prv[objectId]", "may not hold"),
+        ("objectId in [cdsxmatch]", "values only"),
+        ("b'x' == cutout", "may not hold"),
+        ("{'a': 1}", "may not hold"),
+        ("candidate.rb is 3", "None only"),
+        ("(x := 3)", "may not hold"),
+        ("not " * 3000 + "a", "The --where expression"),
+        ("-" * 15_000 + "1", "The --where expression"),
+        ("(" * 5000 + "a" + ")" * 5000, "The --where expression"),
+        ("a" * 30_000, "longer than"),
+        ("+".join(["a"] * 200), "too deep"),
+    ],
+)
+def test_what_is_refused(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(text)
+    assert says in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["'%999999999d' % 7 == 'a'", "'a' * 999999999 == 'a'", "['a'] * 999999999 == 1"]
+)
+def test_no_short_expression_makes_a_long_value(text: str) -> None:
+    start = time.monotonic()
+    assert not parse_where(text).matches({})
+    assert time.monotonic() - start < 0.5
+
+
+def test_paths_are_the_fields_that_it_needs() -> None:
+    where = parse_where("a.b[0].c > 1 and lower(d) == 'd' and a.b[0]['c'] < x and a.b[0].c < 9")
+    assert len(where.paths) == 3
+    assert {each.steps for each in where.paths} == {("a", "b", 0, "c"), ("x",), ("d",)}
+
+
+SCHEMA = read_schema(
+    json.dumps(
+        {
+            "type": "record",
+            "name": "alert",
+            "fields": [
+                {"name": "objectId", "type": "string"},
+                {
+                    "name": "candidate",
+                    "type": [
+                        "null",
+                        {
+                            "type": "record",
+                            "name": "c",
+                            "fields": [{"name": "rb", "type": "float"}],
+                        },
+                    ],
+                },
+                {"name": "prv", "type": {"type": "array", "items": ["null", "c"]}},
+                {"name": "maps", "type": {"type": "map", "values": "c"}},
+            ],
+        }
+    )
+)
+
+
+@pytest.mark.parametrize("path", ["objectId", "candidate.rb", "prv[3].rb", "maps.any.rb", "maps"])
+def test_fields_that_the_schema_has(path: str) -> None:
+    parse_where(f"{path} == 1").check(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("rb", "candidate.rb"),
+        ("objectID", "objectId"),
+        ("candidate.x", "See which"),
+        ("objectId.x", "See which"),
+        ("prv.rb", "candidate.rb"),
+        ("candidate[0]", "See which"),
+    ],
+)
+def test_fields_that_no_alert_can_have(path: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(f"{path} == 1").check(SCHEMA)
+    assert path in caught.value.message
+    assert hint in caught.value.hint
