@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import fastavro
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fink_cli.alerts.codec import Decoded, to_json_bytes
 from fink_cli.alerts.schema import Schema
-
-_SCALARS = {
-    "null": pa.null(),
-    "boolean": pa.bool_(),
-    "int": pa.int32(),
-    "long": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-    "bytes": pa.binary(),
-    "string": pa.string(),
-    "enum": pa.string(),
-}
-_LOGICAL: dict[tuple[str, str | None], pa.DataType] = {
-    ("int", "date"): pa.date32(),
-    ("int", "time-millis"): pa.time64("us"),
-    ("long", "time-micros"): pa.time64("us"),
-    ("long", "timestamp-millis"): pa.timestamp("us", tz="UTC"),
-    ("long", "timestamp-micros"): pa.timestamp("us", tz="UTC"),
-    ("long", "local-timestamp-millis"): pa.timestamp("us"),
-    ("long", "local-timestamp-micros"): pa.timestamp("us"),
-}
 
 
 class FileFormat(StrEnum):
@@ -68,49 +44,7 @@ def write_alerts(file: Path, form: FileFormat, schema: Schema, alerts: Sequence[
         with file.open("wb") as out:
             fastavro.writer(out, schema.parsed, contents, codec="deflate")
         return
-    try:
-        shape = None if schema.inferred else arrow_schema(schema)
-        table = pa.Table.from_pylist(contents, shape)
-        pq.write_table(table, file, compression="zstd")
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        raise UnwritableError(f"Parquet can't hold such alerts: {str(error)[:200]}") from error
+    # Loaded here: pyarrow takes half a second, which a look at a topic need not wait for.
+    from fink_cli.alerts.parquet import write_parquet
 
-
-def arrow_schema(schema: Schema) -> pa.Schema:
-    """The Arrow schema of alerts: the same names, every field nullable.
-
-    Raises:
-        UnwritableError: a field is a union of several types.
-    """
-    names = schema.parsed["__named_schemas"]
-    return pa.schema(
-        [(each["name"], _arrow(each["type"], names)) for each in schema.parsed["fields"]]
-    )
-
-
-def _arrow(node: Any, names: Mapping[str, Any]) -> pa.DataType:
-    if isinstance(node, list):
-        branches = [each for each in node if each != "null"]
-        if len(branches) > 1:
-            raise UnwritableError("Parquet can't hold a field that is of several types")
-        node = branches[0] if branches else "null"
-    if isinstance(node, str) and node in names:
-        node = names[node]
-    return _SCALARS[node] if isinstance(node, str) else _arrow_of_complex(node, names)
-
-
-def _arrow_of_complex(node: Mapping[str, Any], names: Mapping[str, Any]) -> pa.DataType:
-    kind, logical = node["type"], node.get("logicalType")
-    if logical == "decimal" and "precision" in node:
-        arrow = pa.decimal256(node["precision"], node.get("scale", 0))
-    elif kind in {"record", "error"}:
-        arrow = pa.struct([(each["name"], _arrow(each["type"], names)) for each in node["fields"]])
-    elif kind == "array":
-        arrow = pa.list_(_arrow(node["items"], names))
-    elif kind == "map":
-        arrow = pa.map_(pa.string(), _arrow(node["values"], names))
-    elif kind == "fixed":
-        arrow = pa.binary(node["size"])
-    else:
-        arrow = _LOGICAL.get((kind, logical), _SCALARS[kind])
-    return arrow
+    write_parquet(file, schema, contents)

@@ -325,7 +325,7 @@ def open_source(
         consumer = Consumer(settings)
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
-        topics = resolve_topics(connection, consumer, cluster, wanted)
+        topics = resolve_topics(connection, cluster, wanted)
         source = Source(connection, consumer, watch, topics, group, start, until_end)
         source.place()
         yield source

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import ClusterMetadata
 
-from fink_cli.admin.client import ANSWER_SECONDS, explained, kafka_errors
+from fink_cli.admin.topics import usable_topic
 from fink_cli.config import Connection
 from fink_cli.errors import OperationFailedError
 
@@ -26,7 +25,7 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def resolve_topics(
-    connection: Connection, consumer: Consumer, cluster: ClusterMetadata, wanted: Sequence[str]
+    connection: Connection, cluster: ClusterMetadata, wanted: Sequence[str]
 ) -> list[str]:
     """The topics that are meant, each once, in the order of ``wanted``.
 
@@ -36,7 +35,7 @@ def resolve_topics(
     found: dict[str, None] = {}
     for each in wanted:
         if not is_pattern(each):
-            _require(connection, consumer, each)
+            usable_topic(connection, each, "READ")
             found[each] = None
             continue
         selected = matching(each, cluster.topics)
@@ -48,15 +47,3 @@ def resolve_topics(
             )
         found |= dict.fromkeys(selected)
     return list(found)
-
-
-def _require(connection: Connection, consumer: Consumer, topic: str) -> None:
-    # Asked by its name, Kafka tells a topic without rights from one that is missing; in the list
-    # of all topics both are absent.
-    attempt = connection.attempt("READ", "topic", topic)
-    with kafka_errors(attempt):
-        error: KafkaError | None = (
-            consumer.list_topics(topic=topic, timeout=ANSWER_SECONDS).topics[topic].error
-        )
-    if error is not None:
-        raise explained(error, attempt)
