@@ -62,9 +62,7 @@ def test_a_topic_without_rights(
     assert f"fink acl add -u {user} -t {topic}" in done.stderr
 
 
-def test_an_empty_topic_without_rights_is_refused_too(
-    fink: Fink, cluster: Any, topic: str
-) -> None:
+def test_an_empty_topic_without_rights_is_refused_too(fink: Fink, cluster: Any, topic: str) -> None:
     user = new_user(cluster.connection, right(topic, AclOperation.DESCRIBE))
     login = as_user(cluster.connection, user)
     done = fink("consume", "--topic", topic, "--until-end", env=login)
