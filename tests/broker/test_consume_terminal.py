@@ -65,7 +65,9 @@ class Terminal:
     """The program on a terminal, and what stands on it."""
 
     def __init__(self, environ: dict[str, str], *words: str, width: int, height: int) -> None:
-        environ = {**environ, "TERM": "xterm-256color"}
+        # Said twice: pexpect gives the terminal its size only after the program was started.
+        size = {"LINES": str(height), "COLUMNS": str(width)}
+        environ = {**environ, **size, "TERM": "xterm-256color"}
         self.child = pexpect.spawn(
             FINK[0], [*FINK[1:], *words], env=os.environ | environ, dimensions=(height, width)
         )
