@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Tests wait for brokers and processes most of their time; each worker has a cluster of its own.
-SIDE_BY_SIDE := --numprocesses 3 --dist worksteal
+SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 LOCKED := --quiet --require-hashes --no-build-isolation
 export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
 
