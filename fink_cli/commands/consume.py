@@ -223,7 +223,7 @@ def _read_schema_file(file: Path) -> Schema:
     except OSError as error:
         raise UsageError(
             f"The schema file {file} can't be read: {error.strerror}.",
-            "Write one: fink distribute schema > alerts.avsc",
+            "Name a file that holds the Avro schema of the alerts: --schema FILE.avsc",
         ) from error
     except BadSchemaError as error:
         raise UsageError(

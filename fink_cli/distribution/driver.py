@@ -55,8 +55,6 @@ from fink_cli.distribution.spec import Job, load_job
 from fink_cli.errors import FinkError, UnreachableError
 from fink_cli.private import write_private
 
-LOCKED = 75
-"""The exit code when another driver of the same distribution runs."""
 _LOOK_SECONDS = 0.2
 # As long as brokers may be away before the driver gives up; the next run goes on from there.
 _OUTAGE_SECONDS = 600
@@ -283,7 +281,7 @@ def main() -> None:
         with FileLock(state.Folder(Path(job.folder)).lock, timeout=0):
             run(job, stop)
     except Timeout:
-        code = LOCKED
+        code = state.LOCKED
     except FAILURES:
         traceback.print_exc()
         code = 1

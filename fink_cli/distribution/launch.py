@@ -26,7 +26,6 @@ from fink_cli.errors import OperationFailedError
 from fink_cli.paths import cache_folder
 from fink_cli.private import private_folder
 
-LOCKED = 75
 _NEWEST_JAVA = 23
 _LOOK_SECONDS = 0.2
 # A batch is at most 256 MB of Parquet; one that is not done by then comes again in the next run.
@@ -121,7 +120,7 @@ def run(job: Job, watch: Watch) -> state.Status:
     finally:
         _end(driver)
         shutil.rmtree(folder.scratch, ignore_errors=True)
-    if driver.returncode == LOCKED:
+    if driver.returncode == state.LOCKED:
         raise _runs_already(job)
     report = state.read_report(folder)
     if report is None or report.pid != driver.pid:

@@ -16,6 +16,8 @@ from fink_cli.distribution.science import BadFile
 from fink_cli.private import write_private
 
 RUNNING, STOPPED, FAILED = "running", "stopped", "failed"
+LOCKED = 75
+"""A driver's exit code when another one of the same distribution runs."""
 
 
 @dataclass(frozen=True)
