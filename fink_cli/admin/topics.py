@@ -189,30 +189,55 @@ class TopicFacts:
 
 
 def usable_topic(connection: Connection, name: str, operation: str) -> TopicFacts:
-    """A topic that the user may use.
+    """A topic that the user may use; see :func:`usable_topics`."""
+    return usable_topics(connection, [name], operation)[name]
+
+
+def usable_topics(
+    connection: Connection, names: Sequence[str], operation: str
+) -> dict[str, TopicFacts]:
+    """Topics that the user may use.
 
     Args:
         connection: the cluster and the login.
-        name: the topic.
-        operation: the Kafka operation that the user needs on it, for example ``WRITE``.
+        names: the topics.
+        operation: the Kafka operation that the user needs on each, for example ``WRITE``.
+
+    Returns:
+        What there is to know of each topic, by name.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the topic is missing, or the user lacks the operation.
+        OperationFailedError: a topic is missing, or the user lacks the operation on it. Several
+            missing ones are named together.
     """
     client = connect_admin(connection)
-    attempt = connection.attempt(operation, "topic", name)
-    with kafka_errors(attempt):
-        metadata = client.list_topics(name, timeout=_SECONDS)
-        found = client.describe_topics(
-            TopicCollection([name]), include_authorized_operations=True, request_timeout=_SECONDS
-        )[name].result()
-    # A broker without an authorizer tells no operations: all are allowed.
-    allowed = frozenset(each.name for each in found.authorized_operations or ()) or None
-    if allowed is not None and operation not in allowed:
-        raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
-    cluster_id, topic_id = str(metadata.cluster_id), str(found.topic_id)
-    return TopicFacts(cluster_id, topic_id, len(found.partitions), allowed)
+    described = client.describe_topics(
+        TopicCollection(list(names)), include_authorized_operations=True, request_timeout=_SECONDS
+    )
+    found, missing = {}, []
+    cluster_id = str(client.list_topics(timeout=_SECONDS).cluster_id)
+    for name in names:
+        attempt = connection.attempt(operation, "topic", name)
+        try:
+            topic = described[name].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or len(names) == 1:
+                raise explained(error.args[0], attempt) from error
+            missing.append(name)
+            continue
+        # A broker without an authorizer tells no operations: all are allowed.
+        allowed = frozenset(each.name for each in topic.authorized_operations or ()) or None
+        if allowed is not None and operation not in allowed:
+            raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
+        found[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
+    if missing:
+        raise OperationFailedError(
+            f"These topics do not exist, or user '{connection.username}' can't see them: "
+            f"{', '.join(missing)}.",
+            f"Create them: fink kafka topic create {' '.join(missing)}",
+        )
+    return found
 
 
 def topic_id(client: AdminClient, name: str) -> str | None:

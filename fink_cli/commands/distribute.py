@@ -12,26 +12,33 @@ import typer
 from rich.progress import TextColumn
 
 from fink_cli import output
+from fink_cli.commands.distribute_check import check, read_back, schema
+from fink_cli.commands.distribute_options import (
+    Config,
+    ExitAfter,
+    Master,
+    Once,
+    SchemaFile,
+    Source,
+    SparkConf,
+    Topic,
+    Trigger,
+    spark_settings,
+    without_topic,
+)
+from fink_cli.commands.distribute_service import logs, start, status, stop
 from fink_cli.commands.kafka import fetching
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.distribution import launch
+from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import FAILED, Status
-from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import fink_home
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
-
-Source = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of Parquet alerts, flat or by night.", envvar="FINK_SOURCE", show_default=False
-    ),
-]
-Topic = Annotated[
-    str | None, typer.Option(help="Topic to publish to.", envvar="FINK_TOPIC", show_default=False)
-]
 
 
 @app.callback()
@@ -39,47 +46,84 @@ def _group() -> None:
     """Publish the science database to topics."""
 
 
-@app.command()
 def run(
+    context: typer.Context,
+    config: Config = None,
     source: Source = None,
     topic: Topic = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="End when all that is there is published.")
-    ] = False,
-    trigger: Annotated[
-        float, typer.Option(help="Seconds between two looks for new files.", min=0)
-    ] = 10.0,
-    exit_after: Annotated[
-        float | None, typer.Option(help="Stop after so many seconds.", min=0, show_default=False)
-    ] = None,
-    master: Annotated[str, typer.Option(help="Spark's master.")] = "local[*]",
+    once: Once = False,
+    trigger: Trigger = None,
+    exit_after: ExitAfter = None,
+    schema: SchemaFile = None,
+    master: Master = "local[*]",
+    spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
     profile: Profile = None,
     servers: Servers = None,
 ) -> None:
     """Publish the alerts of a folder, once or for ever. What was published is not sent again."""
-    if source is None or topic is None:
-        missing = "--source DIR" if source is None else "--topic T"
-        raise UsageError(f"{missing} is missing.", "fink distribute run --source DIR --topic T")
+    wish = Wish(
+        config=config,
+        source=source,
+        topic=without_topic(context, config, topic),
+        master=master,
+        settings=spark_settings(spark_conf),
+        once=once,
+        trigger=trigger,
+        exit_after=exit_after,
+        schema=schema,
+    )
+    _run(wish, form, profile, servers)
+
+
+def replay(
+    stream: Annotated[str, typer.Option(help="The stream, by its name or topic.")],
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    master: Master = "local[*]",
+    spark_conf: SparkConf = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Publish what was skipped of a stream: after its filter or its topic was mended."""
+    wish = Wish(
+        config=config,
+        source=source,
+        topic=without_topic(context, config, topic),
+        master=master,
+        settings=spark_settings(spark_conf),
+        replay=stream,
+    )
+    _run(wish, form, profile, servers)
+
+
+def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
     connection = resolve_connection(profile, servers)
-    wish = launch.Wish(source, topic, master, once, trigger, exit_after)
     with fetching("Spark's connectors") as report:
-        job = launch.prepare(wish, connection, fink_home(), report)
-    if not job.target.readable:
-        user = connection.username
-        output.warn(
-            f"User '{user}' lacks READ on topic '{topic}', so a run that is interrupted can't tell "
-            "what it had sent, and the next one will stop.\n"
-            f"An operator can grant it: fink acl add -u {user} -t {topic}"
-        )
+        job = prepare(wish, connection, fink_home(), report)
+    _warn_of_unreadable(job)
     with progress() as watch:
-        status = launch.run(job, watch)
+        fared = launch.run(job, watch)
     if form is Format.JSON:
         # One line: the last line of what a script reads.
-        output.print_json(json.dumps(output.as_data(status)).encode())
+        output.print_json(json.dumps(output.as_data(fared)).encode())
     else:
-        output.emit(status, form)
-    _judge(status, Path(job.folder) / "driver.log", once)
+        output.emit(fared, form)
+    _judge(fared, job, wish)
+
+
+def _warn_of_unreadable(job: Job) -> None:
+    closed = [topic for topic, target in job.targets.items() if not target.readable]
+    if closed:
+        user, named = job.connection.username, "', '".join(closed)
+        output.warn(
+            f"User '{user}' lacks READ on topic '{named}', so a run that is "
+            "interrupted can't tell what it had sent, and the next one will stop.\n"
+            f"An operator can grant it: fink acl add -u {user} -t {closed[0]}"
+        )
 
 
 @contextmanager
@@ -89,27 +133,40 @@ def progress() -> Iterator[launch.Watch]:
     with output.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
 
-        def watch(status: Status) -> None:
+        def watch(fares: Status) -> None:
             bar.update(
                 task,
                 description="Publishing",
-                completed=status.files,
-                total=status.files_found,
-                alerts=sum(status.published.values()),
-                rate=status.rate,
+                completed=fares.files,
+                total=fares.files_found,
+                alerts=sum(fares.published.values()),
+                rate=fares.rate,
             )
 
         yield watch
 
 
-def _judge(status: Status, log: Path, once: bool) -> None:
-    if status.state == FAILED:
-        raise OperationFailedError(f"The distribution failed: {status.error}", f"Its log: {log}")
-    if status.bad_files:
-        named = "\n".join(f"  {each.file}: {each.reason}" for each in status.bad_files)
-        sentence = f"{len(status.bad_files)} file(s) were not published:\n{named}"
-        if once:
+def _judge(fared: Status, job: Job, wish: Wish) -> None:
+    if fared.state == FAILED:
+        raise OperationFailedError(
+            f"The distribution failed: {fared.error}",
+            f"Its log: {Path(job.folder) / 'driver.log'}",
+        )
+    if fared.skipped:
+        output.warn(
+            f"{fared.skipped} alert(s) were skipped and are kept in the ledger.\n"
+            "See which and why: fink distribute status --skipped"
+        )
+    if fared.bad_files:
+        named = "\n".join(f"  {each.file}: {each.reason}" for each in fared.bad_files)
+        sentence = f"{len(fared.bad_files)} file(s) were not published:\n{named}"
+        if wish.once:
             raise OperationFailedError(
                 sentence, "Repair or remove them, and run again: they are published then."
             )
         output.warn(sentence)
+
+
+for _command in (run, start, stop, status, logs, check, replay, schema):
+    app.command()(_command)
+app.command("test")(read_back)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -15,6 +14,7 @@ from fink_cli.cluster import local, process
 from fink_cli.cluster.broker import broker_log
 from fink_cli.cluster.record import cluster_folder, read_cluster
 from fink_cli.commands import kafka_group, kafka_topic
+from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Output, Yes
 from fink_cli.config import write_local_profile
 from fink_cli.errors import OperationFailedError
@@ -121,13 +121,7 @@ def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
             f"There is no log of broker {broker} in {fink_home()}.",
             "Start the cluster: fink kafka start",
         )
-    command = ["tail", "-n", str(lines), *(["-F"] if forever else []), str(log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as tail:
-        try:
-            for line in tail.stdout or ():
-                output.print_text(line)
-        finally:
-            tail.terminate()
+    show_log(log, lines, forever)
 
 
 @app.command()

@@ -2,22 +2,24 @@
 
 Before a micro-batch, the end of each partition is noted. When the batch is run again, because the
 driver or a broker died in it, what stands behind these offsets with the batch's own header is read
-back and left out. That needs READ on the topic, which an uninterrupted run does not.
+back and left out. That needs READ on the topics, which an uninterrupted run does not.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from fink_cli.admin.client import (
     ErrorWatch,
+    connect_admin,
     explained,
     kafka_errors,
     settings_for,
@@ -28,7 +30,19 @@ from fink_cli.private import write_private
 
 BATCH_HEADER = "batch"
 ID_HEADER = "alert-id"
+STREAM_HEADER = "stream"
 _SECONDS = 30.0
+
+Ends = Mapping[str, Mapping[int, int]]
+"""The next offset of each partition, by topic."""
+
+
+class Sent(NamedTuple):
+    """An alert that stands on a topic, and the stream that it was sent as."""
+
+    alert_id: str
+    stream: str
+    topic: str
 
 
 @dataclass(frozen=True)
@@ -36,12 +50,12 @@ class Mark:
     """A micro-batch that was begun.
 
     Attributes:
-        number: Spark's number of it.
-        ends: the next offset of each partition, before the batch.
+        batch: what tells it from all others.
+        ends: where the topics ended before the batch.
     """
 
-    number: int
-    ends: dict[int, int]
+    batch: str
+    ends: Ends
 
 
 def read_mark(file: Path) -> Mark | None:
@@ -49,67 +63,103 @@ def read_mark(file: Path) -> Mark | None:
     if not file.exists():
         return None
     found = json.loads(file.read_text(encoding="utf-8"))
-    return Mark(found["number"], {int(each): end for each, end in found["ends"].items()})
+    ends = {
+        topic: {int(each): end for each, end in partitions.items()}
+        for topic, partitions in found["ends"].items()
+    }
+    return Mark(found["batch"], ends)
 
 
 def write_mark(file: Path, mark: Mark) -> None:
     """Note that a micro-batch begins."""
-    write_private(file, json.dumps({"number": mark.number, "ends": mark.ends}))
+    write_private(file, json.dumps({"batch": mark.batch, "ends": mark.ends}))
 
 
-def end_offsets(connection: Connection, topic: str, partitions: int) -> dict[int, int]:
-    """The next offset of each partition.
+def end_offsets(connection: Connection, partitions: Mapping[str, int]) -> dict[str, dict[int, int]]:
+    """Where topics end.
+
+    Args:
+        connection: the cluster, and the login that publishes.
+        partitions: the number of partitions of each topic.
+
+    Returns:
+        The next offset of each partition, by topic; a topic that does not exist is left out.
 
     Raises:
         FinkError: the brokers do not say.
     """
-    attempt = connection.attempt("DESCRIBE", "topic", topic)
-    with closing(_consumer(connection)) as consumer, kafka_errors(attempt):
-        return _ends(consumer, topic, range(partitions))
+    client = connect_admin(connection)
+    wanted = {
+        TopicPartition(topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        for topic, count in partitions.items()
+        for number in range(count)
+    }
+    found: dict[str, dict[int, int]] = {}
+    missing: set[str] = set()
+    for each, future in client.list_offsets(wanted, request_timeout=_SECONDS).items():
+        try:
+            found.setdefault(each.topic, {})[each.partition] = future.result().offset
+        except KafkaException as error:
+            cause = error.args[0]
+            if cause.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                attempt = connection.attempt("DESCRIBE", "topic", each.topic)
+                raise explained(cause, attempt) from error
+            missing.add(each.topic)
+    return {topic: ends for topic, ends in found.items() if topic not in missing}
 
 
-def published_since(
-    connection: Connection, topic: str, ends: Mapping[int, int], batch: str
-) -> set[str]:
-    """The ids of the alerts of a micro-batch that stand on the topic already.
+def published_since(connection: Connection, mark: Mark) -> set[Sent]:
+    """The alerts of a micro-batch that stand on their topics already.
 
     Args:
         connection: the cluster, and the login that publishes.
-        topic: the topic.
-        ends: the next offset of each partition before the batch.
-        batch: what the batch's messages carry in their header.
+        mark: the micro-batch.
 
     Raises:
-        OperationFailedError: the user lacks READ on the topic.
+        OperationFailedError: the user lacks READ on a topic.
         FinkError: the brokers do not answer.
     """
-    attempt = connection.attempt("READ", "topic", topic)
-    found: set[str] = set()
-    with closing(_consumer(connection)) as consumer, kafka_errors(attempt):
-        now = _ends(consumer, topic, ends)
-        waiting = {each for each, end in ends.items() if now[each] > end}
-        consumer.assign([TopicPartition(topic, each, ends[each]) for each in waiting])
+    now = end_offsets(connection, {topic: len(ends) for topic, ends in mark.ends.items()})
+    waiting = {
+        (topic, each): now[topic][each]
+        for topic, ends in mark.ends.items()
+        for each, end in ends.items()
+        if now.get(topic, {}).get(each, 0) > end
+    }
+    found: set[Sent] = set()
+    with closing(_consumer(connection)) as consumer:
+        consumer.assign(
+            [TopicPartition(topic, each, mark.ends[topic][each]) for topic, each in waiting]
+        )
         while waiting:
             messages = consumer.consume(1000, _SECONDS)
             if not messages:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+                raise explained(KafkaError(KafkaError._TIMED_OUT), connection.attempt())
             for message in messages:
-                error = message.error()
-                if error is None:
-                    found |= _own_id(message, batch)
-                # librdkafka asks after the group that is only named; it is not needed.
-                elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-                    raise explained(error, attempt)
-            places = consumer.position([TopicPartition(topic, each) for each in waiting])
-            waiting = {each.partition for each in places if each.offset < now[each.partition]}
+                _refuse_error(message, connection)
+                found |= _own(message, mark.batch)
+            places = consumer.position([TopicPartition(*each) for each in waiting])
+            waiting = {
+                (each.topic, each.partition): waiting[each.topic, each.partition]
+                for each in places
+                if each.offset < waiting[each.topic, each.partition]
+            }
     return found
 
 
-def _own_id(message: Message, batch: str) -> set[str]:
+def _refuse_error(message: Message, connection: Connection) -> None:
+    error = message.error()
+    # librdkafka asks after the group that is only named; it is not needed.
+    if error is not None and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+        raise explained(error, connection.attempt("READ", "topic", message.topic() or ""))
+
+
+def _own(message: Message, batch: str) -> set[Sent]:
     headers: dict[str, Any] = dict(message.headers() or [])
-    if headers.get(BATCH_HEADER) != batch.encode():
+    if message.error() is not None or headers.get(BATCH_HEADER) != batch.encode():
         return set()
-    return {headers[ID_HEADER].decode()}
+    alert_id, stream = (headers[name].decode() for name in (ID_HEADER, STREAM_HEADER))
+    return {Sent(alert_id, stream, message.topic() or "")}
 
 
 def _consumer(connection: Connection) -> Consumer:
@@ -122,13 +172,6 @@ def _consumer(connection: Connection) -> Consumer:
         "auto.offset.reset": "error",
     }
     consumer = Consumer(settings)
-    wait_for_answer(consumer, watch, connection.attempt())
+    with kafka_errors(connection.attempt()):
+        wait_for_answer(consumer, watch, connection.attempt())
     return consumer
-
-
-def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    found = {}
-    for each in partitions:
-        marks = consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=_SECONDS)
-        found[each] = marks[1] if marks else 0
-    return found

@@ -56,18 +56,26 @@ def require_source(source: Path) -> list[Path]:
     return files
 
 
-def shape_of(file: Path) -> Shape:
-    """The columns of a file and their types, which the order of columns does not change.
+def shape_of(file: Path) -> tuple[Shape, int]:
+    """The columns of a file and their types, which their order does not change; and its rows.
 
     Raises:
         OSError: the file can't be read.
         pyarrow.ArrowInvalid: it is not Parquet, or was cut.
     """
     # Whether a column may be null is no difference: Spark writes it one way, pandas another.
-    return {each.name: str(each.type).replace(" not null", "") for each in pq.read_schema(file)}
+    footer = pq.read_metadata(file)
+    columns = footer.schema.to_arrow_schema()
+    leaves = (footer.schema.column(number) for number in range(footer.num_columns))
+    # Arrow shows both of Parquet's forms of a timestamp as one; Spark can't read one as the other.
+    old_times = {each.path.split(".")[0] for each in leaves if each.physical_type == "INT96"}
+    shape = {each.name: str(each.type).replace(" not null", "") for each in columns}
+    for name in old_times:
+        shape[name] += " (INT96)"
+    return shape, footer.num_rows
 
 
-def sort_out(files: list[Path], expected: Shape | None) -> tuple[list[Path], list[BadFile]]:
+def sort_out(files: list[Path], expected: Shape | None) -> tuple[dict[Path, int], list[BadFile]]:
     """Tell the files that can be published from those that can't.
 
     Args:
@@ -75,24 +83,26 @@ def sort_out(files: list[Path], expected: Shape | None) -> tuple[list[Path], lis
         expected: the columns that they must have; none takes those of the first good file.
 
     Returns:
-        The good files, and the bad ones with the reason.
+        The good files with the number of their alerts, and the bad ones with the reason.
     """
-    good, bad = [], []
+    good: dict[Path, int] = {}
+    bad: list[BadFile] = []
     with ThreadPoolExecutor(max_workers=8) as pool:
         shapes = list(pool.map(_shape_or_reason, files))
     for file, found in zip(files, shapes, strict=True):
         if isinstance(found, str):
             bad.append(BadFile(str(file), found))
             continue
-        expected = expected or found
-        if found == expected:
-            good.append(file)
+        shape, rows = found
+        expected = expected or shape
+        if shape == expected:
+            good[file] = rows
         else:
-            bad.append(BadFile(str(file), f"of another schema: {_difference(found, expected)}"))
+            bad.append(BadFile(str(file), f"of another schema: {_difference(shape, expected)}"))
     return good, bad
 
 
-def _shape_or_reason(file: Path) -> Shape | str:
+def _shape_or_reason(file: Path) -> tuple[Shape, int] | str:
     try:
         return shape_of(file)
     except pa.ArrowInvalid:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from fink_cli.config import Connection
+from fink_cli.distribution.streams import Distribution
 
 
 @dataclass(frozen=True)
 class Target:
     """A topic to publish to, the number of its partitions, and whether the login may read it."""
 
-    topic: str
     partitions: int
     readable: bool
+
+
+@dataclass(frozen=True)
+class Spark:
+    """How Spark is run.
+
+    Attributes:
+        master: Spark's master, for example ``local[*]``.
+        jars: Spark's Kafka and Avro connectors.
+        settings: more of Spark's settings, by name.
+    """
+
+    master: str
+    jars: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -25,43 +41,46 @@ class Job:
     Attributes:
         source: the folder of the science database.
         folder: where the distribution keeps its state.
-        target: the topic.
+        distribution: the streams, and which columns name an alert and its object.
+        code: the folder in which the modules of Python filters are looked for first; none has no
+            such folder.
+        targets: the topics, by name.
         connection: the cluster, and the login that publishes.
-        jars: Spark's Kafka and Avro connectors.
-        master: Spark's master, for example ``local[*]``.
+        spark: how Spark is run.
         once: end when all that is there is published.
         trigger: seconds between micro-batches.
         exit_after: seconds after which it stops; none goes on.
+        replay: publish only what was skipped of this stream, and end.
+        schema: file to write the Avro schema of what is published to.
     """
 
     source: str
     folder: str
-    target: Target
+    distribution: Distribution
+    code: str | None
+    targets: dict[str, Target]
     connection: Connection
-    jars: list[str]
-    master: str
+    spark: Spark
     once: bool
     trigger: float
     exit_after: float | None
+    replay: str | None = None
+    schema: str | None = None
 
 
 def dump_job(job: Job) -> str:
     """The job as one line. It holds the password: it goes over a pipe, not to a file."""
-    return json.dumps(asdict(job))
+    return _JOB.dump_json(job, by_alias=True).decode()
 
 
 def load_job(line: str) -> Job:
     """The job of a line that :func:`dump_job` wrote."""
-    found = json.loads(line)
-    return Job(
-        **{
-            **found,
-            "target": Target(**found["target"]),
-            "connection": Connection(**found["connection"]),
-        }
-    )
+    return _JOB.validate_json(line)
 
 
 def local_path(uri: str) -> Path:
     """The path of a file that Spark names ``file:/…``."""
     return Path("/" + uri.removeprefix("file:").lstrip("/"))
+
+
+_JOB = TypeAdapter(Job)

@@ -28,7 +28,7 @@ class Status:
         state: ``running``, ``stopped`` or ``failed``.
         read: alerts read by this run.
         published: alerts published by this run, per topic.
-        skipped: alerts that could not be published.
+        skipped: alerts in the ledger of those that were not published, once for each stream.
         batches: micro-batches done by this run.
         rate: alerts published a second, over this run's batches.
         error: why it failed.
@@ -76,7 +76,7 @@ class Folder:
 
     @property
     def batch(self) -> Path:
-        """The micro-batch that was begun last, and where the topic ended before it."""
+        """The micro-batch that was begun last, and where the topics ended before it."""
         return self.path / "batch.json"
 
     @property
@@ -85,19 +85,39 @@ class Folder:
         return self.path / "bad_files.json"
 
     @property
+    def skipped(self) -> Path:
+        """The ledger of alerts that were not published (:mod:`fink_cli.distribution.ledger`)."""
+        return self.path / "skipped"
+
+    @property
+    def about(self) -> Path:
+        """What is distributed where, for those who ask without a cluster."""
+        return self.path / "about.json"
+
+    @property
     def shape(self) -> Path:
         """The columns that every file must have."""
         return self.path / "columns.json"
 
     @property
-    def schema(self) -> Path:
-        """The Avro schema of what is published."""
-        return self.path / "schema.avsc"
+    def schemas(self) -> Path:
+        """The Avro schemas of what is published, a file a stream."""
+        return self.path / "schemas"
 
     @property
     def log(self) -> Path:
         """The log of the driver, and of Spark."""
         return self.path / "driver.log"
+
+    @property
+    def former_log(self) -> Path:
+        """The log of the run before."""
+        return self.path / "driver.log.1"
+
+    @property
+    def service_log(self) -> Path:
+        """What a run in the background said."""
+        return self.path / "service.log"
 
     @property
     def status(self) -> Path:
@@ -115,19 +135,19 @@ class Folder:
         return self.path / "lock"
 
 
-def distribution_folder(home: Path, source: Path, topic: str, *identity: str) -> Folder:
-    """The folder of the distribution of a source to a topic.
+def distribution_folder(home: Path, source: Path, name: str, *identity: str) -> Folder:
+    """The folder of the distribution of a source.
 
     Args:
         home: the ``FINK_HOME``.
         source: the folder of the science database.
-        topic: the topic's name.
-        identity: what else tells it from others: Kafka's ids of the cluster and the topic, so that
-            a topic that was deleted and created again is published to anew.
+        name: of the topic, or of the distribution file.
+        identity: what else tells it from others: Kafka's ids of the cluster and of a single topic,
+            so that one that was deleted and created again is published to anew.
     """
-    told = "\n".join([str(source.resolve()), topic, *identity])
+    told = "\n".join([str(source.resolve()), name, *identity])
     return Folder(
-        home / "distributions" / f"{topic}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        home / "distributions" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     )
 
 

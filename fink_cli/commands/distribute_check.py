@@ -1,0 +1,183 @@
+"""``fink distribute check``, ``schema`` and ``test``: look before and after publishing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.admin.topics import usable_topic, usable_topics
+from fink_cli.commands.distribute_options import (
+    Config,
+    ExitAfter,
+    Master,
+    Source,
+    SparkConf,
+    Topic,
+    spark_settings,
+    without_topic,
+)
+from fink_cli.commands.kafka import fetching
+from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.config import resolve_connection
+from fink_cli.distribution.ask import ask
+from fink_cli.distribution.check import expectations, schema_of, survey
+from fink_cli.distribution.prepare import Wish, declared, spark_of
+from fink_cli.distribution.question import Findings, Reading, dump_reading
+from fink_cli.errors import FinkError, OperationFailedError, UsageError
+from fink_cli.output import Format
+
+_SAMPLE = 2000
+
+
+def check(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    sample: Annotated[
+        int, typer.Option(help="Try the filters on so many of the newest alerts.", min=1)
+    ] = _SAMPLE,
+    night: Annotated[
+        int | None,
+        typer.Option(
+            help="Alerts of a night; else those in the folder of the newest file.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    master: Master = "local[*]",
+    spark_conf: SparkConf = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
+    wish = Wish(
+        config=config,
+        source=source,
+        topic=without_topic(context, config, topic),
+        master=master,
+        settings=spark_settings(spark_conf),
+    )
+    findings = _survey(wish, sample, "Trying the filters with Spark")
+    output.emit(expectations(findings, night), form)
+    output.note(
+        f"Tried on {findings.sample:,} alerts; a night has {night or findings.night:,}. "
+        "Brokers store less: they compress."
+    )
+    _look_at_topics(wish, profile, servers)
+    _judge(findings)
+
+
+def _survey(wish: Wish, sample: int, title: str) -> Findings:
+    with fetching("Spark's connectors") as report, output.spinner(title):
+        return survey(wish, sample, report)
+
+
+def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> None:
+    """Warn of topics that can't be published to; without a cluster there is nothing to say."""
+    distribution, _ = declared(wish)
+    topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
+    try:
+        usable_topics(resolve_connection(profile, servers), topics, "WRITE")
+    except FinkError as error:
+        output.warn(f"{error.message}\n{error.hint}")
+
+
+def _judge(findings: Findings) -> None:
+    undecided = {each.stream: each for each in findings.tried if each.undecided}
+    wrong = [
+        f"Stream {title} did not decide {each.undecided} alert(s): {each.reason}"
+        for title, each in undecided.items()
+    ]
+    wrong += [f"{each.file}: {each.reason}" for each in findings.bad_files]
+    if wrong:
+        raise OperationFailedError(
+            "Not all would be published:\n" + "\n".join(f"  {each}" for each in wrong),
+            "Mend the filters and the files. A run names them too, and publishes all others.",
+        )
+
+
+def schema(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Which stream's, where they differ.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write it to; else stdout.", show_default=False)
+    ] = None,
+    master: Master = "local[*]",
+) -> None:
+    """Write the Avro schema of what is published."""
+    wish = Wish(
+        config=config, source=source, topic=without_topic(context, config, topic), master=master
+    )
+    text = schema_of(_survey(wish, 0, "Reading the columns with Spark"), stream)
+    if out is None:
+        output.print_json(text.encode())
+        return
+    try:
+        out.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{out} can't be written: {error.strerror}.", "Name another file: --out FILE"
+        ) from error
+    output.step(f"The schema is in {out}.")
+
+
+def read_back(
+    topic: Topic = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            help="Avro schema of the alerts; else each message's own.", show_default=False
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when all that is there is printed.")
+    ] = False,
+    exit_after: ExitAfter = None,
+    rows: Annotated[int, typer.Option(help="Alerts to print of each micro-batch.", min=1)] = 20,
+    master: Master = "local[*]",
+    spark_conf: SparkConf = None,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Read a topic back with Spark, decode it, and print the alerts."""
+    if topic is None:
+        raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
+    connection = resolve_connection(profile, servers)
+    usable_topic(connection, topic, "READ")
+    wish = Wish(topic=topic, master=master, settings=spark_settings(spark_conf))
+    with fetching("Spark's connectors") as report:
+        spark = spark_of(wish, report)
+    reading = Reading(
+        topic=topic,
+        connection=connection,
+        schema=_read(schema) if schema else None,
+        spark=spark,
+        once=once,
+        exit_after=exit_after,
+        rows=rows,
+        width=shutil.get_terminal_size((160, 24)).columns,
+    )
+    output.note("Starting Spark …")
+    for line in ask("readback", dump_reading(reading), master):
+        output.print_text(line)
+        output.flush()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{file} can't be read: {error}.", "Name the file of an Avro schema: --schema FILE"
+        ) from error

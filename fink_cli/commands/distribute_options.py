@@ -1,0 +1,85 @@
+"""The options that the commands of ``fink distribute`` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli.errors import UsageError
+
+Config = Annotated[
+    Path | None,
+    typer.Option(help="File of streams (TOML).", envvar="FINK_DISTRIBUTION", show_default=False),
+]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of Parquet alerts, flat or by night.", envvar="FINK_SOURCE", show_default=False
+    ),
+]
+Topic = Annotated[
+    str | None,
+    typer.Option(
+        help="Topic to publish every alert to, without a file of streams.",
+        envvar="FINK_TOPIC",
+        show_default=False,
+    ),
+]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option(help="Write the Avro schema of what is published here.", show_default=False),
+]
+Once = Annotated[bool, typer.Option("--once", help="End when all that is there is published.")]
+Trigger = Annotated[
+    float | None,
+    typer.Option(help="Seconds between two looks for new files.  [default: 10]", min=0),
+]
+ExitAfter = Annotated[
+    float | None, typer.Option(help="Stop after so many seconds.", min=0, show_default=False)
+]
+Master = Annotated[
+    str, typer.Option(help="Spark's master: local[N], spark://HOST:PORT, yarn, k8s://URL.")
+]
+SparkConf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--spark-conf", metavar="NAME=VALUE", help="A setting of Spark.", show_default=False
+    ),
+]
+
+
+def without_topic(context: typer.Context, config: Path | None, topic: str | None) -> str | None:
+    """The topic, which a file of streams takes the place of.
+
+    Raises:
+        UsageError: both are given on the command line.
+    """
+    if config is None or topic is None:
+        return topic
+    source = context.get_parameter_source("topic")
+    if source is not None and source.name == "COMMANDLINE":
+        raise UsageError(
+            "--config and --topic are given together.",
+            "The file names the topics: leave --topic away.",
+        )
+    return None
+
+
+def spark_settings(given: list[str] | None) -> dict[str, str]:
+    """The settings of Spark that were given as ``NAME=VALUE``.
+
+    Raises:
+        UsageError: one is not.
+    """
+    settings = {}
+    for each in given or []:
+        name, sign, value = each.partition("=")
+        if not sign or not name.startswith("spark."):
+            raise UsageError(
+                f"--spark-conf {each} is not a setting of Spark.",
+                "Write it as in: --spark-conf spark.executor.memory=4g",
+            )
+        settings[name] = value
+    return settings

@@ -1,0 +1,186 @@
+"""``fink distribute start``, ``stop``, ``status`` and ``logs``: one that runs by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.commands.distribute_options import (
+    Config,
+    ExitAfter,
+    Master,
+    Once,
+    SchemaFile,
+    Source,
+    SparkConf,
+    Topic,
+    Trigger,
+    spark_settings,
+    without_topic,
+)
+from fink_cli.commands.kafka import fetching
+from fink_cli.commands.logs import show_log
+from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.config import resolve_connection
+from fink_cli.distribution import background
+from fink_cli.distribution.ledger import read_ledger
+from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.errors import OperationFailedError
+from fink_cli.output import Format
+from fink_cli.paths import fink_home
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A distribution in a line of a table."""
+
+    distribution: str
+    state: str
+    read: int
+    published: int
+    skipped: int
+    batches: int
+    rate: float
+
+
+def start(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    once: Once = False,
+    trigger: Trigger = None,
+    exit_after: ExitAfter = None,
+    schema: SchemaFile = None,
+    master: Master = "local[*]",
+    spark_conf: SparkConf = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Publish in the background: returns once the filters are accepted and it is on its way."""
+    wish = Wish(
+        config=config,
+        source=source,
+        topic=without_topic(context, config, topic),
+        master=master,
+        settings=spark_settings(spark_conf),
+        once=once,
+        trigger=trigger,
+        exit_after=exit_after,
+        schema=schema,
+    )
+    connection = resolve_connection(profile, servers)
+    with fetching("Spark's connectors") as report:
+        job = prepare(wish, connection, fink_home(), report)
+    with output.spinner("Starting Spark"):
+        status = background.start(job, arguments(wish, profile, servers))
+    output.emit(status, form)
+    which = background.the_one(background.known(fink_home(), wish))
+    output.advice(
+        "It goes on by itself:",
+        [f"fink distribute {verb} {which.options}" for verb in ("status", "logs -f", "stop")],
+    )
+
+
+def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]:
+    """The arguments of ``fink distribute run`` that ask for the same."""
+    options = {
+        "--config": wish.config and wish.config.resolve(),
+        "--source": wish.source and wish.source.resolve(),
+        "--topic": wish.topic,
+        "--trigger": wish.trigger,
+        "--exit-after": wish.exit_after,
+        "--schema": wish.schema and wish.schema.resolve(),
+        "--master": wish.master,
+        "--profile": profile,
+        "--bootstrap-servers": servers,
+    }
+    given = [part for flag, value in options.items() if value for part in (flag, str(value))]
+    for name, value in wish.settings.items():
+        given += ["--spark-conf", f"{name}={value}"]
+    return [*given, *(["--once"] if wish.once else [])]
+
+
+def stop(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Let a distribution finish its batch, and end."""
+    which = _which(context, config, source, topic)
+    if not which.running:
+        output.note(f"The distribution {which.name} does not run.")
+    with output.spinner("Finishing the batch"):
+        status = background.stop(which)
+    output.emit(status, form)
+
+
+def status(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="List the alerts that were skipped, and why.")
+    ] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Tell how a distribution fares, while it runs and afterwards."""
+    wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
+    found = background.known(fink_home(), wish)
+    if form is Format.TABLE and not skipped and len(found) > 1:
+        output.emit([_overview(each) for each in found], form)
+        output.note("More of one: fink distribute status --topic T, or --config FILE")
+        return
+    which = background.the_one(found)
+    if skipped:
+        output.emit(list(read_ledger(which.folder.skipped)), form, "No alert was skipped.")
+        return
+    if which.report is None:
+        raise OperationFailedError(
+            f"The distribution {which.name} has not begun.",
+            f"Start it: fink distribute start {which.options}",
+        )
+    output.emit(which.report.status, form)
+
+
+def _overview(each: background.Known) -> Overview:
+    if each.report is None:
+        return Overview(each.name, "-", 0, 0, 0, 0, 0.0)
+    found = each.report.status
+    total = sum(found.published.values())
+    return Overview(
+        each.name, found.state, found.read, total, found.skipped, found.batches, found.rate
+    )
+
+
+def logs(
+    context: typer.Context,
+    config: Config = None,
+    source: Source = None,
+    topic: Topic = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
+) -> None:
+    """Show the log of a distribution."""
+    which = _which(context, config, source, topic)
+    if not which.folder.log.exists():
+        raise OperationFailedError(
+            f"The distribution {which.name} has no log yet.",
+            f"Start it: fink distribute start {which.options}",
+        )
+    show_log(which.folder.log, lines, follow)
+
+
+def _which(
+    context: typer.Context, config: Path | None, source: Path | None, topic: str | None
+) -> background.Known:
+    wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
+    return background.the_one(background.known(fink_home(), wish))

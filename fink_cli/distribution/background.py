@@ -1,0 +1,156 @@
+"""Distributions that run by themselves: start one, find it again, and stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fink_cli.distribution import state
+from fink_cli.distribution.prepare import Wish
+from fink_cli.distribution.process import last_lines
+from fink_cli.distribution.spec import Job
+from fink_cli.errors import OperationFailedError, UsageError
+
+_LOOK_SECONDS = 0.1
+# A batch is finished first; it has at most 256 MB of Parquet.
+_STOP_SECONDS = 150.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """A distribution that was begun here at some time.
+
+    Attributes:
+        folder: where it keeps its state.
+        source: the folder of the science database.
+        config: its distribution file; none has a single topic.
+        topics: the topics.
+        report: how it fares; none has not begun yet.
+    """
+
+    folder: state.Folder
+    source: str
+    config: str | None
+    topics: list[str]
+    report: state.Report | None
+
+    @property
+    def name(self) -> str:
+        """What it is called: by its file, or its topic."""
+        return Path(self.config).name if self.config else ", ".join(self.topics)
+
+    @property
+    def running(self) -> bool:
+        """Whether its driver runs now."""
+        return self.report is not None and self.report.status.state == state.RUNNING
+
+    @property
+    def options(self) -> str:
+        """The options that name it."""
+        flag, value = ("--config", self.config) if self.config else ("--topic", self.topics[0])
+        return f"{flag} {shlex.quote(value or '')} --source {shlex.quote(self.source)}"
+
+
+def known(home: Path, wish: Wish) -> list[Known]:
+    """The distributions that were begun in a ``FINK_HOME``, the last one first.
+
+    Args:
+        home: the ``FINK_HOME``.
+        wish: its file, source and topic say which are meant; what it does not say is any.
+    """
+    found = [
+        Known(folder, report=state.read_report(folder), **json.loads(folder.about.read_text()))
+        for folder in map(state.Folder, (home / "distributions").glob("*"))
+        if folder.about.exists()
+    ]
+    meant = [each for each in found if _is_meant(each, wish)]
+    return sorted(meant, key=lambda each: each.folder.about.stat().st_mtime_ns, reverse=True)
+
+
+def _is_meant(each: Known, wish: Wish) -> bool:
+    return (
+        (wish.config is None or str(wish.config.resolve()) == each.config)
+        and (wish.source is None or str(wish.source.resolve()) == each.source)
+        and (wish.topic is None or wish.topic in each.topics)
+    )
+
+
+def the_one(found: Sequence[Known]) -> Known:
+    """The distribution that is meant: the only one, or the only one that runs.
+
+    Raises:
+        OperationFailedError: there is none.
+        UsageError: there are several.
+    """
+    if not found:
+        raise OperationFailedError(
+            "No such distribution was begun here.",
+            "Start one: fink distribute start --source DIR --topic T",
+        )
+    running = [each for each in found if each.running]
+    if len(found) > 1 and len(running) != 1:
+        named = "\n".join(f"  {each.options}" for each in found)
+        raise UsageError(f"There are {len(found)} distributions.", f"Say which:\n{named}")
+    return running[0] if running else found[0]
+
+
+def start(job: Job, arguments: Sequence[str]) -> state.Status:
+    """Run a distribution in the background, and return once it is on its way.
+
+    Args:
+        job: what to do.
+        arguments: those of ``fink distribute run``.
+
+    Returns:
+        How it fares.
+
+    Raises:
+        OperationFailedError: it runs already, or ended at once.
+    """
+    folder = state.Folder(Path(job.folder))
+    before = state.read_report(folder)
+    with folder.service_log.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fink_cli", "distribute", "run", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        report = state.read_report(folder)
+        if report is not None and (before is None or report.pid != before.pid):
+            return report.status
+        time.sleep(_LOOK_SECONDS)
+    said = [each.removeprefix("Error: ") for each in last_lines(folder.service_log)]
+    raise OperationFailedError("\n".join(said), f"Its log: {folder.log}")
+
+
+def stop(which: Known) -> state.Status:
+    """Let a distribution finish its batch, and end.
+
+    Raises:
+        OperationFailedError: it does not end.
+    """
+    if which.report is not None and which.running:
+        os.kill(which.report.pid, signal.SIGTERM)
+    try:
+        with FileLock(which.folder.lock, timeout=_STOP_SECONDS):
+            pass
+    except Timeout as error:
+        raise OperationFailedError(
+            f"The distribution {which.name} still finishes its batch.",
+            f"See what it does: fink distribute logs {which.options}",
+        ) from error
+    report = state.read_report(which.folder)
+    return report.status if report else state.Status(state=state.STOPPED)

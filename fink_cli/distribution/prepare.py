@@ -1,0 +1,152 @@
+"""From what a user asks to a job: all that can be checked before Spark starts is checked here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fink_cli import jars
+from fink_cli.admin.topics import TopicFacts, usable_topics
+from fink_cli.cluster.java import find_java
+from fink_cli.config import Connection
+from fink_cli.distribution import state
+from fink_cli.distribution.science import require_source
+from fink_cli.distribution.spec import Job, Spark, Target
+from fink_cli.distribution.streams import Distribution, read_distribution, single
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.paths import cache_folder
+from fink_cli.private import private_folder, write_private
+
+_NEWEST_JAVA = 23
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks of ``fink distribute``; see :class:`fink_cli.distribution.spec.Job`.
+
+    Attributes:
+        config: the distribution file; none publishes every alert to ``topic``.
+        source: the folder of the science database; none takes that of the file.
+        topic: the topic, without a distribution file.
+        master: Spark's master.
+        settings: more of Spark's settings.
+        once: end when all that is there is published.
+        trigger: seconds between two looks for new files; none takes that of the file.
+        exit_after: seconds after which it stops.
+        replay: publish only what was skipped of this stream.
+        schema: file to write the Avro schema of what is published to.
+    """
+
+    config: Path | None = None
+    source: Path | None = None
+    topic: str | None = None
+    master: str = "local[*]"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
+    trigger: float | None = None
+    exit_after: float | None = None
+    replay: str | None = None
+    schema: Path | None = None
+
+
+def declared(wish: Wish) -> tuple[Distribution, Path]:
+    """The streams that are asked for, and the folder of the science database.
+
+    Raises:
+        UsageError: neither a file nor a topic is named, or no source; or the file has a mistake.
+    """
+    if wish.config is not None:
+        found = read_distribution(wish.config)
+    elif wish.topic is not None:
+        found = single(wish.topic)
+    else:
+        raise UsageError(
+            "No topic is named to publish to.",
+            "Name one: --topic T, or a file of streams: --config FILE",
+        )
+    source = wish.source
+    if source is None and wish.config is not None and found.source is not None:
+        source = wish.config.resolve().parent / found.source
+    if source is None:
+        raise UsageError(
+            "No folder of alerts is named.",
+            "Name the science database: --source DIR, or set FINK_SOURCE",
+        )
+    if wish.replay is not None and wish.replay not in (each.title for each in found.stream):
+        raise UsageError(
+            f"There is no stream {wish.replay}.",
+            f"There are: {', '.join(each.title for each in found.stream)}",
+        )
+    return found, source
+
+
+def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report) -> Job:
+    """Check all that can be checked before Spark starts.
+
+    Args:
+        wish: what is asked.
+        connection: the cluster, and the login that publishes.
+        home: the ``FINK_HOME``.
+        report: is told of the progress when jars are fetched.
+
+    Raises:
+        FinkError: something is missing, with the way out.
+    """
+    distribution, source = declared(wish)
+    require_source(source)
+    topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
+    facts = usable_topics(connection, topics, "WRITE")
+    folder = _folder(home, source, wish, facts)
+    private_folder(folder.path)
+    private_folder(folder.skipped)
+    private_folder(folder.schemas)
+    write_private(folder.about, _about(wish, source, topics))
+    return Job(
+        source=str(source.resolve()),
+        folder=str(folder.path),
+        distribution=distribution,
+        code=str(wish.config.resolve().parent) if wish.config else None,
+        targets={
+            topic: Target(each.partitions, each.allowed is None or "READ" in each.allowed)
+            for topic, each in facts.items()
+        },
+        connection=connection,
+        spark=spark_of(wish, report),
+        once=wish.once,
+        trigger=distribution.trigger if wish.trigger is None else wish.trigger,
+        exit_after=wish.exit_after,
+        replay=wish.replay,
+        schema=str(wish.schema.resolve()) if wish.schema else None,
+    )
+
+
+def spark_of(wish: Wish, report: jars.Report) -> Spark:
+    """How Spark is run: its jars are fetched where they are missing.
+
+    Raises:
+        OperationFailedError: there is no Java that Spark runs on, or the jars can't be fetched.
+    """
+    java = find_java()
+    if java.version > _NEWEST_JAVA:
+        raise OperationFailedError(
+            f"Spark does not run on Java {java.version}.",
+            "Set JAVA_HOME to the folder of a Java 17 or 21.",
+        )
+    found = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", report)
+    return Spark(wish.master, [str(jar) for jar in found], dict(wish.settings))
+
+
+def _folder(home: Path, source: Path, wish: Wish, facts: Mapping[str, TopicFacts]) -> state.Folder:
+    cluster = next(iter(facts.values())).cluster_id
+    if wish.config is not None:
+        file = wish.config.resolve()
+        return state.distribution_folder(home, source, file.stem, cluster, str(file))
+    topic, only = next(iter(facts.items()))
+    return state.distribution_folder(home, source, topic, cluster, only.topic_id)
+
+
+def _about(wish: Wish, source: Path, topics: list[str]) -> str:
+    config = str(wish.config.resolve()) if wish.config else None
+    return json.dumps({"source": str(source.resolve()), "config": config, "topics": topics})

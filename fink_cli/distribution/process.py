@@ -1,0 +1,54 @@
+"""Processes that run Spark: what they inherit, and how they end with all that they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# Settings of another Spark on this machine would change which Spark runs.
+_FOREIGN = {"SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "FINK_PASSWORD"}
+_END_SECONDS = 10.0
+_LAST_LINES = 15
+
+
+def environment(master: str) -> dict[str, str]:
+    """The environment variables of a process that runs Spark on a master."""
+    kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    kept["PYSPARK_PYTHON"] = kept["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if master.startswith("local"):
+        kept.pop("SPARK_CONF_DIR", None)
+        kept["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return kept
+
+
+def end(leader: subprocess.Popen[str]) -> None:
+    """Let a process and its group end by themselves, and kill what does not.
+
+    A JVM outlives the Python process that started it, when that one is killed.
+    """
+    if leader.stdin is not None:
+        leader.stdin.close()
+    deadline = time.monotonic() + _END_SECONDS
+    while _group_lives(leader) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if _group_lives(leader):
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
+
+
+def _group_lives(leader: subprocess.Popen[str]) -> bool:
+    leader.poll()
+    try:
+        os.killpg(leader.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def last_lines(log: Path) -> list[str]:
+    """The last lines of a log."""
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]

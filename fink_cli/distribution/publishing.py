@@ -1,0 +1,127 @@
+"""One micro-batch, published exactly once: what is sent, what is left out, what is skipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fink_cli.distribution import state
+from fink_cli.distribution.delivery import (
+    Mark,
+    Sent,
+    end_offsets,
+    published_since,
+    read_mark,
+    write_mark,
+)
+from fink_cli.distribution.ledger import Skipped
+from fink_cli.distribution.spark.kafka import (
+    TooLarge,
+    larger_than,
+    not_larger_than,
+    publish,
+    publish_each,
+    refused_as_too_large,
+)
+from fink_cli.distribution.spark.messages import Plan, encoded, only, without
+from fink_cli.distribution.spark.schemas import read_alerts
+from fink_cli.distribution.spark.session import FAILURES, Session
+from fink_cli.distribution.spark.skipped import Left, find_skipped
+from fink_cli.distribution.spec import Job
+
+# All messages at once; where a broker finds one too large, those above a size by themselves, since
+# Kafka does not say which it was. A topic may take less than by default: then smaller ones as well.
+_SIZES = (None, 1_000_000, 64_000, 0)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A micro-batch.
+
+    Attributes:
+        name: tells it from all others; its messages carry it.
+        files: the Parquet files.
+        alert_ids: publish only these alerts; none publishes all.
+    """
+
+    name: str
+    files: Sequence[Path]
+    alert_ids: Collection[str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a micro-batch.
+
+    Attributes:
+        published: how many of its alerts stand on each topic.
+        skipped: those that a stream should have had, or might have, and has not.
+    """
+
+    published: Counter[str]
+    skipped: list[Skipped]
+
+
+def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome:
+    """Publish a micro-batch; one that was begun before is completed.
+
+    Raises:
+        FinkError: the brokers do not answer, or refuse.
+        PySparkException: Spark failed; the batch can be published again.
+    """
+    for size in _SIZES[:-1]:
+        try:
+            return _publish(spark, job, plan, batch, size)
+        except FAILURES as error:
+            if not refused_as_too_large(error):
+                raise
+    return _publish(spark, job, plan, batch, _SIZES[-1])
+
+
+def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | None) -> Outcome:
+    """Publish; the messages above a size in bytes, if there is one, each by itself."""
+    sent, closed = _begin(job, plan, batch.name)
+    alerts = read_alerts(spark, batch.files, plan.alerts)
+    rows = only(encoded(alerts, plan), batch.alert_ids)
+    rows = without(rows, plan, sent, closed)
+    too_large: list[TooLarge] = []
+    if size is None:
+        counts = publish(rows, plan, batch.name, job.connection)
+    else:
+        counts = publish(not_larger_than(rows, plan, size), plan, batch.name, job.connection)
+        large = larger_than(rows, plan, size)
+        taken, too_large = publish_each(large, plan, batch.name, job.connection)
+        counts += taken
+    left = Left(closed, any(code < 0 for code in counts), too_large)
+    return Outcome(
+        _by_topic(plan, sent, counts), find_skipped(spark, plan, batch.files, batch.alert_ids, left)
+    )
+
+
+def _begin(job: Job, plan: Plan, name: str) -> tuple[set[Sent], set[int]]:
+    """Note where the topics end; or, where the batch was begun before, what it published.
+
+    Returns:
+        What was sent before, and the codes of the routes whose topic is missing.
+    """
+    file = state.Folder(Path(job.folder)).batch
+    now = end_offsets(job.connection, plan.partitions)
+    mark = read_mark(file)
+    sent: set[Sent] = set()
+    if mark is not None and mark.batch == name:
+        sent = published_since(job.connection, mark)
+        write_mark(file, Mark(name, {**now, **mark.ends}))
+    else:
+        write_mark(file, Mark(name, now))
+    routes = enumerate(plan.decider.routes)
+    return sent, {code for code, each in routes if each.topic not in now}
+
+
+def _by_topic(plan: Plan, sent: Collection[Sent], counts: Counter[int]) -> Counter[str]:
+    found = Counter(each.topic for each in sent)
+    for code, count in counts.items():
+        if code >= 0:
+            found[plan.decider.routes[code].topic] += count
+    return found

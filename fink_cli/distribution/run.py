@@ -1,0 +1,275 @@
+"""A run of a distribution: micro-batch after micro-batch, and how it fares."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_exponential,
+)
+
+from fink_cli.distribution import state
+from fink_cli.distribution.ledger import (
+    Skipped,
+    ledger_files,
+    read_ledger,
+    read_page,
+    write_page,
+)
+from fink_cli.distribution.publishing import Batch, publish_batch
+from fink_cli.distribution.science import (
+    BadFile,
+    Shape,
+    parquet_files,
+    shape_of,
+    sort_out,
+)
+from fink_cli.distribution.spark.messages import Plan
+from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.schemas import (
+    describe_alerts,
+    dump_schema,
+    load_schema,
+    stored_schema,
+)
+from fink_cli.distribution.spark.session import FAILURES, Session, first_cause
+from fink_cli.distribution.spec import Job
+from fink_cli.distribution.streams import Stream
+from fink_cli.distribution.types import refuse_columns
+from fink_cli.errors import FinkError, UnreachableError, UsageError
+from fink_cli.private import write_private
+
+# As long as brokers may be away before the driver gives up; the next run goes on from there.
+_OUTAGE_SECONDS = 600
+_PASSING = re.compile(
+    r"kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
+    r"|BrokerNotAvailable|LeaderNotAvailable|UnknownTopicOrPartition|OutOfOrderSequence"
+    r"|UnknownProducerId|InvalidProducerEpoch)Exception"
+)
+
+
+class StopAskedError(Exception):
+    """The driver was asked to stop, before this micro-batch began."""
+
+
+class Run:
+    """One run of a distribution: what it has done so far, and whether it shall stop."""
+
+    def __init__(self, job: Job, spark: Session, stop: threading.Event) -> None:
+        self.job = job
+        self.spark = spark
+        self.stop = stop
+        self.folder = state.Folder(Path(job.folder))
+        self.shape: Shape | None = None
+        self.plan: Plan | None = None
+        self.busy_seconds = 0.0
+        self.patience = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_delay(_OUTAGE_SECONDS) | stop_when_event_set(stop),
+            wait=wait_exponential(max=5),
+            before_sleep=lambda tried: self.tell(error=_reason(tried)),
+            reraise=True,
+        )
+        self.lock = threading.Lock()
+        self.failure: FinkError | None = None
+        self.process = psutil.Process()
+        self.status = state.Status(
+            state=state.RUNNING,
+            published=dict.fromkeys(job.targets, 0),
+            skipped=sum(1 for _ in read_ledger(self.folder.skipped)),
+        )
+
+    def tell(self, **changes: object) -> None:
+        """Change the status, and write it where others read it."""
+        self.status = replace(self.status, **changes)  # type: ignore[arg-type]
+        report = state.Report(self.process.pid, self.process.create_time(), self.status)
+        state.write_report(self.folder, report)
+
+    def get_ready(self) -> None:
+        """Learn what the alerts look like, and try every filter on their columns.
+
+        Raises:
+            UsageError: a stream is not as it should be.
+        """
+        files = parquet_files(Path(self.job.source))
+        found = _kept_schema(self.folder) or _first_schema(self.spark, files)
+        self.status = replace(self.status, files_found=len(files))
+        if found is None:
+            self.tell()
+            return  # there is no good file yet; the first one tells
+        self.shape, schema = found
+        write_private(self.folder.shape, json.dumps({"shape": self.shape, "spark": schema}))
+        alerts = describe_alerts(self.spark, load_schema(schema), self.job.distribution)
+        self.plan = make_plan(self.spark, alerts, self._streams(), self._partitions(), self._code())
+        _write_schemas(self.folder.schemas, self.plan)
+        if self.job.schema:
+            _write_wanted(Path(self.job.schema), self.plan)
+        self.tell()
+
+    def _streams(self) -> Sequence[Stream]:
+        streams = self.job.distribution.stream
+        return [each for each in streams if self.job.replay in (None, each.title)]
+
+    def _partitions(self) -> dict[str, int]:
+        topics = {route.topic for stream in self._streams() for route in stream.routes()}
+        return {topic: self.job.targets[topic].partitions for topic in sorted(topics)}
+
+    def _code(self) -> Path | None:
+        return Path(self.job.code) if self.job.code else None
+
+    def take(self, files: list[Path], number: int) -> None:
+        """Publish the files of a micro-batch; those that can't be are refused by name."""
+        if self.stop.is_set():
+            raise StopAskedError
+        try:
+            self._take(files, number)
+        except FinkError as error:
+            # Spark would hand on only the text of the traceback.
+            self.failure = error
+            raise
+
+    def _take(self, files: list[Path], number: int) -> None:
+        if self.plan is None:
+            self.get_ready()
+        with self.lock:
+            good, bad = sort_out(files, self.shape)
+            self._refuse(list(good), bad)
+        page = self.folder.skipped / f"{number:09d}.jsonl"
+        if good:
+            self._publish(Batch(f"{self.folder.path.name}/{number}", list(good)), page, [])
+        self.tell(
+            read=self.status.read + sum(good.values()),
+            batches=self.status.batches + 1,
+            error=None,
+            files=self.status.files + len(good),
+            files_found=max(self.status.files_found, self.status.files + len(files)),
+        )
+
+    def replay(self) -> None:
+        """Publish what was skipped of a stream; what still can't be stays in the ledger."""
+        self.get_ready()
+        for page in ledger_files(self.folder.skipped):
+            rows = read_page(page)
+            wanted = [row for row in rows if row.stream == self.job.replay]
+            there = [row for row in wanted if Path(row.file).exists()]
+            if not there or self.stop.is_set():
+                continue
+            batch = Batch(
+                f"{self.folder.path.name}/replay/{page.stem}",
+                sorted({Path(row.file) for row in there}),
+                {row.alert_id for row in there},
+            )
+            self._publish(batch, page, [row for row in rows if row not in there])
+            self.folder.batch.unlink()  # replayed again, the page has other alerts
+            self.tell(read=self.status.read + len(there), batches=self.status.batches + 1)
+
+    def _publish(self, batch: Batch, page: Path, others: list[Skipped]) -> None:
+        """Publish a micro-batch, and keep what was skipped of it beside others on a page."""
+        if self.plan is None:
+            raise RuntimeError("There is a good file, and no schema.")
+        began = time.monotonic()
+        # While a broker is away, the batch is tried again; what it wrote is read back first.
+        for attempt in self.patience:
+            with attempt:
+                outcome = publish_batch(self.spark, self.job, self.plan, batch)
+        self.busy_seconds += time.monotonic() - began
+        before = len(read_page(page)) if page.exists() else 0
+        write_page(page, [*others, *outcome.skipped])
+        published = {
+            topic: count + outcome.published[topic]
+            for topic, count in self.status.published.items()
+        }
+        self.tell(
+            published=published,
+            skipped=self.status.skipped + len(others) + len(outcome.skipped) - before,
+            rate=round(sum(published.values()) / self.busy_seconds, 1),
+        )
+
+    def _refuse(self, good: list[Path], bad: list[BadFile]) -> None:
+        refused = state.read_refused(self.folder)
+        for file in good:
+            refused.pop(str(file), None)
+        for each in bad:
+            refused[each.file] = (*(state.stamp(Path(each.file)) or (0, 0)), each.reason)
+        self._keep_refused(refused)
+
+    def _keep_refused(self, refused: dict[str, tuple[int, int, str]]) -> None:
+        state.write_refused(self.folder, refused)
+        rows = [BadFile(file, reason) for file, (_, _, reason) in sorted(refused.items())]
+        self.tell(bad_files=rows)
+
+    def look_at_refused(self) -> None:
+        """Let refused files that were repaired come again, and forget those that are gone."""
+        with self.lock:
+            refused = state.read_refused(self.folder)
+            changed = False
+            for file, (size, modified, _) in list(refused.items()):
+                stamped = state.stamp(Path(file))
+                if stamped == (size, modified):
+                    continue
+                changed = True
+                del refused[file]
+                if stamped is None:
+                    continue
+                good, bad = sort_out([Path(file)], self.shape)
+                if good:
+                    state.readmit(self.folder, file, stamped)
+                else:
+                    refused[file] = (*stamped, bad[0].reason)
+            if changed or len(refused) != len(self.status.bad_files):
+                self._keep_refused(refused)
+
+
+def _kept_schema(folder: state.Folder) -> tuple[Shape, str] | None:
+    if not folder.shape.exists():
+        return None
+    kept = json.loads(folder.shape.read_text(encoding="utf-8"))
+    return kept["shape"], kept["spark"]
+
+
+def _first_schema(spark: Session, files: Sequence[Path]) -> tuple[Shape, str] | None:
+    for file in files:
+        good, _ = sort_out([file], None)
+        if good:
+            refuse_columns(file)
+            return shape_of(file)[0], dump_schema(stored_schema(spark, file))
+    return None
+
+
+def _write_schemas(folder: Path, plan: Plan) -> None:
+    """Keep the Avro schema of each stream, for those who read the topics."""
+    for title, encoding in plan.encoding_of_streams().items():
+        write_private(folder / f"{title.replace('/', '_')}.avsc", encoding.avro)
+
+
+def _write_wanted(file: Path, plan: Plan) -> None:
+    if len(plan.encodings) > 1:
+        raise UsageError(
+            "The streams publish different columns, so there is more than one schema.",
+            "Write that of a stream: fink distribute schema --stream S --out FILE",
+        )
+    file.write_text(plan.encodings[0].avro + "\n", encoding="utf-8")
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether a batch failed for a reason that time may mend: the brokers were away."""
+    if isinstance(error, UnreachableError):
+        return True
+    return isinstance(error, FAILURES) and bool(_PASSING.search(str(error)))
+
+
+def _reason(tried: RetryCallState) -> str:
+    error = tried.outcome.exception() if tried.outcome else None
+    return f"The batch is tried again: {first_cause(str(error))}"

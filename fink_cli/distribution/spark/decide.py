@@ -1,0 +1,149 @@
+"""Which alert goes which way: every filter is evaluated once for each alert.
+
+An error in a filter decides nothing for that alert and that stream, and ends nothing: a SQL
+expression stands within Spark's ``TryEval``, which gives null where its content raises, and a
+Python function within :func:`fink_cli.distribution.answers.decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
+
+from fink_cli.distribution.answers import decide
+from fink_cli.distribution.spark.schemas import column, quoted
+from fink_cli.distribution.streams import Route, Stream
+
+# Names that no column of an alert has: Avro does not allow them.
+CODES = "fink:codes"
+_ANSWER = "fink:answer:"
+_NOWHERE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class PythonFilter:
+    """A function of columns.
+
+    Attributes:
+        function: takes a pandas Series for a column, a DataFrame for a struct.
+        columns: dotted paths of its columns, in order.
+    """
+
+    function: Callable[..., Any]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decider:
+    """The streams that are decided, and the ways that each goes.
+
+    A way is coded as a number: that of the route, or, where the filter of stream number ``i``
+    raised, ``-1 - i``.
+
+    Attributes:
+        streams: the streams.
+        functions: the Python filters, by the title of the stream.
+        routes: the ways of all streams.
+        open: whether each way can be gone; a topic that is missing is closed.
+    """
+
+    streams: Sequence[Stream]
+    functions: Mapping[str, PythonFilter]
+    routes: Sequence[Route]
+
+    def stream_of(self, code: int) -> Stream:
+        """The stream of a code."""
+        if code < 0:
+            return self.streams[-1 - code]
+        title = self.routes[code].title
+        return next(each for each in self.streams if each.title == title)
+
+
+def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
+    """The alerts that go anywhere or were not decided, with their ways in a column ``CODES``."""
+    answered = _answered(alerts, decider)
+    codes = [_code(alerts.sparkSession, number, decider) for number in range(len(decider.streams))]
+    # A column that is not deterministic is not computed again where it is used: otherwise Spark
+    # would decide once for choosing the rows, and once more for what follows.
+    no_change = (F.monotonically_increasing_id() * F.lit(0)).cast("int")
+    found = F.array_remove(F.array(*codes), F.lit(_NOWHERE) + no_change)
+    return answered.withColumn(CODES, found).where(F.size(CODES) > 0)
+
+
+def _answered(alerts: DataFrame, decider: Decider) -> DataFrame:
+    """The alerts with the answers of the Python filters beside them."""
+    answers = {
+        f"{_ANSWER}{title}": _udf(each.function)(*(column(path) for path in each.columns))
+        for title, each in decider.functions.items()
+    }
+    return alerts.withColumns(answers) if answers else alerts
+
+
+def _udf(function: Callable[..., Any]) -> Callable[..., Column]:
+    def answer(*columns: Any) -> pd.DataFrame:
+        return decide(function, list(columns))
+
+    # Without hints, which Spark would read the kind of function from.
+    made: Callable[..., Column] = pandas_udf(
+        answer, "passed boolean, error string", PandasUDFType.SCALAR
+    )
+    return made
+
+
+def _answer(stream: Stream, decider: Decider) -> Column:
+    """Whether an alert passes the filter; raises within SQL where the filter does."""
+    if stream.title in decider.functions:
+        return F.col(quoted(f"{_ANSWER}{stream.title}")).getField("passed")
+    if stream.filter is None:
+        return F.lit(True)
+    return F.expr(stream.filter)
+
+
+def _code(spark: SparkSession, number: int, decider: Decider) -> Column:
+    stream = decider.streams[number]
+    passes = _answer(stream, decider)
+    way = _way(stream, decider.routes)
+    undecided = F.lit(-1 - number)
+    if stream.title in decider.functions:
+        return F.when(passes.isNull(), undecided).when(passes, way).otherwise(F.lit(_NOWHERE))
+    tried = attempt(spark, F.when(passes, way).otherwise(F.lit(_NOWHERE)))
+    return F.coalesce(tried, undecided)
+
+
+def _way(stream: Stream, routes: Sequence[Route]) -> Column:
+    own = [number for number, each in enumerate(routes) if each.title == stream.title]
+    if stream.class_column is None:
+        return F.lit(own[0])
+    value = column(stream.class_column).cast("string")
+    place = F.array_position(F.array(*(F.lit(each) for each in stream.classes)), value)
+    return F.when(place > 0, (place + F.lit(own[0] - 1)).cast("int")).otherwise(F.lit(_NOWHERE))
+
+
+def attempt(spark: SparkSession, tried: Column) -> Column:
+    """A column that is null where the one tried raises an error.
+
+    Spark has this as a function only for a few operations (``try_divide``), and as an expression
+    for all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
+    """
+    jvm: Any = spark._jvm
+    tools = jvm.org.apache.spark.sql.classic.ExpressionUtils
+    within: Any = tried
+    expression = jvm.org.apache.spark.sql.catalyst.expressions.TryEval(tools.expression(within._jc))
+    made: Any = Column
+    return made(tools.column(expression))  # type: ignore[no-any-return]
+
+
+def undecided_errors(decider: Decider) -> Column:
+    """What each Python filter said of an alert, by the title of its stream."""
+    entries = [
+        each
+        for title in decider.functions
+        for each in (F.lit(title), F.col(quoted(f"{_ANSWER}{title}")).getField("error"))
+    ]
+    return F.create_map(*entries) if entries else F.lit(None).cast("map<string,string>")

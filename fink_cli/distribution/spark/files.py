@@ -1,0 +1,59 @@
+"""The files of the source as a stream: each is handed on once, by Spark's checkpoint.
+
+Spark's file source finds the files and its checkpoint keeps which file belongs to which
+micro-batch. Each micro-batch is only a list of files: they are read as a batch, so that Spark
+reads no column and no file that is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from fink_cli.distribution.spark.schemas import escaped_glob
+from fink_cli.distribution.spec import Job, local_path
+from fink_cli.distribution.state import Folder
+
+_BATCH_BYTES = 256 * 1024**2
+_FILE = "path string, modificationTime timestamp, length long, content binary"
+
+
+def follow_files(
+    spark: SparkSession, job: Job, take: Callable[[list[Path], int], None]
+) -> StreamingQuery:
+    """Call ``take`` with the files of each micro-batch, and the batch's number.
+
+    Args:
+        spark: the session.
+        job: what to do.
+        take: publishes the files; when it raises, the micro-batch is not done, and comes again.
+    """
+    folder = Folder(Path(job.folder))
+    found = (
+        spark.readStream.format("binaryFile")
+        .schema(_FILE)
+        .option("pathGlobFilter", "*.parquet")
+        .option("recursiveFileLookup", "true")
+        .option("maxBytesPerTrigger", str(_BATCH_BYTES))
+        # Spark would otherwise leave out, without a word, a file older than the newest by a week.
+        .option("maxFileAge", "36500d")
+        .load(escaped_glob(job.source))
+        .select("path")
+    )
+    folder.readmitted.mkdir(parents=True, exist_ok=True)
+    readmitted = spark.readStream.schema("path string").text(str(folder.readmitted))
+
+    def take_batch(batch: DataFrame, number: int) -> None:
+        take(sorted({local_path(row.path) for row in batch.collect()}), number)
+
+    writer = (
+        found.union(readmitted)
+        .writeStream.foreachBatch(take_batch)
+        .option("checkpointLocation", str(folder.checkpoint))
+    )
+    if job.once:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{job.trigger} seconds").start()

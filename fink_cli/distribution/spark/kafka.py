@@ -1,0 +1,141 @@
+"""Messages to Kafka: all at once by Spark, and the large ones one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+
+from fink_cli.admin.client import ErrorWatch, explained, settings_for
+from fink_cli.config import Connection
+from fink_cli.distribution.spark.messages import Plan, messages
+
+_TOO_LARGE = "RecordTooLargeException"
+# What a message has beside key and value: headers, and the frame of a batch.
+_AROUND_BYTES = 2048
+_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """A message that the broker did not take.
+
+    Attributes:
+        code: the way that the alert went.
+        alert_id: the alert.
+        size: of key and value, in bytes.
+    """
+
+    code: int
+    alert_id: str
+    size: int
+
+
+def publish(rows: DataFrame, plan: Plan, batch: str, connection: Connection) -> Counter[int]:
+    """Write rows of :func:`encoded` to Kafka, and wait until the brokers have them.
+
+    Returns:
+        How many there were of each code, those not decided among them.
+
+    Raises:
+        PySparkException: Spark or Kafka failed; some of the messages may have been written.
+    """
+    counted = Observation("codes")
+    # As text: Spark hands a list on as an object of Java.
+    codes = F.concat_ws(",", F.collect_list(F.col("code").cast("string")))
+    observed = rows.observe(counted, codes.alias("codes"))
+    options = {f"kafka.{key}": value for key, value in connection.java().items()}
+    (
+        messages(observed, plan, batch)
+        .drop("alert_id", "code")
+        .write.format("kafka")
+        .options(**options)
+        .option("kafka.acks", "all")
+        .option("kafka.compression.type", "zstd")
+        # The key is the same in each message: zstd takes it away, given more than one message.
+        .option("kafka.batch.size", str(512 * 1024))
+        .option("kafka.buffer.memory", str(96 * 1024**2))
+        .option("kafka.linger.ms", "20")
+        .option("kafka.max.request.size", str(10 * 1024**2))
+        .option("kafka.max.block.ms", "30000")
+        .mode("append")
+        .save()
+    )
+    return Counter(int(code) for code in counted.get["codes"].split(",") if code)
+
+
+def refused_as_too_large(error: BaseException) -> bool:
+    """Whether a batch failed because of one message that is too large."""
+    return _TOO_LARGE in str(error)
+
+
+def larger_than(rows: DataFrame, plan: Plan, size: int) -> DataFrame:
+    """The rows whose message may be larger than some bytes."""
+    return rows.where(_size(plan) > size)
+
+
+def not_larger_than(rows: DataFrame, plan: Plan, size: int) -> DataFrame:
+    """The rows whose message is not, and those that were not decided."""
+    return rows.where((F.col("code") < 0) | (_size(plan) <= size))
+
+
+def _size(plan: Plan) -> Column:
+    key = max(len(each.avro.encode()) for each in plan.encodings)
+    return F.coalesce(F.length("value"), F.lit(0)) + F.lit(key + _AROUND_BYTES)
+
+
+def publish_each(
+    rows: DataFrame, plan: Plan, batch: str, connection: Connection
+) -> tuple[Counter[int], list[TooLarge]]:
+    """Write rows one by one, each answered for by itself.
+
+    Returns:
+        How many the brokers took of each code, and the messages that they found too large.
+
+    Raises:
+        FinkError: the brokers did not take a message for another reason.
+    """
+    producer = Producer(
+        {
+            **settings_for(connection, ErrorWatch()),
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": "zstd",
+            "message.max.bytes": 1_000_000_000,
+            "message.timeout.ms": int(_SECONDS * 1000),
+        }
+    )
+    taken: Counter[int] = Counter()
+    too_large: list[TooLarge] = []
+    for row in messages(rows, plan, batch).toLocalIterator():
+        answer: list[KafkaError | None] = []
+
+        def told(
+            error: KafkaError | None, _: Message, answer: list[KafkaError | None] = answer
+        ) -> None:
+            answer.append(error)
+
+        attempt = connection.attempt("WRITE", "topic", row.topic)
+        try:
+            producer.produce(
+                row.topic,
+                value=bytes(row.value),
+                key=bytes(row.key),
+                partition=row.partition,
+                headers=[(each.key, bytes(each.value)) for each in row.headers],
+                on_delivery=told,
+            )
+            producer.flush(_SECONDS)
+        except KafkaException as error:
+            answer.append(error.args[0])
+        said = answer[0] if answer else KafkaError(KafkaError._TIMED_OUT)
+        if said is None:
+            taken[row.code] += 1
+        elif said.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            too_large.append(TooLarge(row.code, row.alert_id, len(row.key) + len(row.value)))
+        else:
+            raise explained(said, attempt)
+    return taken, too_large

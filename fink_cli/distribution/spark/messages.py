@@ -1,0 +1,184 @@
+"""Alerts in the wire format of the contract (docs/wire-format.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+from pyspark.sql.avro.functions import to_avro
+
+from fink_cli.alerts.schema import fingerprint
+from fink_cli.distribution.delivery import BATCH_HEADER, ID_HEADER, STREAM_HEADER, Sent
+from fink_cli.distribution.spark.decide import CODES, Decider, with_codes
+from fink_cli.distribution.spark.schemas import Alerts, column, quoted
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A selection of columns, encoded once for each alert whatever the number of streams.
+
+    Attributes:
+        columns: the columns.
+        avro: their Avro schema as JSON text, which is the key of each message.
+    """
+
+    columns: Sequence[Column]
+    avro: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How alerts become messages.
+
+    Attributes:
+        alerts: what the alerts look like.
+        decider: which alert goes which way.
+        encodings: the distinct selections of columns.
+        encoding_of: the number of the encoding of each route.
+        partitions: how many partitions each topic has.
+    """
+
+    alerts: Alerts
+    decider: Decider
+    encodings: Sequence[Encoding]
+    encoding_of: Sequence[int]
+    partitions: Mapping[str, int]
+
+    def encoding_of_streams(self) -> dict[str, Encoding]:
+        """The encoding of each stream, by its title."""
+        return {
+            route.title: self.encodings[number]
+            for route, number in zip(self.decider.routes, self.encoding_of, strict=True)
+        }
+
+
+def encoded(alerts: DataFrame, plan: Plan) -> DataFrame:
+    """A row for each alert and each way it goes: ``alert_id``, ``object_id``, ``code``, ``value``.
+
+    Where a stream's filter raised, the code is negative (:class:`Decider`) and the value null.
+    """
+    chosen = with_codes(alerts, plan.decider)
+    values = [_value(number, plan).alias(f"value{number}") for number in range(len(plan.encodings))]
+    alert_id = alert_name(plan.alerts)
+    object_id = (
+        F.coalesce(column(plan.alerts.object_id).cast("string"), alert_id)
+        if plan.alerts.object_id
+        else alert_id
+    )
+    rows = chosen.select(
+        alert_id.alias("alert_id"), object_id.alias("object_id"), *values, F.col(quoted(CODES))
+    )
+    names = [f"value{number}" for number in range(len(plan.encodings))]
+    each_way = rows.select("alert_id", "object_id", *names, F.explode(quoted(CODES)).alias("code"))
+    routed = _by_encoding(plan, lambda number: F.col(f"value{number}"))
+    return each_way.select("alert_id", "object_id", "code", routed.alias("value"))
+
+
+def alert_name(alerts: Alerts) -> Column:
+    """The id of an alert; without a column that names it, a hash of its content does."""
+    if alerts.alert_id:
+        return column(alerts.alert_id).cast("string")
+    whole = F.struct(*(F.col(quoted(name)) for name in alerts.spark.names))
+    return F.sha2(to_avro(whole, alerts.avro), 256)
+
+
+def _value(number: int, plan: Plan) -> Column:
+    encoding = plan.encodings[number]
+    value = to_avro(F.struct(*encoding.columns), encoding.avro)
+    own = [code for code, used in enumerate(plan.encoding_of) if used == number]
+    needed = F.arrays_overlap(quoted(CODES), F.array(*(F.lit(code) for code in own)))
+    return F.when(needed, value)
+
+
+def _by_encoding(plan: Plan, take: Callable[[int], Column]) -> Column:
+    """What belongs to the encoding of a row's code; null for one that was not decided."""
+    if len(plan.encodings) == 1:
+        return F.when(F.col("code") >= 0, take(0))
+    number = _of_route([F.lit(each) for each in plan.encoding_of])
+    chosen = F.when(number == 0, take(0))
+    for each in range(1, len(plan.encodings)):
+        chosen = chosen.when(number == each, take(each))
+    return chosen
+
+
+def _of_route(values: Sequence[Column]) -> Column:
+    """The value of the route that a row's code names."""
+    return F.get(F.array(*values), F.col("code"))
+
+
+def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
+    """The rows of :func:`encoded` in the wire format: topic, partition, key, value and headers.
+
+    ``alert_id`` and ``code`` stand beside it.
+
+    Args:
+        rows: the rows; those that were not decided are left out.
+        plan: how alerts become messages.
+        batch: what tells the micro-batch from all others.
+    """
+    routes = plan.decider.routes
+    partitions = _of_route([F.lit(plan.partitions.get(each.topic, 1)) for each in routes])
+    headers = {
+        ID_HEADER: F.col("alert_id"),
+        "object-id": F.col("object_id"),
+        "published-at": F.lit(datetime.now(UTC).isoformat(timespec="milliseconds")),
+        "schema-fingerprint": _by_encoding(
+            plan, lambda number: F.lit(fingerprint(plan.encodings[number].avro))
+        ),
+        STREAM_HEADER: _of_route([F.lit(each.stream) for each in routes]),
+        BATCH_HEADER: F.lit(batch),
+    }
+    return rows.where("code >= 0").select(
+        "alert_id",
+        "code",
+        _of_route([F.lit(each.topic) for each in routes]).alias("topic"),
+        # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
+        F.pmod(F.crc32(F.encode("object_id", "UTF-8")), partitions).cast("int").alias("partition"),
+        _by_encoding(plan, lambda number: F.lit(plan.encodings[number].avro))
+        .cast("binary")
+        .alias("key"),
+        "value",
+        F.array(*(_header(name, text) for name, text in headers.items())).alias("headers"),
+    )
+
+
+def _header(name: str, text: Column) -> Column:
+    value = F.encode(text, "UTF-8").alias("value")
+    return F.struct(F.lit(name).alias("key"), value)
+
+
+def only(rows: DataFrame, alert_ids: Collection[str] | None) -> DataFrame:
+    """The rows of :func:`encoded` of some alerts; none names all."""
+    if alert_ids is None:
+        return rows
+    session = rows.sparkSession
+    named = session.createDataFrame([(each,) for each in alert_ids], "alert_id string")
+    return rows.join(F.broadcast(named), "alert_id", "left_semi")
+
+
+def without(
+    rows: DataFrame, plan: Plan, sent: Collection[Sent], closed: Collection[int]
+) -> DataFrame:
+    """The rows of :func:`encoded` but those that were sent, and those of closed routes.
+
+    Args:
+        rows: the rows.
+        plan: how alerts become messages.
+        sent: what was sent before.
+        closed: the codes of routes whose topic is missing.
+    """
+    if closed:
+        rows = rows.where(~F.col("code").isin(*closed))
+    if not sent:
+        return rows
+    codes = {(each.stream, each.topic): code for code, each in enumerate(plan.decider.routes)}
+    named = [
+        (each.alert_id, codes[each.stream, each.topic])
+        for each in sent
+        if (each.stream, each.topic) in codes
+    ]
+    known = rows.sparkSession.createDataFrame(named, "alert_id string, code int")
+    return rows.join(F.broadcast(known), ["alert_id", "code"], "left_anti")

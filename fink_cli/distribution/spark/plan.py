@@ -1,0 +1,134 @@
+"""From the streams that are declared to what Spark does with an alert."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from pyspark import cloudpickle
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+from pyspark.sql.types import BooleanType
+
+from fink_cli.distribution.arguments import (
+    Filter,
+    arguments_of,
+    bind,
+    optional_arguments_of,
+    resolve_arguments,
+)
+from fink_cli.distribution.filters import load_filter
+from fink_cli.distribution.selection import all_paths
+from fink_cli.distribution.spark.decide import Decider, PythonFilter
+from fink_cli.distribution.spark.messages import Encoding, Plan
+from fink_cli.distribution.spark.schemas import Alerts, avro_schema, column, selected, tree
+from fink_cli.distribution.streams import Stream
+from fink_cli.errors import UsageError
+
+
+def make_plan(
+    spark: SparkSession,
+    alerts: Alerts,
+    streams: Sequence[Stream],
+    partitions: Mapping[str, int],
+    code: Path | None,
+) -> Plan:
+    """How alerts of a schema become the messages of some streams.
+
+    Args:
+        spark: the session.
+        alerts: what the alerts look like.
+        streams: the streams.
+        partitions: how many partitions each topic has.
+        code: the folder in which the modules of Python filters are looked for first.
+
+    Raises:
+        UsageError: a filter, a column or a function of a stream is not as it should be; the
+            mistakes of all streams are told together.
+    """
+    empty = spark.createDataFrame([], alerts.spark)
+    functions: dict[str, PythonFilter] = {}
+    encodings: list[Encoding] = []
+    encoding_of: list[int] = []
+    mistakes: list[str] = []
+    paths = list(all_paths(tree(alerts.spark)))
+    for stream in streams:
+        try:
+            if (found := _function(stream, paths, code)) is not None:
+                functions[stream.title] = found
+            else:
+                _require_condition(stream, empty)
+            _require_class(stream, empty)
+            columns = selected(alerts.spark, stream.columns, stream.drop)
+            avro = avro_schema(spark, empty.select(*columns).schema)
+        except UsageError as error:
+            mistakes.append(f"Stream {stream.title}: {error.message} {error.hint}")
+            continue
+        known = [each.avro for each in encodings]
+        if avro not in known:
+            encodings.append(Encoding(columns, avro))
+            known.append(avro)
+        encoding_of += [known.index(avro)] * len(stream.routes())
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    routes = [route for stream in streams for route in stream.routes()]
+    return Plan(alerts, Decider(streams, functions, routes), encodings, encoding_of, partitions)
+
+
+def _function(stream: Stream, paths: Sequence[str], code: Path | None) -> PythonFilter | None:
+    path = stream.dotted_path
+    if path is None or path in paths:
+        return None
+    function = _loaded(path, code)
+    columns = resolve_arguments(
+        arguments_of(function), paths, stream.arguments, optional_arguments_of(function)
+    )
+    return PythonFilter(bind(function, list(columns)), tuple(columns.values()))
+
+
+def _loaded(path: str, code: Path | None) -> Filter:
+    """The function of a path; what lies beside the distribution file travels to the executors."""
+    before = set(sys.modules)
+    function = load_filter(path, code)
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if code and file and code in Path(file).parents and "site-packages" not in file:
+            by_value: Callable[[ModuleType], None] = cloudpickle.register_pickle_by_value
+            by_value(sys.modules[name])
+    return function
+
+
+def _require_condition(stream: Stream, empty: DataFrame) -> None:
+    """Let Spark read the filter, and refuse what is not a condition on one alert."""
+    if stream.filter is None:
+        return
+    hint = 'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"'
+    try:
+        kind = empty.select(F.expr(stream.filter)).schema[0].dataType
+        empty.where(F.expr(stream.filter)).schema  # noqa: B018 - refuses aggregates and windows
+    except PySparkException as error:
+        raise UsageError(f"The filter is refused: {brief(error)}", hint) from error
+    if not isinstance(kind, BooleanType):
+        raise UsageError(f"The filter gives {kind.simpleString()}, not true or false.", hint)
+
+
+def _require_class(stream: Stream, empty: DataFrame) -> None:
+    if stream.class_column is None:
+        return
+    try:
+        empty.select(column(stream.class_column).cast("string"))
+    except PySparkException as error:
+        raise UsageError(
+            f"The alerts have no column {stream.class_column} to take the class from.",
+            f"They have: {', '.join(empty.columns)}",
+        ) from error
+
+
+def brief(error: PySparkException) -> str:
+    """What Spark said, without the query plan that it adds."""
+    said = str(error).split(" SQLSTATE:")[0].split("\n")[0].strip()
+    # After the first sentence comes advice for those who write Spark programs.
+    return said.split(". ")[0][:300].rstrip(".")

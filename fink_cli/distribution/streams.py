@@ -1,0 +1,191 @@
+"""The streams of a distribution, and the TOML file that declares them.
+
+``conf/distribution.toml`` is an example with every setting explained.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from fink_cli.errors import UsageError
+
+CLASS = "{class}"
+# Kafka takes no other character in the name of a topic.
+_TOPIC = re.compile(r"[A-Za-z0-9._-]+|.*\{class\}.*")
+_NOT_IN_A_TOPIC = re.compile(r"[^a-z0-9._-]+")
+_DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_CLASS_COLUMN = 'the column that names the class: class = "cdsxmatch"'
+
+
+class Stream(BaseModel):
+    """Which alerts go to a topic, and what of each.
+
+    Attributes:
+        topic: the topic; ``{class}`` in it stands for the value of the column ``class``.
+        name: what the stream is called; the topic if not given.
+        filter: a Spark SQL expression, or the dotted path of a Python function; none takes every
+            alert.
+        arguments: the column of each argument of a Python function whose name does not tell it.
+        columns: dotted paths of the columns to keep; none keeps all.
+        drop: dotted paths of the columns to leave out.
+        class_column: the column whose value ``{class}`` stands for.
+        classes: the values of it that have a topic.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    topic: Annotated[str, Field(min_length=1, max_length=249)]
+    name: Annotated[str | None, Field(min_length=1)] = None
+    filter: str | None = None
+    arguments: dict[str, str] = {}
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    drop: list[str] = []
+    class_column: Annotated[str | None, Field(alias="class")] = None
+    classes: list[str] = []
+
+    @model_validator(mode="after")
+    def _agree(self) -> Stream:
+        if self.columns and self.drop:
+            raise ValueError("give the columns to keep or those to drop, not both")
+        if self.arguments and not self.dotted_path:
+            raise ValueError("arguments are for a filter that is the path of a Python function")
+        bad = [each.topic for each in self.routes() if not _TOPIC.fullmatch(each.topic)]
+        if bad:
+            raise ValueError(
+                f"'{bad[0]}' can't be a topic: its name has letters, digits, '.', '_' and '-'"
+            )
+        if (CLASS in self.topic) != bool(self.class_column and self.classes):
+            raise ValueError(
+                f"{CLASS} in the topic, and class and classes, are given together: {_CLASS_COLUMN},"
+                ' and the values that have a topic: classes = ["RRLyrae", "EB*"]'
+            )
+        return self
+
+    @property
+    def title(self) -> str:
+        """What the stream is called."""
+        return self.name or self.topic
+
+    @property
+    def dotted_path(self) -> str | None:
+        """The filter, where it is nothing but a dotted path.
+
+        It is a Python function then, unless the alerts have a column of this path.
+        """
+        path = (self.filter or "").strip()
+        return path if _DOTTED_PATH.fullmatch(path) else None
+
+    def routes(self) -> list[Route]:
+        """The topics that the stream goes to."""
+        if not self.class_column:
+            return [Route(self.title, self.title, self.topic)]
+        return [
+            Route(self.title, self.name or topic, topic, value)
+            for value in self.classes
+            for topic in [self.topic.replace(CLASS, topic_part(value))]
+        ]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way from a stream to a topic.
+
+    Attributes:
+        title: what the stream is called.
+        stream: the header ``stream`` of the messages.
+        topic: the topic.
+        value: the value of the stream's class column that goes this way; none takes all.
+    """
+
+    title: str
+    stream: str
+    topic: str
+    value: str | None = None
+
+
+def topic_part(value: str) -> str:
+    """A class as a part of a topic's name: lower case, and what Kafka does not take left out."""
+    return _NOT_IN_A_TOPIC.sub("", value.lower())
+
+
+class Distribution(BaseModel):
+    """A distribution file.
+
+    Attributes:
+        source: the folder of the science database, relative to that of the file.
+        trigger: seconds between two looks for new files.
+        id: dotted path of the column that names an alert; none finds it (``conf/columns.toml``).
+        object: dotted path of the column that names its object.
+        stream: the streams.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    source: str | None = None
+    trigger: Annotated[float, Field(ge=0)] = 10.0
+    id: str | None = None
+    object: str | None = None
+    stream: Annotated[list[Stream], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _tell_apart(self) -> Distribution:
+        titles = Counter(each.title for each in self.stream)
+        twice = [title for title, count in titles.items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"two streams are called {twice[0]}: give one of them a name of its own"
+            )
+        told = Counter((each.stream, each.topic) for each in self.routes())
+        same = [topic for (_, topic), count in told.items() if count > 1]
+        if same:
+            raise ValueError(f"two classes give the topic {same[0]}")
+        return self
+
+    def routes(self) -> list[Route]:
+        """The topics of all streams."""
+        return [route for each in self.stream for route in each.routes()]
+
+
+def single(topic: str) -> Distribution:
+    """A distribution of every alert to one topic."""
+    return Distribution(stream=[Stream(topic=topic)])
+
+
+def read_distribution(file: Path) -> Distribution:
+    """The distribution that a TOML file declares.
+
+    Raises:
+        UsageError: there is no such file, or it is not as it should be; each mistake is named.
+    """
+    example = "An example with every setting: conf/distribution.toml of the project."
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}.", example) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}.", example) from error
+    try:
+        return Distribution.model_validate(document)
+    except ValidationError as error:
+        mistakes = "\n".join(_mistake(each, document) for each in error.errors())
+        raise UsageError(f"{file} is not as it should be:\n{mistakes}", example) from error
+
+
+def _mistake(error: ErrorDetails, document: dict[str, object]) -> str:
+    place = list(error["loc"])
+    said = error["msg"].removeprefix("Value error, ")
+    streams = document.get("stream")
+    if len(place) > 1 and place[0] == "stream" and isinstance(streams, list):
+        found = streams[int(place[1])]
+        topic = found.get("topic", "") if isinstance(found, dict) else ""
+        where = f"stream {int(place[1]) + 1} {f'({topic})' if topic else ''}".strip()
+        place = [where, *place[2:]]
+    return f"  {': '.join(str(each) for each in [*place, said])}"

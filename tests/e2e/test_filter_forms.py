@@ -1,0 +1,86 @@
+"""What a Python filter is given within Spark: the table in ``fink_cli/distribution/filters.py``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
+
+from fink_cli.distribution.filters import decide
+from fink_cli.distribution.spark.session import open_session
+from fink_cli.distribution.spec import Spark
+
+# A row of values and one of nulls.
+ALERTS = """
+SELECT * FROM VALUES
+  (7L, named_struct('a', 1.5D, 's', named_struct('b', 2)), array(1.5D, null),
+   array(named_struct('q', 1)), map('k', 1), true, timestamp'2026-11-22 01:02:03',
+   'text', X'00ff', date'2026-11-22', 1.25BD),
+  (null, null, null, null, null, null, null, null, null, null, null)
+AS alerts(long, struct, array, structs, map, bool, stamp, string, bytes, date, decimal)
+"""
+EXPECTED = {
+    "long": "float64 [7.0, nan]",
+    "struct": "DataFrame {'a': [1.5, nan], 's': [{'b': 2.0}, None]}",
+    "array": "object [array([1.5, nan]), None]",
+    "structs": "object [array([{'q': 1}], dtype=object), None]",
+    "map": "object [{'k': 1}, None]",
+    "bool": "object [True, None]",
+    "stamp": "datetime64[ns] [Timestamp('2026-11-22 01:02:03'), NaT]",
+    "string": "object ['text', None]",
+    "bytes": "object [b'\\x00\\xff', None]",
+    "date": "object [datetime.date(2026, 11, 22), None]",
+    "decimal": "object [Decimal('1.25'), None]",
+}
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        session = open_session(Spark("local[1]", []), tmp_path_factory.mktemp("spark"), "forms")
+        yield session
+        session.stop()
+
+
+@pytest.fixture(scope="module")
+def alerts(spark: SparkSession) -> DataFrame:
+    return spark.sql(ALERTS).coalesce(1)
+
+
+def test_what_a_filter_is_given(alerts: DataFrame) -> None:
+    # Within the test, for a worker of Spark does not find the module of the test.
+    def show(given: Any) -> pd.Series:
+        if isinstance(given, pd.DataFrame):
+            shown = f"DataFrame { ({name: given[name].tolist() for name in given}) }"
+        else:
+            shown = f"{given.dtype} {given.tolist()}"
+        return pd.Series([shown] * len(given))
+
+    udf = F.pandas_udf(show, "string", F.PandasUDFType.SCALAR)
+    row, same = alerts.select(*(udf(name).alias(name) for name in EXPECTED)).collect()
+    assert row.asDict() == EXPECTED
+    assert same == row
+
+
+def test_an_alert_on_which_a_filter_raises_leaves_the_others(alerts: DataFrame) -> None:
+    def single(struct: Any, structs: Any) -> Any:
+        return (struct.a == 1.5) & (structs.apply(len) == 1)
+
+    def answer(struct: Any, structs: Any) -> pd.DataFrame:
+        return decide(single, [struct, structs])
+
+    udf = F.pandas_udf(answer, "passed boolean, error string", F.PandasUDFType.SCALAR)
+    first, second = (
+        row.found for row in alerts.select(udf("struct", "structs").alias("found")).collect()
+    )
+    assert (first.passed, first.error) == (True, None)
+    assert (second.passed, second.error) == (
+        None,
+        "TypeError: object of type 'NoneType' has no len()",
+    )
