@@ -49,6 +49,14 @@ SparkConf = Annotated[
     ),
 ]
 
+# `stop`, `status` and `logs` take the options of `run`, so that a script can name a distribution
+# the same way in each; these say nothing about which one is meant.
+SameSchema = Annotated[Path | None, typer.Option("--schema", hidden=True)]
+SameOnce = Annotated[bool, typer.Option("--once", hidden=True)]
+SameTrigger = Annotated[float | None, typer.Option("--trigger", hidden=True)]
+SameExitAfter = Annotated[float | None, typer.Option("--exit-after", hidden=True)]
+SameMaster = Annotated[str | None, typer.Option("--master", hidden=True)]
+
 
 def without_topic(context: typer.Context, config: Path | None, topic: str | None) -> str | None:
     """The topic, which a file of streams takes the place of.

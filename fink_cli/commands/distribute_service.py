@@ -14,6 +14,11 @@ from fink_cli.commands.distribute_options import (
     ExitAfter,
     Master,
     Once,
+    SameExitAfter,
+    SameMaster,
+    SameOnce,
+    SameSchema,
+    SameTrigger,
     SchemaFile,
     Source,
     SparkConf,
@@ -112,6 +117,11 @@ def stop(
     source: Source = None,
     topic: Topic = None,
     form: Output = Format.TABLE,
+    _schema: SameSchema = None,
+    _once: SameOnce = False,
+    _trigger: SameTrigger = None,
+    _exit_after: SameExitAfter = None,
+    _master: SameMaster = None,
 ) -> None:
     """Let a distribution finish its batch, and end."""
     which = _which(context, config, source, topic)
@@ -131,6 +141,11 @@ def status(
         bool, typer.Option("--skipped", help="List the alerts that were skipped, and why.")
     ] = False,
     form: Output = Format.TABLE,
+    _schema: SameSchema = None,
+    _once: SameOnce = False,
+    _trigger: SameTrigger = None,
+    _exit_after: SameExitAfter = None,
+    _master: SameMaster = None,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
     wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
@@ -168,6 +183,11 @@ def logs(
     topic: Topic = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
+    _schema: SameSchema = None,
+    _once: SameOnce = False,
+    _trigger: SameTrigger = None,
+    _exit_after: SameExitAfter = None,
+    _master: SameMaster = None,
 ) -> None:
     """Show the log of a distribution."""
     which = _which(context, config, source, topic)

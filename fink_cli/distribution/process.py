@@ -18,7 +18,10 @@ _LAST_LINES = 15
 def environment(master: str) -> dict[str, str]:
     """The environment variables of a process that runs Spark on a master."""
     kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
-    kept["PYSPARK_PYTHON"] = kept["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    kept["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    # Executors on other machines may have theirs elsewhere.
+    if master.startswith("local") or "PYSPARK_PYTHON" not in kept:
+        kept["PYSPARK_PYTHON"] = sys.executable
     if master.startswith("local"):
         kept.pop("SPARK_CONF_DIR", None)
         kept["SPARK_LOCAL_IP"] = "127.0.0.1"

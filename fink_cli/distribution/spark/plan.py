@@ -129,6 +129,6 @@ def _require_class(stream: Stream, empty: DataFrame) -> None:
 
 def brief(error: PySparkException) -> str:
     """What Spark said, without the query plan that it adds."""
-    said = str(error).split(" SQLSTATE:")[0].split("\n")[0].strip()
+    said = str(error).strip().split(" SQLSTATE:")[0].split("\n")[0]
     # After the first sentence comes advice for those who write Spark programs.
     return said.split(". ")[0][:300].rstrip(".")
