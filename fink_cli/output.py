@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -140,6 +141,27 @@ def emit(result: Any, form: Format, empty: str = "") -> None:
             note(empty)
     else:
         stdout().print(_card(result))
+
+
+def print_checks(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print what checks found, as data: state, check, what was found, and what to type.
+
+    What was found is broken into lines under itself. What to type never is, so that it can be
+    copied.
+    """
+    states, checks = (max(len(row[at]) for row in rows) for at in (0, 1))
+    indent = states + checks + 4
+    for state, check, found, hint in rows:
+        head = Text.assemble((state.ljust(states), _STATE_STYLES.get(state, "")), "  ")
+        head.append(f"{check.ljust(checks)}  ")
+        room = max(stdout().width - indent, 20)
+        lines = textwrap.wrap(printable(found), room, break_on_hyphens=False) or [""]
+        stdout().print(head + Text(f"\n{' ' * indent}".join(lines)), soft_wrap=True)
+        if hint:
+            stdout().print(Text(f"{' ' * (states + 2)}→ {printable(hint)}"), soft_wrap=True)
+
+
+_STATE_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 
 
 def print_line(line: str) -> None:
@@ -297,8 +319,8 @@ def print_yaml_document(value: Any) -> None:
 
 
 def print_renderable(shown: RenderableType) -> None:
-    """Print something that Rich draws, as data."""
-    stdout().print(shown)
+    """Print something that Rich draws, as data. A line that is longer on purpose stays whole."""
+    stdout().print(shown, crop=False)
 
 
 def flush() -> None:

@@ -15,13 +15,15 @@ from typing import Any
 from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.paths import shipped
 
-ID, OBJECT, TIME, RA, DEC, MAGNITUDE, BAND, CLASS = (
+ID, OBJECT, TIME, RA, DEC, MAGNITUDE, ERROR, LIMIT, BAND, CLASS = (
     "id",
     "object",
     "time",
     "ra",
     "dec",
     "magnitude",
+    "error",
+    "limit",
     "band",
     "class",
 )
@@ -39,7 +41,8 @@ class Column:
         path: its dotted path.
         title: its heading.
         role: the role it plays; empty for none.
-        unit: of a time: ``jd`` or ``mjd`` (days, UTC), ``mjd-tai`` (days, TAI); else empty.
+        unit: of a time: ``jd`` or ``mjd`` (days, UTC), ``mjd-tai`` (days, TAI); of a flux its unit;
+            else empty.
         names: the name of each value that is a number or a code.
     """
 
@@ -64,7 +67,8 @@ class Roles:
         """The path of the first column of a role that is among the paths of an alert.
 
         Args:
-            role: ``id``, ``object``, ``time``, ``ra``, ``dec``, ``magnitude``, ``band``, ``class``.
+            role: ``id``, ``object``, ``time``, ``ra``, ``dec``, ``magnitude``, ``error``,
+                ``limit``, ``band``, ``class``.
             paths: the dotted paths that the alert has, as :func:`leaf_paths` gives them.
 
         Raises:

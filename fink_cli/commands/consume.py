@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,30 +16,43 @@ import orjson
 import typer
 
 from fink_cli import output
-from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.formats import FileFormat
-from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 from fink_cli.alerts.select import parse_fields
+from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
+from fink_cli.commands.consume_browse import browse as browse_alerts
+from fink_cli.commands.consume_options import (
+    Positions,
+    decoder_of,
+    refuse_parts_of,
+    refuse_to_browse,
+    treated_duplicates,
+)
 from fink_cli.commands.consume_save import SavingSink
-from fink_cli.commands.consume_sinks import Needed, needed, open_sink
+from fink_cli.commands.consume_show import show
+from fink_cli.commands.consume_sinks import Look, needed, open_sink
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.consumer.bad import keep_bad
-from fink_cli.consumer.dedup import Recent
+from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
 from fink_cli.consumer.files import made_folder
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Alert, Counts, Rules, Sink, follow
 from fink_cli.consumer.save import Saver
 from fink_cli.consumer.start import parse_start
+from fink_cli.consumer.table import AGAIN_SIGN
 from fink_cli.errors import INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.output import Format
 
 app = typer.Typer(add_completion=False, help="Watch the alerts of a topic in the terminal.")
 
 
-@app.command()
+app.command()(show)
+
+
+@app.callback(invoke_without_command=True)
 def consume(
+    context: typer.Context,
     topic: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,13 +105,32 @@ def consume(
             "A field that is missing is None, and no comparison with None holds."
         ),
     ] = None,
-    dedup: Annotated[
+    duplicates: Annotated[
+        Duplicates | None,
+        typer.Option(
+            "--duplicates",
+            help="Alerts whose alert-id came before: mark those that are among the last 5,000 "
+            "shown, drop those among the last 100,000, or show them like others.",
+            show_default="mark",
+        ),
+    ] = None,
+    dedup: Annotated[bool, typer.Option("--dedup", help="The same as --duplicates drop.")] = False,
+    detail: Annotated[
         bool,
         typer.Option(
-            "--dedup",
-            help="Leave out alerts whose alert-id is among the last 100,000 that this run chose.",
+            "--detail",
+            help="Show each alert whole: what and where it is, scores, light curve, cutouts.",
         ),
     ] = False,
+    browse: Annotated[
+        bool,
+        typer.Option(
+            "--browse",
+            help="Move through the alerts: arrows, / filters, enter opens, s saves to the folder "
+            "of --save (else this one), q quits.",
+        ),
+    ] = False,
+    position: Positions = Position.DEG,
     newest_first: Annotated[
         bool, typer.Option("--newest-first", help="The live table has the newest at the top.")
     ] = False,
@@ -131,21 +163,29 @@ def consume(
     servers: Servers = None,
 ) -> None:
     """Watch the alerts of topics, until Ctrl-C, --limit or --until-end."""
+    if context.invoked_subcommand is not None:
+        return
     topics = _names(topic or [])
     place = None if start is None else parse_start(start, datetime.now(UTC))
     paths = None if fields is None else parse_fields(fields)
     condition = None if where is None else parse_where(where)
-    selected = _Selected(condition, Recent() if dedup else None)
+    whole = {"--save": save is not None and not browse, "--detail": detail, "--browse": browse}
+    refuse_parts_of(whole, {"--fields": fields is not None, "--raw": raw and not detail})
+    if browse:
+        refuse_to_browse(group, form)
+    treated = treated_duplicates(duplicates, dedup)
+    recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
+    selected = _Selected(condition, recent if treated is Duplicates.DROP else None)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
-    if save is not None and (fields is not None or raw):
-        raise UsageError(
-            "--save keeps whole alerts.", "Leave out --fields and --raw, or leave out --save."
-        )
-    saver = None if save is None else Saver(made_folder(save, "--save"), file_format, group)
+    folder = None if save is None else made_folder(save, "--save")
+    saver = None if folder is None or browse else Saver(folder, file_format, group)
     rules = Rules(selected, keep, raw)
     if saver is not None:
         rules = replace(rules, secure=saver.secure, full=saver.full)
-    decoder = _decoder(schema, None if saver else needed(form, paths, condition))
+    marks = treated is Duplicates.MARK
+    again = (lambda alert: not recent.is_new(alert.id)) if marks else None
+    look = Look(form, paths, newest_first, detail, position, again)
+    decoder = decoder_of(schema, None if saver or browse else needed(look, condition))
     counts = Counts()
     with (
         open_source(
@@ -154,15 +194,29 @@ def consume(
         _interruptible() as interrupted,
     ):
         try:
-            shown = open_sink(form, paths, source.topics, newest_first)
-            with _sink(saver, until_end) or shown as sink:
-                follow(source, decoder, sink, limit, interrupted, counts, rules)
+            if browse:
+                ended = browse_alerts(
+                    source,
+                    decoder,
+                    rules,
+                    counts,
+                    limit,
+                    folder or Path(),
+                    position,
+                    interrupted,
+                    again,
+                )
+            else:
+                shown = open_sink(look, source.topics)
+                with _sink(saver, until_end) or shown as sink:
+                    follow(source, decoder, sink, limit, interrupted, counts, rules)
+                ended = interrupted()
         finally:
             if saver is not None and group is None:
                 # Nothing was committed, so what was read is saved even if an error ended it.
                 saver.secure(True)
-            _summarise(counts, form, saver)
-    if interrupted():
+            _summarise(counts, form, saver, recent.found if marks else 0)
+    if ended:
         raise typer.Exit(INTERRUPTED)
     if strict and counts.skipped:
         raise OperationFailedError(
@@ -203,34 +257,6 @@ def _sink(saver: Saver | None, until_end: bool) -> AbstractContextManager[Sink] 
     return None if saver is None else SavingSink(saver, until_end).open()
 
 
-def _decoder(schema: Path | None, wanted: Needed | None) -> Decoder:
-    if schema is None:
-        return Decoder(wanted=wanted)
-    if not schema.is_dir():
-        return Decoder(_read_schema_file(schema), wanted)
-    return Decoder(wanted=wanted, by_id=partial(_schema_of_id, schema))
-
-
-@cache
-def _schema_of_id(folder: Path, number: int) -> Schema | None:
-    file = folder / f"{number}.avsc"
-    return _read_schema_file(file) if file.exists() else None
-
-
-def _read_schema_file(file: Path) -> Schema:
-    try:
-        return read_schema(file.read_bytes())
-    except OSError as error:
-        raise UsageError(
-            f"The schema file {file} can't be read: {error.strerror}.",
-            "Name a file that holds the Avro schema of the alerts: --schema FILE.avsc",
-        ) from error
-    except BadSchemaError as error:
-        raise UsageError(
-            f"{file} is of no use: {error}.", "It must hold the Avro schema of an alert, as JSON."
-        ) from error
-
-
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether Ctrl-C was pressed.
@@ -253,14 +279,15 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(each, handler)
 
 
-def _summarise(counts: Counts, form: Format, saver: Saver | None) -> None:
+def _summarise(counts: Counts, form: Format, saver: Saver | None, marked: int) -> None:
     if form is Format.JSON:
         output.note(orjson.dumps(counts).decode())
         return
     skipped = f" {_count(counts.skipped, 'message')} skipped." if counts.skipped else ""
     done = "shown" if saver is None else "read"
     saved = f" {saver.saved:,} saved." if saver is not None else ""
-    output.note(f"{_count(counts.shown, 'alert')} {done}.{saved}{skipped}")
+    again = f" {marked:,} came before ({AGAIN_SIGN})." if marked else ""
+    output.note(f"{_count(counts.shown, 'alert')} {done}.{saved}{again}{skipped}")
 
 
 def _count(number: int, what: str) -> str:

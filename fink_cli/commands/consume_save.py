@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fink_cli import output
-from fink_cli.commands.consume_sinks import say_skipped
+from fink_cli.commands.consume_tables import say_skipped
 from fink_cli.consumer.read import Alert, Progress, Skipped
 from fink_cli.consumer.save import Saver
 
@@ -27,6 +27,9 @@ class SavingSink:
     @contextmanager
     def open(self) -> Iterator[SavingSink]:
         """The sink, while its bar is on the terminal."""
+        if self._saver.abandoned:
+            files = f"{self._saver.abandoned} file{'' if self._saver.abandoned == 1 else 's'}"
+            output.note(f"Removed {files} that a killed process had not finished writing.")
         with output.count_progress() as self._bar:
             self._task = self._bar.add_task("Reading", total=None)
             yield self

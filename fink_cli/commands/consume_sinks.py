@@ -1,64 +1,76 @@
-"""How `fink consume` shows alerts: JSON lines, YAML documents, a plain table, a live one."""
+"""How `fink consume` shows alerts: JSON lines, YAML documents, tables, detail views."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from rich.console import RenderableType
+from rich.rule import Rule
 from rich.text import Text
 
 from fink_cli import output
 from fink_cli.alerts.codec import to_json_bytes
-from fink_cli.alerts.columns import Column, viewer_columns
+from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.projection import Steps
 from fink_cli.alerts.schema import Schema
-from fink_cli.alerts.select import Path, pick
+from fink_cli.alerts.select import pick
+from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where
-from fink_cli.consumer.cells import cell, value_text
-from fink_cli.consumer.read import Alert, Progress, Sink, Skipped
-from fink_cli.consumer.table import (
-    TOPIC,
-    Heading,
-    Row,
-    header_line,
-    key_of,
-    live_view,
-    row_line,
-    skipped_text,
-    table,
-    topic_heading,
-    widened,
+from fink_cli.commands.consume_tables import (
+    Again,
+    Fields,
+    LiveTable,
+    PlainTable,
+    Rows,
+    say_skipped,
 )
+from fink_cli.consumer.describe import describe
+from fink_cli.consumer.detail import DetailView
+from fink_cli.consumer.read import Alert, Progress, Sink, Skipped
+from fink_cli.consumer.table import AGAIN_SIGN, skipped_text
 from fink_cli.output import Format
-from fink_cli.text import printable
 
-KEPT_ROWS = 1000
-_KEPT_SKIPPED = 20
-_SKIPPED_BELOW = 3
-
-Fields = Sequence[Path] | None
 Needed = Callable[[Schema], Iterable[Steps] | None]
 
 
+@dataclass(frozen=True)
+class Look:
+    """How alerts are shown.
+
+    Attributes:
+        form: table, JSON or YAML.
+        fields: the fields to show; none for those that the viewer chooses.
+        newest_first: the live table has the newest at the top.
+        detail: each alert as its detail view, where the form is the table.
+        position: how positions are written in tables and detail views.
+        again: says of an alert whether it came before, asked once of each; none marks no alert.
+    """
+
+    form: Format
+    fields: Fields = None
+    newest_first: bool = False
+    detail: bool = False
+    position: Position = Position.DEG
+    again: Again | None = None
+
+
 @contextmanager
-def open_sink(
-    form: Format, fields: Fields, topics: Sequence[str], newest_first: bool = False
-) -> Iterator[Sink]:
+def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Sink]:
     """Whatever shows alerts in the form that was asked for, on this kind of stdout."""
-    if form is Format.JSON:
-        yield JsonLines(fields)
-    elif form is Format.YAML:
-        yield YamlDocuments(fields)
+    if look.form is Format.JSON:
+        yield JsonLines(look.fields, look.again)
+    elif look.form is Format.YAML:
+        yield YamlDocuments(look.fields, look.again)
+    elif look.detail:
+        yield DetailViews(look.position, look.again)
     elif not output.can_redraw():
-        yield PlainTable(Rows(fields, topics))
+        yield PlainTable(Rows(look.fields, topics, look.position, look.again))
     else:
-        live = LiveTable(Rows(fields, topics), newest_first)
+        rows = Rows(look.fields, topics, look.position, look.again)
+        live = LiveTable(rows, look.newest_first)
         try:
             with output.live_view() as live.draw:
                 yield live
@@ -66,9 +78,10 @@ def open_sink(
             live.leave()
 
 
-def needed(form: Format, fields: Fields, where: Where | None) -> Needed:
+def needed(look: Look, where: Where | None) -> Needed:
     """What the form and the selection need of alerts of a schema; none for everything."""
-    if fields is None and form is not Format.TABLE:
+    fields = look.fields
+    if look.detail or (fields is None and look.form is not Format.TABLE):
         return lambda _schema: None
     paths = [*(fields or ()), *(where.paths if where else ())]
     steps = [each.steps for each in paths]
@@ -102,23 +115,19 @@ def raw_record(skipped: Skipped) -> dict[str, Any]:
     }
 
 
-def say_skipped(skipped: Skipped) -> None:
-    """Say which message was skipped, or print its first bytes as data."""
-    if skipped.raw:
-        output.print_text(skipped_text(skipped))
-    else:
-        output.warn(skipped_text(skipped))
-
-
 class JsonLines:
     """A JSON object a line."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, again: Again | None = None) -> None:
         self._fields = fields
+        self._again = again
 
     def show(self, alert: Alert) -> None:
-        """Print an alert."""
-        self.put(record(alert, self._fields))
+        """Print an alert; one that came before says so."""
+        line = record(alert, self._fields)
+        if self._again is not None and self._again(alert):
+            line["duplicate"] = True
+        self.put(line)
 
     def skip(self, skipped: Skipped) -> None:
         """Say which message was skipped, or print its bytes."""
@@ -144,48 +153,22 @@ class YamlDocuments(JsonLines):
         output.print_yaml_document(orjson.loads(to_json_bytes(line)))
 
 
-class Rows:
-    """Alerts as rows of a table whose columns grow with the kinds of alerts that come."""
+class DetailViews:
+    """The detail view of each alert, one below the other."""
 
-    def __init__(self, fields: Fields, topics: Sequence[str]) -> None:
-        self._fields = fields
-        self._columns = lru_cache(maxsize=64)(self._columns_of)
-        self._several = len(topics) > 1
-        self.headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
-
-    def row(self, alert: Alert) -> Row:
-        """The alert's row; the headings have all its columns afterwards."""
-        columns = self._columns(alert.schema)
-        if self._fields is None:
-            cells = {key_of(each): cell(alert.content, each) for each in columns}
-        else:
-            values = pick(alert.content, self._fields)
-            cells = {path: value_text(value) for path, value in values.items()}
-        if self._several:
-            cells[TOPIC] = printable(alert.topic)
-        self.headings = widened(self.headings, columns, cells)
-        return cells
-
-    def _columns_of(self, schema: Schema) -> list[Column]:
-        if self._fields is None:
-            return viewer_columns(schema)
-        return [Column(each.text, each.text) for each in self._fields]
-
-
-class PlainTable:
-    """A line an alert, in columns of fixed width, under a line of headings."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self._printed: tuple[Heading, ...] = ()
+    def __init__(self, position: Position, again: Again | None = None) -> None:
+        self._position = position
+        self._again = again
+        self._shown = 0
 
     def show(self, alert: Alert) -> None:
-        """Print an alert; the headings first, and again when an alert brings new columns."""
-        row = self._rows.row(alert)
-        if self._rows.headings != self._printed:
-            self._printed = self._rows.headings
-            output.print_line(header_line(self._printed))
-        output.print_line(row_line(self._printed, row))
+        """Print an alert."""
+        if self._shown:
+            output.print_renderable(Rule(style="dim"))
+        self._shown += 1
+        if self._again is not None and self._again(alert):
+            output.print_renderable(Text(f"{AGAIN_SIGN} This alert came before.", style="yellow"))
+        output.print_renderable(DetailView(describe(alert, self._position)))
 
     def skip(self, skipped: Skipped) -> None:
         """Say which message was skipped, or print its first bytes."""
@@ -194,55 +177,3 @@ class PlainTable:
     def pulse(self, _progress: Progress) -> None:
         """Send out what was printed."""
         output.flush()
-
-
-class LiveTable:
-    """The newest alerts on a terminal, drawn anew at each pulse.
-
-    Attributes:
-        draw: draws in place of what it drew before.
-    """
-
-    draw: Callable[[RenderableType], None]
-
-    def __init__(self, rows: Rows, newest_first: bool = False) -> None:
-        self._rows = rows
-        self._newest_first = newest_first
-        self._kept: deque[Row] = deque(maxlen=KEPT_ROWS)
-        self._shown = 0
-        self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
-        self._skips = 0
-
-    def show(self, alert: Alert) -> None:
-        """Keep an alert for the next drawing."""
-        self._kept.append(self._rows.row(alert))
-        self._shown += 1
-
-    def skip(self, skipped: Skipped) -> None:
-        """Keep a message that was skipped; the last ones stand below the table."""
-        self._skips += 1
-        value = skipped.value if skipped.raw else None
-        self._skipped.append(replace(skipped, key=None, value=value))
-
-    def pulse(self, progress: Progress) -> None:
-        """Draw the table."""
-        width, height = output.terminal_size()
-        newest = list(self._kept)[-height:]
-        below = list(self._skipped)[-_SKIPPED_BELOW:]
-        headings, first = self._rows.headings, self._newest_first
-        view = live_view(headings, newest, progress, below, width, height, first)
-        self.draw(view)
-
-    def leave(self) -> None:
-        """Print the table once more, to stay, and what was skipped."""
-        width, _ = output.terminal_size()
-        if self._shown > len(self._kept):
-            text = f"The last {len(self._kept):,} of {self._shown:,} alerts:"
-            output.print_renderable(Text(text, style="dim"))
-        if self._kept:
-            kept = list(reversed(self._kept)) if self._newest_first else list(self._kept)
-            output.print_renderable(table(self._rows.headings, kept, width))
-        if self._skips > len(self._skipped):
-            output.warn(f"The last {len(self._skipped)} of {self._skips:,} skipped messages:")
-        for each in self._skipped:
-            say_skipped(each)

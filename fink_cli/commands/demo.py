@@ -26,13 +26,14 @@ from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster import local
 from fink_cli.cluster.process import free_ports
 from fink_cli.cluster.record import read_cluster
-from fink_cli.commands.consume_sinks import open_sink
+from fink_cli.commands.consume_sinks import Look, open_sink
 from fink_cli.commands.distribute import progress
 from fink_cli.commands.kafka import fetching
 from fink_cli.config import Connection
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Counts, follow
 from fink_cli.distribution import launch
+from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.state import STOPPED
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
@@ -97,9 +98,9 @@ def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
 
 
 def _publish(science: Path, producer: Connection, home: Path) -> int:
-    wish = launch.Wish(science, _TOPIC, "local[*]", once=True, trigger=1, exit_after=None)
+    wish = Wish(source=science, topic=_TOPIC, once=True)
     with fetching("Spark's connectors") as report:
-        job = launch.prepare(wish, producer, home, report)
+        job = prepare(wish, producer, home, report)
     with progress() as watch:
         status = launch.run(job, watch)
     if status.state != STOPPED or status.bad_files:
@@ -111,7 +112,7 @@ def _show(consumer: Connection, limit: int) -> int:
     counts = Counts()
     with (
         open_source(consumer, [_TOPIC], None, None, until_end=True) as source,
-        open_sink(Format.TABLE, None, source.topics) as sink,
+        open_sink(Look(Format.TABLE), source.topics) as sink,
     ):
         follow(source, Decoder(None), sink, limit, lambda: False, counts)
     if not counts.shown or counts.skipped:

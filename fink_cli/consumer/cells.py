@@ -7,25 +7,31 @@ from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from typing import Any
 
-from fink_cli.alerts.columns import BAND, DEC, MAGNITUDE, RA, TIME, Column
+from fink_cli.alerts.columns import BAND, DEC, MAGNITUDE, RA, TIME, Column, load_roles
+from fink_cli.alerts.facts import time_unit
 from fink_cli.alerts.select import value_at
+from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
+from fink_cli.alerts.times import UNITS, mjd_of, moment_of
 from fink_cli.text import printable
 
 NOTHING = "-"
 LONGEST = 60
 
-# The Unix epoch, 1970-01-01T00:00 UTC, is JD 2440587.5 and MJD 40587 (MJD = JD - 2400000.5:
-# IAU 1997, resolution B1).
-_EPOCH_DAYS = {"jd": 2440587.5, "mjd": 40587.0, "mjd-tai": 40587.0}
-# TAI is ahead of UTC by this since 2017-01-01 (IERS Bulletin C 52); Rubin's alerts are younger.
-_TAI_SECONDS = 37.0
-_DAY_SECONDS = 86400.0
+_MJD_1900, _MJD_2100 = 15020.0, 88069.0
 _DECIMALS = {RA: 5, DEC: 5, MAGNITUDE: 2}
 
 
-def cell(alert: Mapping[str, Any], column: Column) -> str:
+def cell(alert: Mapping[str, Any], column: Column, position: Position = Position.DEG) -> str:
     """The text of a column of an alert: safe to print, and ``LONGEST`` characters at most."""
-    value = value_at(alert, column.path.split("."))
+    return role_text(value_at(alert, column.path.split(".")), column, position)
+
+
+def role_text(value: Any, column: Column, position: Position = Position.DEG) -> str:
+    """A value as what its column says that it is: a time, a position, a band, or as it is."""
+    if column.role == RA and is_ra(value):
+        return ra_text(value, position)
+    if column.role == DEC and is_dec(value):
+        return dec_text(value, position)
     if column.role == TIME:
         return time_text(value, column.unit)
     if column.role == BAND and value is not None:
@@ -36,6 +42,27 @@ def cell(alert: Mapping[str, Any], column: Column) -> str:
     return value_text(value)
 
 
+def typed_column(path: str) -> Column:
+    """The column that somebody typed the path of: a time or a position where its name says so."""
+    unit = time_unit(path)
+    if unit:
+        return Column(path, path, TIME, unit)
+    name = path.rpartition(".")[2]
+    for role in (RA, DEC):
+        if any(name == each.path.rpartition(".")[2] for each in load_roles().candidates[role]):
+            return Column(path, path, role)
+    return Column(path, path)
+
+
+def named_text(path: str, value: Any) -> str:
+    """A value as the name of its column says: a time in ISO 8601, or as it is."""
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        mjd = mjd_of(value, time_unit(path))
+        if mjd is not None and _MJD_1900 <= mjd <= _MJD_2100:
+            return time_text(mjd, "mjd")
+    return value_text(value)
+
+
 def time_text(value: Any, unit: str) -> str:
     """A time as ISO 8601 in UTC, to the second.
 
@@ -43,23 +70,14 @@ def time_text(value: Any, unit: str) -> str:
         value: days where there is a unit; else a datetime, or anything to be shown as it is.
         unit: ``jd``, ``mjd``, ``mjd-tai`` or empty.
     """
-    if unit in _EPOCH_DAYS and isinstance(value, float | int):
-        return _from_days(float(value), unit)
+    if unit in UNITS and isinstance(value, float | int):
+        mjd = mjd_of(value, unit)
+        days = None if mjd is None else moment_of(mjd)
+        return NOTHING if days is None else days.replace(tzinfo=None).isoformat()
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo else value
         return moment.replace(tzinfo=None).isoformat(timespec="seconds")
     return value_text(value)
-
-
-def _from_days(days: float, unit: str) -> str:
-    seconds = (days - _EPOCH_DAYS[unit]) * _DAY_SECONDS
-    if unit == "mjd-tai":
-        seconds -= _TAI_SECONDS
-    try:
-        moment = datetime.fromtimestamp(round(seconds), UTC)
-    except (ValueError, OverflowError, OSError):
-        return NOTHING
-    return moment.replace(tzinfo=None).isoformat()
 
 
 def value_text(value: Any) -> str:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from fink_cli.alerts.columns import BAND, CLASS, DEC, MAGNITUDE, OBJECT, RA, TIME, Column
 from fink_cli.consumer.cells import NOTHING
+from fink_cli.consumer.plot import BAND_STYLES
 from fink_cli.consumer.read import Progress, Skipped
 from fink_cli.text import printable
 
@@ -23,6 +24,9 @@ GAP = 2
 MOST_COLUMNS = 24
 WIDEST = 40
 TOPIC = "topic"
+# Marks an alert that came before, in a column of its own at the left.
+AGAIN = "again"
+AGAIN_SIGN = "↺"
 FIRST_BYTES = 64
 # A width that suits most values, so that the table does not shift from row to row.
 _USUAL_WIDTHS = {OBJECT: 12, TIME: 19, RA: 9, DEC: 9, MAGNITUDE: 5, BAND: 4, CLASS: 16}
@@ -30,7 +34,6 @@ _LEAST_CLASS_WIDTH = 10
 _RIGHT = {RA, DEC, MAGNITUDE}
 # What goes first when there is no room.
 _DROPPED_FIRST = ({RA, DEC}, {TOPIC}, {MAGNITUDE, BAND}, {CLASS}, {TIME})
-_BAND_STYLES = {"g": "green", "r": "red", "i": "magenta"}
 _FRAME_LINES = 4
 
 
@@ -78,6 +81,17 @@ def topic_heading(topics: Iterable[str]) -> Heading:
     return _heading(TOPIC, TOPIC, TOPIC, max(topics, key=len))
 
 
+def marked(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
+    """The headings, with the column of the marks of alerts that came before at their left."""
+    if headings and headings[0].role == AGAIN:
+        return headings
+    return (Heading(AGAIN, "", AGAIN, len(AGAIN_SIGN)), *headings)
+
+
+def _value(heading: Heading, row: Row) -> str:
+    return row.get(heading.key, "" if heading.role == AGAIN else NOTHING)
+
+
 def _heading(key: str, title: str, role: str, value: str) -> Heading:
     shown = printable(title, WIDEST)
     width = max(cell_len(shown), cell_len(value), _USUAL_WIDTHS.get(role, 1))
@@ -91,12 +105,11 @@ def fitting(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> lis
     cut to the width.
     """
     left = [_as_wide_as(each, rows) for each in headings]
-    left = [_narrowed(each, _total(left) - width) for each in left]
-    for roles in _DROPPED_FIRST:
-        if _total(left) <= width:
-            return left
-        kept = [each for each in left if each.role not in roles]
-        left = kept or left[:1]
+    for roles in (set[str](), *_DROPPED_FIRST):
+        left = [each for each in left if each.role not in roles] or left[:1]
+        narrow = [_narrowed(each, _total(left) - width) for each in left]
+        if _total(narrow) <= width:
+            return narrow
     while len(left) > 1 and _total(left) > width:
         left.pop()
     if left and left[0].width > width:
@@ -133,20 +146,33 @@ def table(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> Table
         drawn.add_column(
             Text(each.title),
             width=each.width,
-            justify="right" if each.role in _RIGHT else "left",
+            justify=_justify(each),
             no_wrap=True,
             overflow="ellipsis",
         )
     for row in rows:
-        drawn.add_row(*(_text(each, row.get(each.key, NOTHING)) for each in shown))
+        drawn.add_row(*(cell_text(each, row) for each in shown))
     return drawn
 
 
-def _text(heading: Heading, value: str) -> Text:
-    if value == NOTHING:
-        return Text(value, style="dim")
-    style = {OBJECT: "bold", BAND: _BAND_STYLES.get(value, "")}.get(heading.role, "")
-    return Text(value, style=style)
+def cell_text(heading: Heading, row: Row) -> Text:
+    """The cell of a row below a heading, in the colours of its role."""
+    value = _value(heading, row)
+    style = "dim" if value == NOTHING else _style(heading.role, value)
+    return Text(value, style, justify=_justify(heading), no_wrap=True, overflow="ellipsis")
+
+
+def title_text(heading: Heading) -> Text:
+    """The title of a heading, where its cells stand."""
+    return Text(heading.title, justify=_justify(heading))
+
+
+def _justify(heading: Heading) -> JustifyMethod:
+    return "right" if heading.role in _RIGHT else "left"
+
+
+def _style(role: str, value: str) -> str:
+    return {OBJECT: "bold", BAND: BAND_STYLES.get(value, ""), AGAIN: "yellow"}.get(role, "")
 
 
 def header_line(headings: Sequence[Heading]) -> str:
@@ -156,7 +182,7 @@ def header_line(headings: Sequence[Heading]) -> str:
 
 def row_line(headings: Sequence[Heading], row: Row) -> str:
     """A row as a line of plain text, as wide as the headings say."""
-    return _line(headings, [row.get(each.key, NOTHING) for each in headings])
+    return _line(headings, [_value(each, row) for each in headings])
 
 
 def _line(headings: Sequence[Heading], texts: Sequence[str]) -> str:
@@ -201,10 +227,11 @@ def live_view(
         if rows
         else Text("Waiting for alerts; Ctrl-C ends.", style="dim", no_wrap=True)
     )
-    return Group(_state_line(progress), Text(""), body, *below)
+    return Group(state_line(progress), Text(""), body, *below)
 
 
-def _state_line(progress: Progress) -> Text:
+def state_line(progress: Progress) -> Text:
+    """What is read, how much and how fast, on one line."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(topics_text(progress.topics), style="bold")
     line.append(f"   {progress.counts.shown:,} shown   {progress.rate:,.1f}/s")

@@ -1,0 +1,166 @@
+"""Alerts as a table: line by line, or drawn anew at each pulse."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from fink_cli import output
+from fink_cli.alerts.columns import Column, viewer_columns
+from fink_cli.alerts.schema import Schema
+from fink_cli.alerts.select import Path, pick
+from fink_cli.alerts.sky import Position
+from fink_cli.consumer.cells import cell, role_text, typed_column
+from fink_cli.consumer.read import Alert, Progress, Skipped
+from fink_cli.consumer.table import (
+    AGAIN,
+    AGAIN_SIGN,
+    TOPIC,
+    Heading,
+    Row,
+    header_line,
+    key_of,
+    live_view,
+    marked,
+    row_line,
+    skipped_text,
+    table,
+    topic_heading,
+    widened,
+)
+from fink_cli.text import printable
+
+KEPT_ROWS = 1000
+_KEPT_SKIPPED = 20
+_SKIPPED_BELOW = 3
+
+Fields = Sequence[Path] | None
+Again = Callable[[Alert], bool]
+
+
+def say_skipped(skipped: Skipped) -> None:
+    """Say which message was skipped, or print its first bytes as data."""
+    if skipped.raw:
+        output.print_text(skipped_text(skipped))
+    else:
+        output.warn(skipped_text(skipped))
+
+
+class Rows:
+    """Alerts as rows of a table whose columns grow with the kinds of alerts that come."""
+
+    def __init__(
+        self,
+        fields: Fields,
+        topics: Sequence[str],
+        position: Position = Position.DEG,
+        again: Again | None = None,
+    ) -> None:
+        self._fields = fields
+        self._position = position
+        self._again = again
+        self._columns = lru_cache(maxsize=64)(self._columns_of)
+        self._several = len(topics) > 1
+        self.headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
+
+    def row(self, alert: Alert) -> Row:
+        """The alert's row; the headings have all its columns afterwards."""
+        columns, position = self._columns(alert.schema), self._position
+        if self._fields is None:
+            cells = {key_of(each): cell(alert.content, each, position) for each in columns}
+        else:
+            values = pick(alert.content, self._fields)
+            cells = {key_of(each): role_text(values[each.path], each, position) for each in columns}
+        if self._again is not None and self._again(alert):
+            cells[AGAIN] = AGAIN_SIGN
+            self.headings = marked(self.headings)
+        if self._several:
+            cells[TOPIC] = printable(alert.topic)
+        self.headings = widened(self.headings, columns, cells)
+        return cells
+
+    def _columns_of(self, schema: Schema) -> list[Column]:
+        if self._fields is None:
+            return viewer_columns(schema)
+        return [typed_column(each.text) for each in self._fields]
+
+
+class PlainTable:
+    """A line an alert, in columns of fixed width, under a line of headings."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._printed: tuple[Heading, ...] = ()
+
+    def show(self, alert: Alert) -> None:
+        """Print an alert; the headings first, and again when an alert brings new columns."""
+        row = self._rows.row(alert)
+        if self._rows.headings != self._printed:
+            self._printed = self._rows.headings
+            output.print_line(header_line(self._printed))
+        output.print_line(row_line(self._printed, row))
+
+    def skip(self, skipped: Skipped) -> None:
+        """Say which message was skipped, or print its first bytes."""
+        say_skipped(skipped)
+
+    def pulse(self, _progress: Progress) -> None:
+        """Send out what was printed."""
+        output.flush()
+
+
+class LiveTable:
+    """The newest alerts on a terminal, drawn anew at each pulse.
+
+    Attributes:
+        draw: draws in place of what it drew before.
+    """
+
+    draw: Callable[[RenderableType], None]
+
+    def __init__(self, rows: Rows, newest_first: bool = False) -> None:
+        self._rows = rows
+        self._newest_first = newest_first
+        self._kept: deque[Row] = deque(maxlen=KEPT_ROWS)
+        self._shown = 0
+        self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
+        self._skips = 0
+
+    def show(self, alert: Alert) -> None:
+        """Keep an alert for the next drawing."""
+        self._kept.append(self._rows.row(alert))
+        self._shown += 1
+
+    def skip(self, skipped: Skipped) -> None:
+        """Keep a message that was skipped; the last ones stand below the table."""
+        self._skips += 1
+        value = skipped.value if skipped.raw else None
+        self._skipped.append(replace(skipped, key=None, value=value))
+
+    def pulse(self, progress: Progress) -> None:
+        """Draw the table."""
+        width, height = output.terminal_size()
+        newest = list(self._kept)[-height:]
+        below = list(self._skipped)[-_SKIPPED_BELOW:]
+        headings, first = self._rows.headings, self._newest_first
+        view = live_view(headings, newest, progress, below, width, height, first)
+        self.draw(view)
+
+    def leave(self) -> None:
+        """Print the table once more, to stay, and what was skipped."""
+        width, _ = output.terminal_size()
+        if self._shown > len(self._kept):
+            text = f"The last {len(self._kept):,} of {self._shown:,} alerts:"
+            output.print_renderable(Text(text, style="dim"))
+        if self._kept:
+            kept = list(reversed(self._kept)) if self._newest_first else list(self._kept)
+            output.print_renderable(table(self._rows.headings, kept, width))
+        if self._skips > len(self._skipped):
+            output.warn(f"The last {len(self._skipped)} of {self._skips:,} skipped messages:")
+        for each in self._skipped:
+            say_skipped(each)

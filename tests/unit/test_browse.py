@@ -1,0 +1,287 @@
+"""The browser: what its keys do, and how it looks (tests/screens/*.svg)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import fastavro
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Static
+
+from fink_cli.consumer.browse.app import Browser, FilterLine
+from fink_cli.consumer.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
+from fink_cli.consumer.browse.screens import DetailScreen
+from fink_cli.consumer.read import Alert, Counts, Progress, Skipped
+from tests.unit.drawn import alert_of, check_screen, small, ztf
+
+SIZE = (80, 24)
+Script = Callable[[Browser, Pilot[bool]], Awaitable[None]]
+
+
+def browse(
+    alerts: list[Alert], folder: Path, script: Script, size: tuple[int, int] = SIZE
+) -> Browser:
+    """Run the browser on alerts that have come, and let the script press keys."""
+
+    async def run() -> Browser:
+        feed = Feed()
+        for alert in alerts:
+            feed.show(alert)
+        feed.pulse(
+            Progress(("fink_sn",), Counts(len(alerts) + 1, len(alerts), 1), 12.5, 3, True, 42.0)
+        )
+        before: set[str | None] = set()
+
+        def again(alert: Alert) -> bool:
+            came = alert.id is not None and alert.id in before
+            before.add(alert.id)
+            return came
+
+        app = Browser(feed, Future(), ("fink_sn",), folder, again=again)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            app.query_one(FilterLine).cursor_blink = False
+            app.tick()
+            await pilot.pause()
+            await script(app, pilot)
+            await pilot.pause()
+        return app
+
+    return asyncio.run(run())
+
+
+def shown(app: Browser) -> list[str]:
+    """The objects in the list."""
+    table = app.screen_stack[0].query_one(DataTable)
+    at = list(table.columns).index("object object")
+    return [str(table.get_row_at(row)[at]) for row in range(table.row_count)]
+
+
+def message(app: Browser) -> str:
+    return str(app.screen_stack[0].query_one("#message", Static).render())
+
+
+def picture(app: Browser) -> str:
+    return app.export_screenshot(title="fink consume --browse")
+
+
+async def typed(pilot: Pilot[bool], text: str) -> None:
+    await pilot.press("slash")
+    pilot.app.query_one(FilterLine).value = text
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list(tmp_path: Path, width: int) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("up")
+        await pilot.pause()
+        check_screen(f"browse-list-{width}.svg", picture(app))
+
+    browse([small(each) for each in (1, 2, 3, 2, 4, 5)], tmp_path, script, (width, 16))
+
+
+def test_the_newest_is_followed_until_the_cursor_moves(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        table = app.query_one(DataTable)
+        assert table.cursor_row == 2
+        app._feed.show(small(3))
+        app.tick()
+        assert table.cursor_row == 3
+        await pilot.press("up", "up")
+        app._feed.show(small(4))
+        app.tick()
+        assert table.cursor_row == 1
+        assert shown(app) == [f"ZTF21aaaa{each:03d}" for each in range(5)]
+
+    browse([small(each) for each in range(3)], tmp_path, script)
+
+
+def test_filter(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await typed(pilot, "cdsxmatch == 'QSO'")
+        assert shown(app) == ["ZTF21aaaa001", "ZTF21aaaa004", "ZTF21aaaa007"]
+        app._feed.show(small(10))
+        app._feed.show(small(11))
+        app.tick()
+        assert shown(app)[3:] == ["ZTF21aaaa010"]
+        await pilot.press("slash")
+        assert app.query_one(FilterLine).value == "cdsxmatch == 'QSO'"
+        await pilot.press("escape")
+        assert len(shown(app)) == 4
+        await typed(pilot, "")
+        assert len(shown(app)) == 11
+
+    browse([small(each) for each in range(9)], tmp_path, script)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("candidate.rbx > 0.9", "candidate.rb"),
+        ("cdsxmatch ==", "is of no use"),
+        ("__import__('os')", "is no function"),
+    ],
+)
+def test_a_mistake_is_shown_in_place(tmp_path: Path, text: str, said: str) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await typed(pilot, text)
+        assert said in message(app)
+        assert app.query_one(FilterLine).display
+        assert app.query_one(FilterLine).has_focus
+        assert len(shown(app)) == 9
+        if "rbx" in text:
+            check_screen("browse-filter-80.svg", picture(app))
+        await pilot.press("escape")
+        assert message(app) == ""
+        assert app.query_one(DataTable).has_focus
+
+    browse([small(each) for each in range(9)], tmp_path, script)
+
+
+def test_detail_and_back(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, DetailScreen)
+        check_screen("browse-detail-80.svg", picture(app))
+        await pilot.press("slash")
+        assert isinstance(app.screen, DetailScreen)
+        await pilot.press("left")
+        await pilot.pause()
+        assert "ZTF21aaaa001" in picture(app)
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+        assert app.query_one(DataTable).cursor_row == 0
+
+    browse([small(1), alert_of(ztf())], tmp_path, script, (80, 52))
+
+
+def test_save_never_overwrites(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("s")
+        await pilot.pause()
+        assert "Saved to" in message(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("s")
+
+    browse([small(1), small(2)], tmp_path, script)
+    files = sorted(each.name for each in tmp_path.iterdir())
+    assert files == ["ZTF21aaaa002-1002-2.avro", "ZTF21aaaa002-1002.avro"]
+    with (tmp_path / files[0]).open("rb") as file:
+        assert [each["candid"] for each in fastavro.reader(file)] == [1002]
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("s")
+        await pilot.pause()
+        assert "can't be saved" in message(app)
+
+    browse([small(1)], tmp_path / "gone", script)
+
+
+def test_keys_on_an_empty_list(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("enter", "s", "up", "down", "pageup")
+        assert len(app.screen_stack) == 1
+
+    browse([], tmp_path, script)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("key", "interrupted"), [("q", False), ("ctrl+c", True)])
+def test_leaving(tmp_path: Path, key: str, interrupted: bool) -> None:
+    async def script(_app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press(key)
+
+    assert browse([small(1)], tmp_path, script).return_value is interrupted
+
+
+def test_alerts_that_come_while_it_is_left(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await app.screen.remove_children()
+        app._feed.show(small(2))
+        app.tick()
+        await pilot.pause()
+
+    browse([small(1)], tmp_path, script)
+
+
+def test_hostile_alerts(tmp_path: Path) -> None:
+    text = "\x1b[2J[red]x[/red] [@click=app.quit]y[/]\u202e"
+    content = ztf() | {"objectId": text, "cdsxmatch": text}
+
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        app._feed.skip(Skipped(text, 0, 1, text))
+        app.tick()
+        assert "[red]" in shown(app)[0]
+        await pilot.press("enter")
+        await pilot.pause()
+        seen = picture(app)
+        assert "\x1b" not in seen
+        assert "\u202e" not in seen
+
+    browse([alert_of(content)], tmp_path, script)
+
+
+def test_a_reader_that_fails_ends_it(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        app._reading.set_exception(OSError("lost"))
+        app.tick()
+        await pilot.pause()
+
+    assert browse([small(1)], tmp_path, script).return_value is False
+
+
+def test_what_is_kept_is_bounded() -> None:
+    kept = Kept(count=3, size=100)
+    for number in range(10):
+        kept.add(Item(number, small(number, size=10), {}))
+    assert [each.number for each in kept] == [7, 8, 9]
+    kept.add(Item(10, small(10, size=95), {}))
+    assert [each.number for each in kept] == [10]
+    kept.add(Item(11, small(11, size=1000), {}))
+    assert [each.number for each in kept] == [11]
+
+
+def test_the_reader_waits_for_room() -> None:
+    feed = Feed()
+    done = threading.Event()
+
+    def read() -> None:
+        for number in range(MOST_WAITING + 1):
+            feed.show(small(number))
+        done.set()
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    assert not done.wait(0.5)
+    assert len(feed.take()) == MOST_WAITING
+    assert done.wait(5)
+    feed.close()
+    thread.join(5)
+
+
+def test_many_alerts_do_not_slow_it_down(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        began = time.process_time()
+        for start in range(0, 3000, MOST_WAITING):
+            for number in range(start, start + MOST_WAITING):
+                app._feed.show(small(number % 900))
+            app.tick()
+            await pilot.pause()
+        assert time.process_time() - began < 20
+        table = app.query_one(DataTable)
+        assert table.row_count == MOST_KEPT
+        assert table.cursor_row == MOST_KEPT - 1
+
+    browse([], tmp_path, script)
