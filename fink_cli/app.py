@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import typer.core
@@ -23,7 +24,28 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "slack": ("fink_cli.commands.slack", "Report alerts on Slack."),
     "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),
     "config": ("fink_cli.commands.config", "Profiles: how to reach a cluster, and as whom."),
+    "doctor": ("fink_cli.commands.doctor", "Look for what is wrong, and say what to type."),
+    "start": ("fink_cli.commands.start", "The services of the original, by their old names."),
 }
+
+
+# The shells that are answered quickly; Typer answers the others.
+_SHELLS = ("bash", "zsh", "fish")
+# Typer offers these in every group; they belong to the program.
+_COMPLETION = {"install_completion", "show_completion"}
+
+
+def groups() -> dict[str, str]:
+    """The groups of the program, each with its help."""
+    return {name: said for name, (_, said) in _GROUPS.items()}
+
+
+def load_group(name: str) -> Any:
+    """The command, or group of commands, that a name stands for."""
+    command = typer.main.get_command(import_module(_GROUPS[name][0]).app)
+    command.name = name
+    command.params = [each for each in command.params if each.name not in _COMPLETION]
+    return command
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -32,10 +54,7 @@ class LazyGroup(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put the real command in the place of its stand-in, then go on as usual."""
         if args and args[0] in _GROUPS:
-            module, _ = _GROUPS[args[0]]
-            command = typer.main.get_command(import_module(module).app)
-            command.name = args[0]
-            self.commands[args[0]] = command
+            self.commands[args[0]] = load_group(args[0])
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -122,8 +141,25 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Run the command line; a request to end (SIGTERM, SIGHUP) stops as cleanly as Ctrl-C does."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line; a request to end (SIGTERM, SIGHUP) stops as cleanly as Ctrl-C does.
+
+    Args:
+        words: the arguments; none takes those of the process.
+    """
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, _interrupt)
-    app()
+    shell = os.environ.get("_FINK_COMPLETE", "").partition("complete_")[2]
+    if shell in _SHELLS:
+        _complete(shell)
+    app(words, prog_name="fink")
+
+
+def _complete(shell: str) -> NoReturn:
+    # Ctrl-C while a word is completed is not worth a word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from fink_cli.completion.complete import complete
+
+    said, code = complete(shell, os.environ, groups())
+    sys.stdout.write(said)
+    raise SystemExit(code)

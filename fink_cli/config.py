@@ -20,7 +20,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from fink_cli.errors import Attempt, UsageError
+from fink_cli.errors import Attempt, NotConfiguredError, UsageError
 from fink_cli.paths import config_file, fink_home
 from fink_cli.private import refuse_if_open, write_private
 
@@ -31,7 +31,8 @@ _VARIABLES = {
     "security_protocol": "FINK_SECURITY_PROTOCOL",
     "sasl_mechanism": "FINK_SASL_MECHANISM",
 }
-_FIELDS = {
+# What a profile may hold.
+FIELDS = {
     *_VARIABLES,
     "password_command",
     "password_file",
@@ -160,11 +161,12 @@ def resolve_connection(
         environ: the environment.
 
     Raises:
-        UsageError: nothing says which cluster, or the profile is wrong.
+        NotConfiguredError: nothing says which cluster.
+        UsageError: the profile is wrong.
     """
     settings = _settle(profile, bootstrap_servers, environ)
     if "bootstrap_servers" not in settings:
-        raise UsageError(
+        raise NotConfiguredError(
             "No cluster is configured.",
             "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS",
         )
@@ -223,7 +225,7 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
     """
     if environ.get("SLACK_API_TOKEN"):
         return environ["SLACK_API_TOKEN"]
-    document = _read_config(config_file())
+    document = read_config(config_file())
     chosen = profile or environ.get("FINK_PROFILE") or document.get("default")
     found = _profile(document, chosen).get("slack_token", "") if chosen else ""
     if found:
@@ -232,7 +234,7 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
 
 
 def _from_profile(name: str | None, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    document = _read_config(config_file())
+    document = read_config(config_file())
     chosen = name or document.get("default")
     if chosen is None:
         return "", {}
@@ -258,19 +260,19 @@ def set_default_profile(name: str) -> None:
         UsageError: there is no such profile.
     """
     file = config_file()
-    _profile(_read_config(file), name)
-    document = _parse_config(file)
+    _profile(read_config(file), name)
+    document = parse_config(file)
     document["default"] = name
     write_private(file, tomlkit.dumps(document))
 
 
 def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    unknown = sorted(table.keys() - _FIELDS)
+    unknown = sorted(table.keys() - FIELDS)
     if unknown:
         raise UsageError(
             f"The profile '{name}' in {config_file()} has settings that fink does not know: "
             f"{', '.join(unknown)}.",
-            f"A profile may hold: {', '.join(sorted(_FIELDS))}",
+            f"A profile may hold: {', '.join(sorted(FIELDS))}",
         )
     if {"password", "slack_token"} & table.keys():
         refuse_if_open(config_file())
@@ -314,7 +316,7 @@ def _read_local_login(home: Path) -> dict[str, Any]:
             "Start one: fink kafka start, or choose another profile: --profile NAME",
         )
     refuse_if_open(file)
-    return _read_config(file)
+    return read_config(file)
 
 
 def write_local_login(home: Path, connection: Connection) -> None:
@@ -343,7 +345,7 @@ def write_local_profile(home: Path) -> Path:
         The file of the profiles.
     """
     file = config_file()
-    document = _parse_config(file)
+    document = parse_config(file)
     document.setdefault("default", LOCAL)
     profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
     kept = {key: each for key, each in profiles.get(LOCAL, {}).items() if key == "slack_token"}
@@ -355,7 +357,12 @@ def write_local_profile(home: Path) -> Path:
     return file
 
 
-def _read_config(file: Path) -> dict[str, Any]:
+def read_config(file: Path) -> dict[str, Any]:
+    """What a file of profiles holds; nothing where there is none.
+
+    Raises:
+        UsageError: it is not TOML.
+    """
     if not file.is_file():
         return {}
     try:
@@ -364,7 +371,7 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise _not_toml(file, error) from error
 
 
-def _parse_config(file: Path) -> tomlkit.TOMLDocument:
+def parse_config(file: Path) -> tomlkit.TOMLDocument:
     """The file with its comments and order, for changing it; a new one where there is none."""
     if not file.exists():
         document = tomlkit.document()

@@ -44,6 +44,10 @@ class UsageError(FinkError):
     exit_code = USAGE
 
 
+class NotConfiguredError(UsageError):
+    """Nothing says which cluster is meant."""
+
+
 class UnreachableError(FinkError):
     """The cluster can't be reached, or refused the login."""
 

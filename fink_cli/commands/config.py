@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -9,8 +12,10 @@ import typer
 from fink_cli import output
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import explain_settings, set_default_profile
+from fink_cli.errors import UsageError
 from fink_cli.output import Format
 from fink_cli.paths import config_file
+from fink_cli.profiles import SECRETS, chosen_profile, require_key, set_value
 
 app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, and as whom.")
 
@@ -28,7 +33,47 @@ def path() -> None:
 
 
 @app.command()
-def use(name: Annotated[str, typer.Argument(help="The profile.")]) -> None:
+def use(
+    name: Annotated[str, typer.Argument(help="The profile.")],
+) -> None:
     """Make a profile the default."""
     set_default_profile(name)
     output.note(f"The default profile is now '{name}'.")
+
+
+@app.command("set")
+def set_(
+    key: Annotated[str, typer.Argument(help="The setting.")],
+    value: Annotated[
+        str | None,
+        typer.Argument(help="Its value; a secret is asked for, or read from standard input."),
+    ] = None,
+    profile: Profile = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Set one setting of a profile. A profile that is not there yet is made."""
+    require_key(key)
+    name = chosen_profile(profile or os.environ.get("FINK_PROFILE"))
+    output.emit(
+        set_value(name, key, _secret(key, value) if key in SECRETS else _plain(key, value)), form
+    )
+
+
+def _plain(key: str, value: str | None) -> str:
+    if value is None:
+        raise UsageError(f"The value of {key} is missing.", f"fink config set {key} VALUE")
+    return value
+
+
+def _secret(key: str, value: str | None) -> str:
+    if value is not None:
+        raise UsageError(
+            f"The {key} in a command is visible to others on this machine.",
+            f"Be asked for it: fink config set {key}; or give it on standard input",
+        )
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return getpass.getpass(f"{key}: ", sys.stderr)
+    except EOFError as error:
+        raise UsageError(f"No {key} was given.") from error

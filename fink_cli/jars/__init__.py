@@ -78,7 +78,7 @@ def fetch(jars: list[Jar], folder: Path, report: Report) -> list[Path]:
             with _full_disk(folder):
                 _fetch_one(jar, folder, lambda name, count: report(name, count, total))
     for jar in jars:
-        _verify(jar, folder / jar.filename)
+        verify(jar, folder / jar.filename)
     return [folder / jar.filename for jar in jars]
 
 
@@ -93,7 +93,7 @@ def _fetch_one(jar: Jar, folder: Path, report: Callable[[str, int], None]) -> No
                 "Check the network and try again; or use an installed Kafka: set KAFKA_HOME; "
                 "or a mirror of Maven Central: set FINK_MAVEN_MIRROR",
             ) from error
-        _verify(jar, fetched)
+        verify(jar, fetched)
         shutil.move(fetched, folder / jar.filename)
 
 
@@ -120,7 +120,12 @@ def _download(jar: Jar, aside: Path, report: Callable[[str, int], None]) -> Path
     return Path(context.create_dependency(jar.coordinate).artifact.resolve())
 
 
-def _verify(jar: Jar, file: Path) -> None:
+def verify(jar: Jar, file: Path) -> None:
+    """Compare a file's SHA-256 sum with the lock's.
+
+    Raises:
+        OperationFailedError: they differ.
+    """
     with file.open("rb") as content:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != jar.sha256:

@@ -11,7 +11,16 @@ import pytest
 from fink_cli import __version__
 from tests.conftest import clean_environ, run_fink
 
-HEAVY = {"pyspark", "confluent_kafka", "fastavro", "slack_sdk", "pyarrow", "astropy", "rich.live"}
+HEAVY = {
+    "pyspark",
+    "confluent_kafka",
+    "fastavro",
+    "slack_sdk",
+    "pyarrow",
+    "astropy",
+    "rich.live",
+    "textual",
+}
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
@@ -50,6 +59,7 @@ def test_help_lists_the_groups(tmp_path: Path, words: tuple[str, ...]) -> None:
         ("kafka", "topic", "create"),
         ("distribute", "run"),
         ("consume",),
+        ("consume", "show"),
         ("demo",),
         ("config",),
     ],

@@ -1,0 +1,43 @@
+"""``fink doctor``: what is wrong, and what to type."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fink_cli import output
+from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.doctor.examine import examine
+from fink_cli.doctor.finding import State
+from fink_cli.errors import FAILED
+from fink_cli.output import Format
+
+app = typer.Typer(help="Look for what is wrong, and say what to type.")
+
+
+@app.command()
+def doctor(
+    topic: Annotated[
+        str | None,
+        typer.Option("--topic", "-t", help="Topic to look at.", envvar="FINK_TOPIC"),
+    ] = None,
+    form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
+) -> None:
+    """Look for what is wrong, and say what to type. The exit code is 1 for a failure.
+
+    It looks at this machine, the settings, the way to the brokers, the login, the topic and
+    Slack. It changes nothing, and needs no right but the user's own.
+    """
+    with output.spinner("Looking"):
+        found = examine(profile, servers, topic)
+    if form is Format.TABLE:
+        output.print_checks([(each.state, each.check, each.found, each.hint) for each in found])
+    else:
+        output.emit(found, form)
+    failures = sum(each.state is State.FAILURE for each in found)
+    if failures:
+        output.note(f"{failures} failure(s).")
+        raise typer.Exit(FAILED)

@@ -1,0 +1,64 @@
+"""Probes side by side, none of which can hold up the others or the end of the program."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from fink_cli.doctor.finding import Finding, failed, failure
+from fink_cli.errors import FinkError
+
+T = TypeVar("T")
+_LATE = "Check the network and the settings, fink config show, and try again"
+
+
+def begin(probe: Callable[[], T]) -> Future[T]:
+    """Run a probe beside what goes on.
+
+    Its thread does not keep the program alive: looking a name up, or a command that tells a
+    password, can't be stopped and may take minutes.
+    """
+    pending: Future[T] = Future()
+
+    def run() -> None:
+        # Whatever it raises is raised again where the result is asked for.
+        try:
+            pending.set_result(probe())
+        except BaseException as error:
+            pending.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return pending
+
+
+class Deadline:
+    """A time by which several probes have to be done.
+
+    Args:
+        seconds: from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+
+    def part(self, seconds: float) -> Deadline:
+        """A time for some of the probes, which ends no later than this one."""
+        return Deadline(min(seconds, max(self._ends - time.monotonic(), 0)))
+
+    def value(self, check: str, pending: Future[T]) -> T | Finding:
+        """What a probe returns, or the failure that stands for it.
+
+        Args:
+            check: the name of the check, for the failure.
+            pending: the probe that was begun.
+        """
+        try:
+            return pending.result(max(self._ends - time.monotonic(), 0))
+        except TimeoutError:
+            return failure(check, f"no answer within {self._seconds:.0f} s", _LATE)
+        except FinkError as error:
+            return failed(check, error)

@@ -1,0 +1,142 @@
+"""The cluster, as the user's own login sees it. Nothing here needs an administrator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient
+
+from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
+from fink_cli.admin.topics import usable_topic
+from fink_cli.alerts.binary import UndecodableError
+from fink_cli.alerts.codec import Decoder
+from fink_cli.config import Connection
+from fink_cli.doctor.finding import Finding, failure, fine, unlooked, warning
+from fink_cli.doctor.network import Address, speaks_tls
+from fink_cli.doctor.newest import newest_message
+from fink_cli.errors import FinkError, explain_kafka
+
+LOGIN_SECONDS = 4.0
+# Errors of a login that name their cause; others only say that nothing of use came back.
+_SAY_ENOUGH = ("_AUTHENTICATION", "_SSL")
+
+
+class LoggedIn(NamedTuple):
+    """A login, and the addresses that the brokers give to clients."""
+
+    finding: Finding
+    listeners: tuple[Address, ...]
+
+
+def log_in(connection: Connection, first: Address) -> LoggedIn:
+    """Log in, and ask where the brokers are.
+
+    Args:
+        connection: the cluster and the login.
+        first: an address of it that takes connections.
+    """
+    attempt, watch = connection.attempt(), ErrorWatch()
+    try:
+        with kafka_errors(attempt):
+            client = AdminClient(settings_for(connection, watch))
+        # The first answer, since the next may be asked of a broker that can't be reached.
+        found = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
+    except FinkError as error:
+        return LoggedIn(failure("login", error.message, _hint(connection, first, error)), ())
+    listeners = tuple(
+        Address(str(each.host), each.port) for each in found.brokers.values() if each.host
+    )
+    who = (
+        f"as '{connection.username}' with {connection.sasl_mechanism}"
+        if connection.login
+        else "without a login"
+    )
+    return LoggedIn(fine("login", f"{who}; {len(listeners)} broker(s)"), listeners)
+
+
+def _hint(connection: Connection, first: Address, error: FinkError) -> str:
+    known = (explain_kafka(name, "", connection.attempt()) for name in _SAY_ENOUGH)
+    if error.message in {each.message for each in known}:
+        return error.hint
+    if not connection.security_protocol.endswith("SSL") and speaks_tls(first):
+        wanted = "SASL_SSL" if connection.login else "SSL"
+        return f"It speaks TLS: fink config set security_protocol {wanted}"
+    return (
+        f"It takes connections and does not answer {connection.security_protocol}: check the "
+        "port and the security protocol: fink config show"
+    )
+
+
+class Rights(NamedTuple):
+    """What the user may do on the topic; none where it has no such topic."""
+
+    finding: Finding
+    allowed: frozenset[str] | None
+
+
+def rights(connection: Connection, topic: str) -> Rights:
+    """What the user may do on the topic.
+
+    Raises:
+        FinkError: there is none that it can see.
+    """
+    facts = usable_topic(connection, topic, "DESCRIBE")
+    return Rights(judge_rights(connection, topic, facts.allowed), facts.allowed)
+
+
+def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | None) -> Finding:
+    """Whether the user may do anything of use on a topic.
+
+    Args:
+        connection: whose login it is.
+        topic: the topic.
+        allowed: the operations that it may do; none where all are allowed.
+    """
+    if allowed is None:
+        return fine("topic", f"{topic}: may do everything")
+    if {"READ", "WRITE"} & allowed:
+        refused = sorted({"READ", "WRITE"} - allowed)
+        but = f"; not {refused[0]}" if refused else ""
+        return fine("topic", f"{topic}: may {', '.join(sorted(allowed))}{but}")
+    lacking = explain_kafka(
+        "TOPIC_AUTHORIZATION_FAILED", "", connection.attempt("READ", "topic", topic)
+    )
+    return failure("topic", f"{topic}: may only {', '.join(sorted(allowed))}", lacking.hint)
+
+
+class Newest(NamedTuple):
+    """What the newest message is, and when it was written."""
+
+    finding: Finding
+    written: datetime | None
+
+
+def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -> Newest:
+    """Decode the newest message of the topic.
+
+    Raises:
+        FinkError: it can't be read.
+    """
+    if allowed is not None and "READ" not in allowed:
+        return Newest(unlooked("schema", "the user may not READ the topic"), None)
+    found = newest_message(connection, topic)
+    if found is None:
+        hint = f"Publish some: fink distribute run --source DIR --topic {topic}"
+        return Newest(warning("schema", f"{topic} has no message yet", hint), None)
+    written = datetime.fromtimestamp(found.seconds, UTC) if found.seconds else None
+    return Newest(judge_message(topic, found.key, found.value), written)
+
+
+def judge_message(topic: str, key: bytes | None, value: bytes | None) -> Finding:
+    """Whether a message says how to read it."""
+    try:
+        alerts = Decoder().records(key, value)
+    except UndecodableError as error:
+        return failure(
+            "schema",
+            f"the newest message of {topic} can't be decoded: {error}",
+            f"If you have its schema: fink consume --topic {topic} --schema FILE",
+        )
+    fields = len(alerts[0].content) if alerts else 0
+    return fine("schema", f"the newest message of {topic} is an alert of {fields} fields")

@@ -1,0 +1,162 @@
+"""All checks: what does not depend on another goes on beside it, and each has its time."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+
+from fink_cli.config import Connection, resolve_connection
+from fink_cli.doctor import machine
+from fink_cli.doctor.bounded import Deadline, begin
+from fink_cli.doctor.clock import clock
+from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema
+from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
+from fink_cli.doctor.modes import file_modes
+from fink_cli.doctor.network import Address, addresses, certificate, reach
+from fink_cli.doctor.slack import slack
+from fink_cli.errors import FinkError, NotConfiguredError
+
+# They follow one another; all of it ends within the last.
+SETTINGS_SECONDS = 3.0
+REACH_SECONDS = 4.0
+LOGIN_SECONDS = 8.0
+TOPIC_SECONDS = 5.0
+TOGETHER_SECONDS = 18.0
+
+_ELSEWHERE = "Check the address and the network: fink config show"
+_ADVERTISED = (
+    "A client is sent to this address, the broker's advertised listener: its operator can name "
+    "another, or make the name known here"
+)
+
+
+def examine(profile: str | None, servers: str | None, topic: str | None) -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        profile: the profile's name, if the flag is given.
+        servers: the bootstrap servers, if the flag is given.
+        topic: the topic to look at; none where none is configured.
+    """
+    deadline = Deadline(TOGETHER_SECONDS)
+    here: dict[str, Future[Finding]] = {
+        "java": begin(machine.java),
+        "kafka jars": begin(machine.kafka),
+        "spark jars": begin(machine.spark),
+        "disk": begin(machine.disk),
+        "ports": begin(machine.ports),
+        "file modes": begin(file_modes),
+    }
+    said = begin(partial(slack, profile))
+    there = _way_to_the_cluster(profile, servers, topic, deadline)
+    if all(each.check != "clock" for each in there):
+        there.append(clock(None))
+    return [
+        *(deadline.value(check, pending) for check, pending in here.items()),
+        *there,
+        deadline.value("slack", said),
+    ]
+
+
+def _way_to_the_cluster(
+    profile: str | None, servers: str | None, topic: str | None, whole: Deadline
+) -> list[Finding]:
+    settings = begin(partial(resolve_connection, profile, servers))
+    connection = whole.part(SETTINGS_SECONDS).value("profile", _configured(settings))
+    if isinstance(connection, Finding):
+        return [connection]
+    who = f" as '{connection.username}'" if connection.login else ""
+    said = f"{connection.security_protocol} to {connection.bootstrap_servers}{who}"
+    try:
+        first = addresses(connection.bootstrap_servers)
+    except FinkError as error:
+        return [failed("profile", error)]
+    return [fine("profile", said), *_brokers(connection, first, topic, whole)]
+
+
+def _brokers(
+    connection: Connection, first: list[Address], topic: str | None, whole: Deadline
+) -> list[Finding]:
+    reached = _reached("broker", first, _ELSEWHERE, whole)
+    up = [each for each, at in zip(first, reached, strict=True) if at.state is State.OK]
+    found = tolerant(reached)
+    if not up:
+        return [*found, *_unlooked("no broker takes connections", "tls", "login")]
+    secure = _tls(connection, up, whole)
+    found += secure
+    if _all_fail(secure):
+        return [*found, *_unlooked("TLS fails", "login")]
+    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection, up[0])))
+    if isinstance(logged_in, Finding):
+        logged_in = LoggedIn(logged_in, ())
+    found.append(logged_in.finding)
+    if logged_in.finding.state is State.FAILURE:
+        return [*found, *_unlooked("the login fails")]
+    others = [each for each in logged_in.listeners if each not in first]
+    listeners = _reached("listener", others, _ADVERTISED, whole)
+    found += listeners
+    if len(others) == len(logged_in.listeners) and _all_fail(listeners):
+        return [*found, *_unlooked("no listener can be reached")]
+    return [*found, *_topic(connection, topic, whole)]
+
+
+def _all_fail(findings: list[Finding]) -> bool:
+    return bool(findings) and all(each.state is State.FAILURE for each in findings)
+
+
+def _configured(settings: Future[Connection]) -> Future[Connection | Finding]:
+    def resolved() -> Connection | Finding:
+        try:
+            return settings.result()
+        except NotConfiguredError as error:
+            return warning("profile", "not configured", error.hint)
+
+    return begin(resolved)
+
+
+def _reached(check: str, which: list[Address], hint: str, whole: Deadline) -> list[Finding]:
+    deadline = whole.part(REACH_SECONDS)
+    pending = [begin(partial(reach, check, each, hint)) for each in which]
+    return [deadline.value(check, each) for each in pending]
+
+
+def tolerant(reached: list[Finding]) -> list[Finding]:
+    """Of several bootstrap servers one is enough to begin with: the others only warn."""
+    if not any(each.state is State.OK for each in reached):
+        return reached
+    return [
+        warning(each.check, each.found, each.hint) if each.state is State.FAILURE else each
+        for each in reached
+    ]
+
+
+def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Finding]:
+    protocol = connection.security_protocol
+    if protocol.endswith("SSL"):
+        deadline = whole.part(REACH_SECONDS)
+        authority = connection.ssl_ca_location
+        pending = [begin(partial(certificate, each, authority)) for each in up]
+        return [deadline.value("tls", each) for each in pending]
+    if protocol == "SASL_PLAINTEXT" and connection.sasl_mechanism == "PLAIN":
+        hint = "Use SCRAM-SHA-512, or TLS: fink config set security_protocol SASL_SSL"
+        return [warning("tls", f"{protocol} with PLAIN sends the password as it is", hint)]
+    return [fine("tls", f"not used: {protocol}")]
+
+
+def _topic(connection: Connection, topic: str | None, whole: Deadline) -> list[Finding]:
+    if not topic:
+        hint = "Name one: fink doctor --topic T, or set FINK_TOPIC"
+        return [warning("topic", "not configured", hint)]
+    allowed = whole.part(TOPIC_SECONDS).value("topic", begin(partial(rights, connection, topic)))
+    if not isinstance(allowed, Rights):
+        return [allowed, unlooked("schema", "the topic can't be looked at")]
+    newest = whole.part(TOPIC_SECONDS).value(
+        "schema", begin(partial(schema, connection, topic, allowed.allowed))
+    )
+    if not isinstance(newest, Newest):
+        newest = Newest(newest, None)
+    return [allowed.finding, newest.finding, clock(newest.written)]
+
+
+def _unlooked(why: str, *before: str) -> list[Finding]:
+    return [unlooked(check, why) for check in (*before, "topic", "schema")]

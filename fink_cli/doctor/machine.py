@@ -1,0 +1,173 @@
+"""This machine: Java, jars, disk, ports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from fink_cli import jars
+from fink_cli.cluster import process
+from fink_cli.cluster.install import kafka_jars, kafka_version
+from fink_cli.cluster.java import Java, find_java
+from fink_cli.cluster.local import DEFAULT_PORT, ROOM_BYTES
+from fink_cli.cluster.record import Cluster, read_cluster
+from fink_cli.doctor.finding import Finding, failed, failure, fine, warning
+from fink_cli.errors import FinkError
+from fink_cli.paths import cache_folder, fink_home
+
+# Spark 4.0 is made for Java 17 and 21 (https://spark.apache.org/docs/4.0.0/); Kafka takes later
+# ones too.
+NEWEST_FOR_SPARK = 21
+# Below this a night of alerts may not fit.
+LITTLE_BYTES = 5 * 1024**3
+_GIB = 1024**3
+_MIB = 1024**2
+
+
+def java() -> Finding:
+    """The Java that runs Kafka and Spark. Who only reads alerts needs none."""
+    try:
+        found = find_java()
+    except FinkError as error:
+        needed = bool(os.environ.get("JAVA_HOME")) or read_cluster(fink_home()) is not None
+        if needed:
+            return failed("java", error)
+        return warning("java", f"{error.message} Reading alerts needs none.", error.hint)
+    return judge_java(found)
+
+
+def judge_java(found: Java) -> Finding:
+    """Whether Kafka and Spark both take a Java that is not too old for either."""
+    what = f"Java {found.version}, {found.program}"
+    if found.version > NEWEST_FOR_SPARK:
+        return warning(
+            "java",
+            f"{what}: Kafka takes it, but Spark 4.0 is made for Java 17 and 21",
+            "Install Java 21, and set JAVA_HOME to its folder",
+        )
+    return fine("java", f"{what}: Kafka and Spark take it")
+
+
+def kafka() -> Finding:
+    """Kafka's jars: of ``KAFKA_HOME``, or in the cache."""
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        return _cached("kafka")
+    try:
+        version = kafka_version(kafka_jars(lambda _name, _count, _total: None))
+    except FinkError as error:
+        return failed("kafka jars", error)
+    return fine("kafka jars", f"Kafka {version} in KAFKA_HOME ({home})")
+
+
+def spark() -> Finding:
+    """The jars of Spark's connectors, in the cache."""
+    return _cached("spark")
+
+
+def _cached(name: str) -> Finding:
+    check, folder = f"{name} jars", cache_folder() / name
+    lock = jars.read_lock(name)
+    absent = jars.missing(lock, folder)
+    try:
+        for jar in lock:
+            if jar not in absent:
+                jars.verify(jar, folder / jar.filename)
+    except FinkError as error:
+        return failed(check, error)
+    except OSError as error:
+        return failure(check, f"{error.filename} can't be read: {error.strerror}")
+    if absent:
+        size = sum(jar.size for jar in absent) / _MIB
+        which = "none" if len(absent) == len(lock) else f"{len(lock) - len(absent)} of {len(lock)}"
+        return warning(
+            check,
+            f"{which} in the cache ({folder}); {size:.0f} MiB are fetched when they are needed",
+            "Fetch them now: fink kafka start" if name == "kafka" else "",
+        )
+    return fine(check, f"{len(lock)} in {folder}, every sum as it should be")
+
+
+def disk() -> Finding:
+    """Room for the cluster's data, and for the jars."""
+    return judge_disk([_space(fink_home()), _space(cache_folder())])
+
+
+def _space(folder: Path) -> tuple[Path, int, bool]:
+    """A folder, the bytes free for it, and whether it can be written."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return folder, shutil.disk_usage(there).free, os.access(there, os.W_OK | os.X_OK)
+
+
+def judge_disk(spaces: Sequence[tuple[Path, int, bool]]) -> Finding:
+    """Whether there is room.
+
+    Args:
+        spaces: folders, the bytes free for each, and whether it can be written.
+    """
+    shut = [folder for folder, _, writable in spaces if not writable]
+    if shut:
+        return failure(
+            "disk", f"{shut[0]} can't be written", "Put the state elsewhere: set FINK_HOME"
+        )
+    folder, free, _ = min(spaces, key=lambda space: space[1])
+    found = f"{free / _GIB:,.1f} GiB free for {folder}"
+    if free < ROOM_BYTES:
+        return failure(
+            "disk",
+            f"{found}, and a broker needs {ROOM_BYTES / _GIB:.1f}",
+            "Free some space, or put the state elsewhere: set FINK_HOME",
+        )
+    if free < LITTLE_BYTES:
+        return warning("disk", found, "A night of alerts may need more: free some space")
+    return fine("disk", found)
+
+
+def ports() -> Finding:
+    """The ports of the local cluster: free, or its own."""
+    cluster = read_cluster(fink_home())
+    if cluster is None:
+        return _first_port()
+    return _cluster_ports(cluster)
+
+
+def _first_port() -> Finding:
+    named = os.environ.get("FINK_KAFKA_PORT") or str(DEFAULT_PORT)
+    if not named.isdecimal() or not 1024 <= int(named) <= 65535:
+        return failure("ports", f"FINK_KAFKA_PORT is no port from 1024 to 65535: {named}")
+    port = int(named)
+    if process.port_is_free(port):
+        return fine("ports", f"{port} is free for a local cluster; there is none yet")
+    return warning(
+        "ports",
+        f"{port} is in use{_by(port)}; there is no local cluster",
+        f"A local cluster can use another: fink kafka start --port {port + 100}",
+    )
+
+
+def _cluster_ports(cluster: Cluster) -> Finding:
+    dead = [each.id for each in cluster.brokers if each.process and not process.alive(each.process)]
+    if dead:
+        return failure(
+            "ports",
+            f"broker {dead[0]} of the local cluster died",
+            "See why: fink kafka logs; then start it again: fink kafka start",
+        )
+    stopped = [each.port for each in cluster.brokers if each.process is None]
+    taken = [port for port in stopped if not process.port_is_free(port)]
+    if taken:
+        return failure(
+            "ports",
+            f"{taken[0]}, of the local cluster that is stopped, is in use{_by(taken[0])}",
+            f"Use another: fink kafka start --port {taken[0] + 100}",
+        )
+    named = ", ".join(str(each.port) for each in cluster.brokers)
+    state = "free; the local cluster is stopped" if stopped else "the local cluster's, which runs"
+    return fine("ports", f"{named}: {state}")
+
+
+def _by(port: int) -> str:
+    who = process.listener(port)
+    return f" by {who}" if who else ""

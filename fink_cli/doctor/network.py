@@ -1,0 +1,139 @@
+"""The way to a broker: its name, its port, its certificate."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from fink_cli.doctor.finding import Finding, failure, fine, warning
+from fink_cli.errors import UsageError
+
+# Of one address; a name may have several.
+CONNECT_SECONDS = 2.0
+SOON = timedelta(days=30)
+
+
+class Address(NamedTuple):
+    """Where a broker listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def addresses(bootstrap_servers: str) -> list[Address]:
+    """The addresses of a setting ``host:port,…``.
+
+    Raises:
+        UsageError: one of them is not of that form.
+    """
+    return [_address(each.strip()) for each in bootstrap_servers.split(",") if each.strip()]
+
+
+def _address(text: str) -> Address:
+    # librdkafka takes a protocol before the address, too.
+    host, _, port = text.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(
+            f"'{text}' is not of the form HOST:PORT.",
+            "Mend it: fink config set bootstrap_servers HOST:PORT, or FINK_BOOTSTRAP_SERVERS",
+        )
+    return Address(host.strip("[]"), int(port))
+
+
+def reach(check: str, address: Address, hint: str) -> Finding:
+    """Look a broker's name up, and connect to it.
+
+    Args:
+        check: the name of the check.
+        address: where it listens.
+        hint: what to type when it can't be reached.
+    """
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it can't be a name"
+        return failure(check, f"{address}: the name can't be looked up: {reason}", hint)
+    ips = list(dict.fromkeys(str(each[4][0]) for each in found))
+    reason = ""
+    for ip in ips:
+        began = time.monotonic()
+        try:
+            socket.create_connection((ip, address.port), CONNECT_SECONDS).close()
+        except OSError as error:
+            reason = error.strerror or "no answer"
+            continue
+        took = (time.monotonic() - began) * 1000
+        through = "" if ip == address.host else f" is {ip}, and"
+        return fine(check, f"{address}{through} takes connections ({took:.0f} ms)")
+    return failure(check, f"{address} ({', '.join(ips)}) takes no connection: {reason}", hint)
+
+
+def certificate(address: Address, authority: str) -> Finding:
+    """Check a broker's certificate as a client does.
+
+    Args:
+        address: where the broker listens.
+        authority: file of the authority's certificate; empty for those that the system knows.
+    """
+    try:
+        context = ssl.create_default_context(cafile=authority or None)
+    except OSError as error:
+        return failure(
+            "tls",
+            f"the certificate authority {authority} can't be read: {error.strerror or error}",
+            "Name its file: fink config set ssl_ca_location FILE",
+        )
+    # As librdkafka and Java do: Python from 3.13 on refuses authorities that both accept.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    try:
+        with (
+            socket.create_connection(address, CONNECT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as secure,
+        ):
+            found, version = secure.getpeercert() or {}, secure.version()
+    except ssl.SSLCertVerificationError as error:
+        return failure(
+            "tls",
+            f"{address}: the certificate is not accepted: {error.verify_message}",
+            "Name the authority's file: fink config set ssl_ca_location FILE; "
+            "and the broker by a name of its certificate",
+        )
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or "no answer"
+        return failure(
+            "tls",
+            f"{address} does not speak TLS: {reason}",
+            "Without TLS it is: fink config set security_protocol SASL_PLAINTEXT",
+        )
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    return judge_certificate(f"{address} speaks {version}", ends, datetime.now(UTC))
+
+
+def judge_certificate(what: str, ends: datetime, now: datetime) -> Finding:
+    """Whether a certificate that holds now holds on."""
+    found = f"{what}, with a certificate that holds until {ends:%Y-%m-%d}"
+    if ends - now < SOON:
+        left = (ends - now).days
+        return warning("tls", f"{found}: {left} day(s)", "The operator has to renew it")
+    return fine("tls", found)
+
+
+def speaks_tls(address: Address) -> bool:
+    """Whether a server begins a TLS handshake, whoever it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent to it
+    try:
+        with (
+            socket.create_connection(address, CONNECT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=address.host),
+        ):
+            return True
+    except OSError:
+        return False

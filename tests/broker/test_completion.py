@@ -1,0 +1,253 @@
+"""The key that completes, with a real cluster and without one, in a real shell."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from fink_cli.cluster.process import free_ports
+from fink_cli.completion.complete import WAIT_SECONDS
+from tests.broker.test_cluster import relayed
+from tests.broker.watching import new_user
+from tests.conftest import PROGRAM, TestCluster, clean_environ
+
+LIMIT_SECONDS = 0.3
+
+
+def pressed(env: dict[str, str], *words: str) -> list[str]:
+    """What bash would show; nothing else may be said."""
+    asked = {"COMP_WORDS": " ".join(["fink", *words]), "COMP_CWORD": str(len(words))}
+    done = subprocess.run(
+        [PROGRAM],
+        env={**env, **asked, "_FINK_COMPLETE": "complete_bash"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def pressed_until(env: dict[str, str], wanted: str, *words: str) -> list[str]:
+    """What is shown once the names have come; they come within seconds."""
+    ends = time.monotonic() + 30
+    while wanted not in (found := pressed(env, *words)):
+        assert time.monotonic() < ends, found
+        time.sleep(0.5)
+    return found
+
+
+def quickest(env: dict[str, str], *words: str) -> float:
+    """Seconds that a press takes when nothing else is going on.
+
+    Other tests share the machine: so it is the processor's time of the quickest of ten presses,
+    and all that a press may wait.
+    """
+    times = []
+    for _ in range(10):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        pressed(env, *words)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return min(times) + WAIT_SECONDS
+
+
+@pytest.fixture
+def environ(cluster: TestCluster, tmp_path: Path) -> dict[str, str]:
+    """The admin's environment, with a cache of its own."""
+    return {**cluster.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+@pytest.fixture
+def group(cluster: TestCluster, topic: str) -> Iterator[Callable[[str], str]]:
+    """Make a consumer group that has committed."""
+
+    def make(name: str) -> str:
+        consumer = Consumer({**cluster.connection.librdkafka(), "group.id": name})
+        consumer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+        consumer.close()
+        return name
+
+    return make
+
+
+def test_names_of_the_cluster_are_shown(
+    environ: dict[str, str],
+    cluster: TestCluster,
+    topic: str,
+    group: Callable[[str], str],
+) -> None:
+    user, name = new_user(cluster.connection), group(f"g-{uuid.uuid4().hex[:8]}")
+    assert topic in pressed_until(environ, topic, "kafka", "topic", "describe", "")
+    assert pressed(environ, "kafka", "topic", "describe", topic[:-2]) == [topic]
+    assert pressed(environ, "consume", "--topic", "=", topic[:-2]) == [topic]
+    assert user in pressed_until(environ, user, "acl", "add", "-u", "")
+    assert name in pressed_until(environ, name, "kafka", "group", "describe", "")
+    assert "local" in pressed(environ, "config", "use", "")
+    assert "__consumer_offsets" not in pressed(environ, "kafka", "topic", "describe", "")
+
+
+def test_a_press_takes_less_than_300_ms(environ: dict[str, str], topic: str) -> None:
+    words = ("kafka", "topic", "describe", "")
+    pressed_until(environ, topic, *words)
+    assert quickest(environ, *words) < LIMIT_SECONDS
+
+
+def test_a_new_topic_is_shown_soon(
+    environ: dict[str, str], topic: str, make_topic: Callable[..., str]
+) -> None:
+    words = ("kafka", "topic", "describe", "")
+    pressed_until(environ, topic, *words)
+    pressed_until(environ, make_topic(), *words)
+
+
+def test_names_that_a_shell_would_run_are_never_shown(
+    environ: dict[str, str], group: Callable[[str], str]
+) -> None:
+    good = group(f"g-{uuid.uuid4().hex[:8]}")
+    group("$(touch /tmp/evil)")
+    group("`touch /tmp/evil`")
+    words = ("kafka", "group", "describe", "")
+    found = pressed_until(environ, good, *words)
+    assert not [name for name in found if "evil" in name or "touch" in name]
+
+
+def test_a_cluster_that_is_away_shows_nothing_and_says_nothing(tmp_path: Path) -> None:
+    environ = clean_environ(
+        tmp_path,
+        FINK_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_ports(1)[0]}",
+        FINK_USERNAME="ann",
+        FINK_PASSWORD="not-to-be-seen",
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    pressed_until(environ, "describe", "kafka", "topic", "")
+    words = ("kafka", "topic", "describe", "")
+    assert pressed(environ, *words) == []
+    assert quickest(environ, *words) < LIMIT_SECONDS
+    kept = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
+    assert kept
+    assert not [each for each in kept if "not-to-be-seen" in each.read_text()]
+
+
+def test_a_cluster_that_went_away_shows_nothing(
+    environ: dict[str, str], cluster: TestCluster, topic: str
+) -> None:
+    """Not even what it was known to hold a moment before."""
+    words = ("kafka", "topic", "describe", "")
+    with relayed("127.0.0.1", cluster.connection.bootstrap_servers) as through:
+        env = {**environ, "FINK_BOOTSTRAP_SERVERS": through}
+        pressed_until(env, topic, *words)
+    assert pressed(env, *words) == []
+
+
+def test_a_refused_login_shows_nothing_and_says_nothing(
+    environ: dict[str, str], topic: str
+) -> None:
+    wrong = {**environ, "FINK_PASSWORD": "wrong"}
+    words = ("kafka", "topic", "describe", "")
+    pressed_until(wrong, "describe", "kafka", "topic", "")
+    for _ in range(4):
+        assert pressed(wrong, *words) == []
+        time.sleep(0.5)
+
+
+def test_what_lies_in_the_folder_is_not_run(environ: dict[str, str], tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "typer.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        pressed_until(environ, "describe", "kafka", "topic", "")
+    assert not ran.exists()
+
+
+def test_a_command_that_tells_a_password_is_not_run(cluster: TestCluster, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'default = "x"\n[profiles.x]\n'
+        f'bootstrap_servers = "{cluster.connection.bootstrap_servers}"\n'
+        f'username = "admin"\npassword_command = "touch {ran}"\n'
+    )
+    config.chmod(0o600)
+    environ = clean_environ(
+        tmp_path, FINK_CONFIG=str(config), XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    pressed_until(environ, "describe", "kafka", "topic", "")
+    for _ in range(4):
+        assert pressed(environ, "kafka", "topic", "describe", "") == []
+        time.sleep(0.5)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("profiles = [", []), ("[profiles.a]\n[profiles.b]\n", ["a", "b"])]
+)
+def test_profiles_come_from_their_file(tmp_path: Path, text: str, shown: list[str]) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    environ = clean_environ(
+        tmp_path, FINK_CONFIG=str(config), XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    pressed_until(environ, "use", "config", "")
+    assert pressed(environ, "config", "use", "") == shown
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_zsh_and_fish_are_answered(environ: dict[str, str], topic: str, shell: str) -> None:
+    pressed_until(environ, topic, "kafka", "topic", "describe", "")
+    asked = {
+        "_FINK_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": f"fink kafka topic describe {topic[:-2]}",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = subprocess.run(
+        [PROGRAM], env={**environ, **asked}, capture_output=True, text=True, check=False
+    )
+    expected = {"zsh": f"_arguments '*: :((\"{topic}\"))'", "fish": topic}
+    assert (done.stdout, done.stderr, done.returncode) == (expected[shell], "", 0)
+
+
+def test_the_key_works_in_bash(environ: dict[str, str], topic: str, tmp_path: Path) -> None:
+    pressed_until(environ, topic, "kafka", "topic", "describe", "")
+    path = f"{PROGRAM.parent}{os.pathsep}{environ['PATH']}"
+    bash = pexpect.spawn(
+        "bash",
+        ["--norc", "--noprofile", "-i"],
+        env={**environ, "PATH": path, "PS1": "$ ", "HOME": str(tmp_path)},
+        encoding="utf-8",
+        timeout=20,
+        dimensions=(40, 200),
+    )
+    bash.sendline('eval "$(_FINK_COMPLETE=source_bash fink)"; echo rea""dy')
+    bash.expect("ready\r\n")
+    bash.send(f"fink kafka top\tdescr\t{topic[:-2]}\t")
+    bash.expect(f"fink kafka topic describe {topic} ")
+    bash.send("-o js\t\r")
+    bash.expect("-o json")
+    bash.expect(f'"name": "{topic}"')
+    bash.close(force=True)
+
+
+def test_the_script_can_be_installed(environ: dict[str, str], tmp_path: Path) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        done = subprocess.run(
+            [PROGRAM],
+            env={**environ, "_FINK_COMPLETE": f"source_{shell}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"_FINK_COMPLETE=complete_{shell}" in done.stdout

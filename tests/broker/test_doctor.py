@@ -1,0 +1,449 @@
+"""`fink doctor`, by the user who has the trouble."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AclOperation
+
+from fink_cli.cluster.process import free_ports
+from fink_cli.paths import cache_folder
+from tests.broker.test_cluster import fake_java, relayed
+from tests.broker.watching import PASSWORD, as_user, message, new_user, right
+from tests.conftest import PROGRAM, TestCluster, clean_environ, run_fink
+from tests.slack.fake_slack import TOKEN, fake_slack
+
+Findings = dict[str, dict[str, str]]
+
+
+def examined(done: subprocess.CompletedProcess[str]) -> Findings:
+    """What the checks found, by their names; the last of several."""
+    assert "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    assert all(set(each) == {"check", "state", "found", "hint"} for each in found)
+    failures = [each for each in found if each["state"] == "failure"]
+    assert done.returncode == (1 if failures else 0)
+    assert all(each["hint"] for each in failures)
+    return {each["check"]: each for each in found}
+
+
+def doctor(env: dict[str, str], *words: str) -> Findings:
+    """Run it to its end, within the time that it promises."""
+    began = time.monotonic()
+    done = run_fink("doctor", "-o", "json", *words, env=env)
+    assert time.monotonic() - began < 22
+    for secret in (PASSWORD, TOKEN):
+        assert secret not in done.stdout + done.stderr
+    return examined(done)
+
+
+@pytest.fixture
+def consumer(cluster: TestCluster, topic: str, tmp_path: Path) -> dict[str, str]:
+    """A user with no right but to read one topic, and no profile."""
+    user = new_user(cluster.connection, right(topic, AclOperation.READ))
+    return clean_environ(tmp_path, **as_user(cluster.connection, user), FINK_TOPIC=topic)
+
+
+def test_a_consumers_own_login_is_enough(
+    consumer: dict[str, str], topic: str, publish: Callable[..., None]
+) -> None:
+    publish(topic, message(1))
+    found = doctor(consumer)
+    assert {each["state"] for name, each in found.items() if name != "slack"} <= {"ok", "warning"}
+    for check in ("broker", "tls", "login", "topic", "schema", "clock"):
+        assert found[check]["state"] == "ok", found[check]
+    assert "READ" in found["topic"]["found"]
+    assert "not WRITE" in found["topic"]["found"]
+    assert "7 fields" in found["schema"]["found"]
+    assert found["slack"]["found"] == "not configured"
+
+
+def test_the_table_says_the_same_in_lines(consumer: dict[str, str], topic: str) -> None:
+    done = run_fink("doctor", env={**consumer, "COLUMNS": "80"})
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert f"→ Publish some: fink distribute run --source DIR --topic {topic}\n" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if "→" not in line]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_newest_of_several_partitions_is_looked_at(
+    consumer: dict[str, str],
+    cluster: TestCluster,
+    make_topic: Callable[..., str],
+    publish: Callable[..., None],
+) -> None:
+    topic = make_topic(partitions=3)
+    now = int(time.time() * 1000)
+    publish(topic, message(1), partition=0, timestamp=now - 5000)
+    publish(topic, (None, b"\x00\x01"), partition=2, timestamp=now)
+    found = doctor(cluster.environ, "--topic", topic)
+    assert found["schema"]["state"] == "failure"
+    assert "--schema FILE" in found["schema"]["hint"]
+
+
+def test_a_message_from_the_future_tells_of_the_clock(
+    consumer: dict[str, str], topic: str, publish: Callable[..., None]
+) -> None:
+    publish(topic, message(1), timestamp=int((time.time() + 900) * 1000))
+    found = doctor(consumer)
+    assert found["clock"]["state"] == "failure"
+    assert "timedatectl" in found["clock"]["hint"]
+
+
+def test_a_missing_right_names_the_command_that_grants_it(
+    cluster: TestCluster, topic: str, tmp_path: Path
+) -> None:
+    user = new_user(cluster.connection, right(topic, AclOperation.DESCRIBE))
+    env = clean_environ(tmp_path, **as_user(cluster.connection, user), FINK_TOPIC=topic)
+    found = doctor(env)
+    assert found["topic"]["state"] == "failure"
+    assert f"fink acl add -u {user} -t {topic}" in found["topic"]["hint"]
+    assert found["schema"]["state"] == "warning"
+
+
+def test_a_topic_that_is_not_there(consumer: dict[str, str], cluster: TestCluster) -> None:
+    # Kafka does not tell those who may not see a topic whether there is one.
+    assert doctor(consumer, "--topic", "nowhere")["topic"]["state"] == "failure"
+    found = doctor(cluster.environ, "--topic", "nowhere")
+    assert found["topic"]["state"] == "failure"
+    assert "fink kafka topic list" in found["topic"]["hint"]
+
+
+def test_a_wrong_password(consumer: dict[str, str]) -> None:
+    found = doctor({**consumer, "FINK_PASSWORD": "not-it-at-all"})
+    assert found["broker"]["state"] == "ok"
+    assert found["login"]["state"] == "failure"
+    assert "refused the login" in found["login"]["found"]
+    assert "not-it-at-all" not in json.dumps(found)
+    assert found["topic"]["state"] == "warning"
+
+
+def test_nothing_listens(consumer: dict[str, str]) -> None:
+    port = free_ports(1)[0]
+    found = doctor(consumer, "--bootstrap-servers", f"127.0.0.1:{port}")
+    assert found["broker"]["state"] == "failure"
+    assert "refused" in found["broker"]["found"]
+    assert found["login"] == {
+        "check": "login",
+        "state": "warning",
+        "found": "not checked: no broker takes connections",
+        "hint": "",
+    }
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    ended = threading.Event()
+
+    class Silent(BaseRequestHandler):
+        def handle(self) -> None:
+            ended.wait(60)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        ended.set()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_a_server_that_says_nothing_does_not_hold_it_up(
+    consumer: dict[str, str], protocol: str
+) -> None:
+    with silent_server() as address:
+        env = {**consumer, "FINK_SECURITY_PROTOCOL": protocol}
+        found = doctor(env, "--bootstrap-servers", address)
+    assert found["broker"]["state"] == "ok"
+    failing = found["tls"] if protocol == "SASL_SSL" else found["login"]
+    assert failing["state"] == "failure"
+
+
+def test_a_name_that_nobody_knows(consumer: dict[str, str]) -> None:
+    found = doctor(consumer, "--bootstrap-servers", "no-such-host.invalid:9092")
+    assert found["broker"]["state"] == "failure"
+    assert "can't be looked up" in found["broker"]["found"]
+
+
+def test_one_of_two_servers_is_enough(consumer: dict[str, str], cluster: TestCluster) -> None:
+    both = f"127.0.0.1:{free_ports(1)[0]},{cluster.connection.bootstrap_servers}"
+    done = run_fink("doctor", "-o", "json", "--bootstrap-servers", both, env=consumer)
+    states = [each["state"] for each in json.loads(done.stdout) if each["check"] == "broker"]
+    assert states == ["warning", "ok"]
+    assert examined(done)["login"]["state"] == "ok"
+
+
+def test_advertised_listeners_are_tried_too(consumer: dict[str, str], cluster: TestCluster) -> None:
+    with relayed("127.0.0.2", cluster.connection.bootstrap_servers) as other:
+        found = doctor(consumer, "--bootstrap-servers", other)
+    assert found["listener"]["state"] == "ok"
+    assert cluster.connection.bootstrap_servers in found["listener"]["found"]
+
+
+# In a network of its own: what comes to 127.0.0.2:9 goes to the socket file, and nothing else is
+# there. The relay outside hands it on to the broker.
+_ISLAND = """
+import fcntl, socket, struct, subprocess, sys, threading
+flags = struct.pack("16sH14s", b"lo", 1, b"")
+fcntl.ioctl(socket.socket(), 0x8914, flags)  # SIOCSIFFLAGS: lo, up
+
+def pour(source, sink):
+    while chunk := source.recv(4096):
+        sink.sendall(chunk)
+
+def serve(listener):
+    while True:
+        here, _ = listener.accept()
+        there = socket.socket(socket.AF_UNIX)
+        there.connect(sys.argv[1])
+        threading.Thread(target=pour, args=(here, there), daemon=True).start()
+        threading.Thread(target=pour, args=(there, here), daemon=True).start()
+
+listener = socket.create_server(("127.0.0.2", 9))
+threading.Thread(target=serve, args=(listener,), daemon=True).start()
+sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+
+
+@contextmanager
+def socket_file(path: Path, server: str) -> Iterator[None]:
+    """Hand what comes to a socket file on to a server."""
+    script = (
+        "import socket, sys, threading\n"
+        "def pour(a, b):\n    while c := a.recv(4096): b.sendall(c)\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    h, _ = s.accept()\n"
+        "    t = socket.create_connection((sys.argv[2], int(sys.argv[3])))\n"
+        "    threading.Thread(target=pour, args=(h, t), daemon=True).start()\n"
+        "    threading.Thread(target=pour, args=(t, h), daemon=True).start()\n"
+    )
+    host, _, port = server.partition(":")
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path), host, port], stdout=subprocess.PIPE
+    ) as relay:
+        assert relay.stdout is not None
+        relay.stdout.readline()
+        try:
+            yield
+        finally:
+            relay.kill()
+
+
+def test_an_advertised_listener_that_can_not_be_reached(
+    consumer: dict[str, str], cluster: TestCluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "s"
+    with socket_file(path, cluster.connection.bootstrap_servers):
+        inside = [sys.executable, "-c", _ISLAND, str(path)]
+        words = ["doctor", "-o", "json", "--bootstrap-servers", "127.0.0.2:9"]
+        done = subprocess.run(
+            ["unshare", "--net", "--map-root-user", *inside, str(PROGRAM), *words],
+            env=consumer,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    found = examined(done)
+    assert found["login"]["state"] == "ok", done.stderr
+    assert found["listener"]["state"] == "failure"
+    assert "advertised listener" in found["listener"]["hint"]
+
+
+def profile_of(consumer: dict[str, str], **more: str) -> dict[str, str]:
+    """The same login, in a profile."""
+    settings = {
+        "bootstrap_servers": consumer["FINK_BOOTSTRAP_SERVERS"],
+        "username": consumer["FINK_USERNAME"],
+        "password": consumer["FINK_PASSWORD"],
+        **more,
+    }
+    file = Path(consumer["FINK_CONFIG"])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f'{key} = "{value}"' for key, value in settings.items()]
+    file.write_text("\n".join(['default = "x"', "[profiles.x]", *lines]))
+    file.chmod(0o600)
+    left_out = {"FINK_BOOTSTRAP_SERVERS", "FINK_USERNAME", "FINK_PASSWORD"}
+    return {key: value for key, value in consumer.items() if key not in left_out}
+
+
+def test_a_profile_that_others_can_read(consumer: dict[str, str]) -> None:
+    env = profile_of(consumer)
+    assert doctor(env)["file modes"]["state"] == "ok"
+    file = Path(env["FINK_CONFIG"])
+    file.chmod(0o644)
+    found = doctor(env)
+    assert found["file modes"]["state"] == "failure"
+    assert found["file modes"]["hint"] == f"chmod 600 {file}"
+    assert found["profile"]["state"] == "failure"
+    file.chmod(0o600)
+    file.parent.chmod(0o777)
+    shared = doctor(env)["file modes"]
+    assert shared["state"] == "warning"
+    assert shared["hint"] == f"chmod go-w {file.parent}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("profiles = [", "is not TOML"), ('default = "gone"\n', "no profile 'gone'")],
+)
+def test_a_profile_that_is_wrong(consumer: dict[str, str], text: str, said: str) -> None:
+    env = profile_of(consumer)
+    Path(env["FINK_CONFIG"]).write_text(text)
+    found = doctor(env)
+    assert found["profile"]["state"] == "failure"
+    assert said in found["profile"]["found"]
+
+
+def test_a_password_command_that_hangs(consumer: dict[str, str]) -> None:
+    env = profile_of(consumer, password_command="sleep 30")
+    found = doctor(env)
+    assert found["profile"]["state"] == "failure"
+
+
+def test_nothing_is_configured(tmp_path: Path) -> None:
+    env = clean_environ(tmp_path, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+    found = doctor(env)
+    assert "failure" not in {each["state"] for each in found.values()}
+    assert found["profile"]["found"] == "not configured"
+    assert "fink kafka start" in found["profile"]["hint"]
+    assert "is free" in found["ports"]["found"]
+
+
+def test_a_port_that_another_has(tmp_path: Path) -> None:
+    with silent_server() as address:
+        env = clean_environ(tmp_path, FINK_KAFKA_PORT=address.rpartition(":")[2])
+        found = doctor(env)
+    assert found["ports"]["state"] == "warning"
+    assert "is in use" in found["ports"]["found"]
+
+
+def test_no_java(consumer: dict[str, str], tmp_path: Path) -> None:
+    found = doctor({**consumer, "JAVA_HOME": str(tmp_path)})
+    assert found["java"]["state"] == "failure"
+    assert "Install Java" in found["java"]["hint"]
+    old = doctor({**consumer, "JAVA_HOME": str(fake_java(tmp_path / "old", "11.0.22"))})
+    assert "too old" in old["java"]["found"]
+    new = doctor({**consumer, "JAVA_HOME": str(fake_java(tmp_path / "new", "25.0.1"))})
+    assert new["java"]["state"] == "warning"
+
+
+def test_who_only_reads_needs_no_java(consumer: dict[str, str], tmp_path: Path) -> None:
+    without = {key: value for key, value in consumer.items() if key != "JAVA_HOME"}
+    found = doctor({**without, "PATH": str(tmp_path)})
+    assert found["java"]["state"] == "warning"
+    assert found["login"]["state"] == "ok"
+
+
+def test_a_jar_with_a_wrong_sum_and_one_that_lacks(
+    consumer: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache" / "fink" / "spark"
+    shutil.copytree(cache_folder() / "spark", folder)
+    env = {**consumer, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    damaged = next(folder.glob("*.jar"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    found = doctor(env)
+    assert found["spark jars"]["state"] == "failure"
+    assert f"rm {damaged}" in found["spark jars"]["hint"]
+    assert found["kafka jars"]["state"] == "warning"
+    damaged.unlink()
+    assert "4 of 5" in doctor(env)["spark jars"]["found"]
+
+
+def test_a_full_disk(consumer: dict[str, str], tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    script = f'mount -t tmpfs -o size=16m none "{small}" && exec "{PROGRAM}" doctor -o json'
+    done = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
+        env={**consumer, "FINK_HOME": str(small / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    disk = examined(done)["disk"]
+    assert disk["state"] == "failure"
+    assert "FINK_HOME" in disk["hint"]
+
+
+def test_the_token_of_slack(consumer: dict[str, str]) -> None:
+    with fake_slack() as slack:
+        env = {**consumer, "FINK_SLACK_API_URL": slack.url}
+        good = doctor({**env, "SLACK_API_TOKEN": TOKEN})["slack"]
+        bad = doctor({**env, "SLACK_API_TOKEN": "xoxb-wrong"})["slack"]
+    assert good["state"] != "failure", good
+    assert bad["state"] == "failure"
+    assert "xoxb-wrong" not in json.dumps(bad)
+
+
+@pytest.fixture
+def tls_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A cluster of its own that speaks TLS."""
+    found = clean_environ(tmp_path, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+    started = run_fink("kafka", "start", "--tls", env=found, timeout=120)
+    assert started.returncode == 0, started.stderr
+    yield found
+    run_fink("kafka", "destroy", "--yes", env=found)
+
+
+def test_tls(tls_environ: dict[str, str]) -> None:
+    found = doctor(tls_environ)
+    assert found["tls"]["state"] == "ok"
+    assert "holds until" in found["tls"]["found"]
+    assert found["login"]["state"] == "ok"
+    assert "the local cluster's" in found["ports"]["found"]
+
+    login: dict[str, Any] = {
+        "FINK_BOOTSTRAP_SERVERS": f"127.0.0.1:{tls_environ['FINK_KAFKA_PORT']}",
+        "FINK_USERNAME": "admin",
+        "FINK_PASSWORD": PASSWORD,
+    }
+    plain = doctor({**tls_environ, **login})
+    assert plain["login"]["state"] == "failure"
+    assert "It speaks TLS" in plain["login"]["hint"]
+
+    strange = doctor({**tls_environ, **login, "FINK_SECURITY_PROTOCOL": "SASL_SSL"})
+    assert strange["tls"]["state"] == "failure"
+    assert "ssl_ca_location" in strange["tls"]["hint"]
+    assert strange["login"]["found"] == "not checked: TLS fails"
+    with relayed("127.0.0.2", login["FINK_BOOTSTRAP_SERVERS"]) as other:
+        named = doctor(tls_environ, "--bootstrap-servers", other)
+    assert named["tls"]["state"] == "failure"
+    assert "name of its certificate" in named["tls"]["hint"]
+
+
+def test_plaintext_where_tls_is_asked_for(consumer: dict[str, str]) -> None:
+    found = doctor({**consumer, "FINK_SECURITY_PROTOCOL": "SASL_SSL"})
+    assert found["tls"]["state"] == "failure"
+    assert "does not speak TLS" in found["tls"]["found"]
+
+
+def test_a_local_broker_that_died(tmp_path: Path) -> None:
+    environ = clean_environ(tmp_path, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+    assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
+    try:
+        status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
+        subprocess.run(["kill", "-9", str(status["brokers"][0]["pid"])], check=True)
+        time.sleep(1)
+        found = doctor(environ)
+    finally:
+        run_fink("kafka", "destroy", "--yes", env=environ)
+    assert found["ports"]["state"] == "failure"
+    assert "fink kafka logs" in found["ports"]["hint"]

@@ -1,0 +1,151 @@
+"""What a check says of what it found."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from fink_cli.cluster.java import Java
+from fink_cli.config import Connection
+from fink_cli.doctor.bounded import Deadline, begin
+from fink_cli.doctor.clock import judge_clock
+from fink_cli.doctor.cluster import judge_message, judge_rights
+from fink_cli.doctor.examine import tolerant
+from fink_cli.doctor.finding import Finding, State, failure, fine
+from fink_cli.doctor.machine import LITTLE_BYTES, judge_disk, judge_java
+from fink_cli.doctor.network import Address, addresses, judge_certificate
+from fink_cli.doctor.slack import judge_slack
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.slack.check import Checked
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ROOM = 512 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [(17, State.OK), (21, State.OK), (22, State.WARNING), (25, State.WARNING)]
+)
+def test_java_must_suit_kafka_and_spark(version: int, state: State) -> None:
+    assert judge_java(Java(Path("/j/bin/java"), version)).state is state
+
+
+@pytest.mark.parametrize(
+    ("free", "writable", "state"),
+    [
+        (LITTLE_BYTES, True, State.OK),
+        (LITTLE_BYTES - 1, True, State.WARNING),
+        (ROOM, True, State.WARNING),
+        (ROOM - 1, True, State.FAILURE),
+        (LITTLE_BYTES, False, State.FAILURE),
+    ],
+)
+def test_the_fuller_disk_counts(free: int, writable: bool, state: State) -> None:
+    found = judge_disk([(Path("/roomy"), 2**50, True), (Path("/narrow"), free, writable)])
+    assert found.state is state
+    assert "/narrow" in found.found
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_kept", "state"),
+    [
+        (-3600, None, State.OK),
+        (4, False, State.OK),
+        (6, True, State.WARNING),
+        (61, True, State.FAILURE),
+        (None, True, State.OK),
+        (None, False, State.WARNING),
+        (None, None, State.WARNING),
+    ],
+)
+def test_no_message_comes_from_the_future(
+    ahead: float | None, is_kept: bool | None, state: State
+) -> None:
+    newest = None if ahead is None else NOW + timedelta(seconds=ahead)
+    assert judge_clock(NOW, newest, is_kept).state is state
+
+
+@pytest.mark.parametrize(("days", "state"), [(31, State.OK), (29, State.WARNING)])
+def test_a_certificate_that_ends_soon_is_said(days: int, state: State) -> None:
+    assert judge_certificate("b:1", NOW + timedelta(days=days), NOW).state is state
+
+
+@pytest.mark.parametrize(
+    ("allowed", "state", "said"),
+    [
+        (None, State.OK, "everything"),
+        ({"READ", "DESCRIBE"}, State.OK, "not WRITE"),
+        ({"WRITE", "DESCRIBE"}, State.OK, "not READ"),
+        ({"READ", "WRITE", "DESCRIBE"}, State.OK, "may DESCRIBE, READ, WRITE"),
+        ({"DESCRIBE"}, State.FAILURE, "may only DESCRIBE"),
+    ],
+)
+def test_rights_of_use(allowed: set[str] | None, state: State, said: str) -> None:
+    connection = Connection("b:1", "SASL_PLAINTEXT", username="ann", password="p")
+    found = judge_rights(connection, "t", None if allowed is None else frozenset(allowed))
+    assert found.state is state
+    assert said in found.found
+    if state is State.FAILURE:
+        assert "fink acl add -u ann -t t" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [(b'{"objectId": "x", "n": 1}', State.OK), (b"\x00\x01\x02", State.FAILURE)],
+)
+def test_a_message_says_how_to_read_it_or_not(value: bytes, state: State) -> None:
+    assert judge_message("t", None, value).state is state
+
+
+@pytest.mark.parametrize(
+    ("missing", "state"),
+    [
+        ({}, State.OK),
+        ({"users:read": "to find people by name"}, State.WARNING),
+        ({"chat:write": "to post", "users:read": ""}, State.FAILURE),
+    ],
+)
+def test_scopes_of_slack(missing: dict[str, str], state: State) -> None:
+    checked = Checked(not missing, "team", "u", "bot", [], missing, [])
+    assert judge_slack(checked).state is state
+
+
+def test_addresses_of_bootstrap_servers() -> None:
+    found = addresses("a:1, SASL_SSL://b.c:2 ,[::1]:3")
+    assert found == [Address("a", 1), Address("b.c", 2), Address("::1", 3)]
+    assert [str(each) for each in found] == ["a:1", "b.c:2", "[::1]:3"]
+
+
+@pytest.mark.parametrize("wrong", ["a", "a:", ":1", "a:x", "a:0", "a:65536", "a:1,b"])
+def test_what_is_no_address_is_said(wrong: str) -> None:
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        addresses(wrong)
+
+
+def test_one_bootstrap_server_is_enough() -> None:
+    up, down = fine("broker", "a"), failure("broker", "b", "hint")
+    assert [each.state for each in tolerant([up, down])] == [State.OK, State.WARNING]
+    assert [each.state for each in tolerant([down, down])] == [State.FAILURE] * 2
+
+
+def test_what_does_not_end_is_given_up() -> None:
+    hanging = threading.Event()
+    began = time.monotonic()
+    pending = begin(lambda: hanging.wait(60))
+    found = Deadline(0.2).value("slow", pending)
+    assert time.monotonic() - began < 5
+    assert isinstance(found, Finding)
+    assert (found.check, found.state) == ("slow", State.FAILURE)
+    hanging.set()
+
+
+def test_errors_of_probes_are_findings_and_defects_are_not_hidden() -> None:
+    def refused() -> int:
+        raise OperationFailedError("It failed.", "Type this.")
+
+    assert Deadline(5).value("x", begin(refused)) == failure("x", "It failed.", "Type this.")
+    with pytest.raises(ZeroDivisionError):
+        Deadline(5).value("x", begin(lambda: 1 // 0))
