@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any, cast
 
 import fastavro
-from fastavro.read import SchemaResolutionError
 
 from fink_cli.alerts.schema import Schema
 
@@ -21,7 +20,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ValueError, "it holds a value that its schema does not allow"),
 )
 _DECODING_ERRORS = tuple(kind for kind, _ in _REASONS)
-_PARTIAL_ERRORS: tuple[type[Exception], ...] = (*_DECODING_ERRORS, SchemaResolutionError)
 
 
 class UndecodableError(ValueError):
@@ -52,17 +50,6 @@ def next_of(stream: BytesIO, schema: Schema) -> dict[str, Any]:
         return cast("dict[str, Any]", fastavro.schemaless_reader(stream, schema.parsed))
     except _DECODING_ERRORS as error:
         raise UndecodableError(_reason(error)) from error
-
-
-def decoded_in_part(value: bytes, schema: Schema, part: dict[str, Any]) -> dict[str, Any] | None:
-    """What a reader schema asks of the alert that the bytes are; none if they are no such alert."""
-    # A byte more, into which a value that is passed over reaches where the message is cut.
-    stream = BytesIO(value + b"\x00")
-    try:
-        alert = cast("dict[str, Any]", fastavro.schemaless_reader(stream, schema.parsed, part))
-    except _PARTIAL_ERRORS:
-        return None
-    return alert if stream.tell() == len(value) else None
 
 
 def _reason(error: Exception) -> str:

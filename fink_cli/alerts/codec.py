@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from fink_cli.alerts.binary import UndecodableError, decoded, decoded_in_part
+from fink_cli.alerts.binary import UndecodableError, decoded
 from fink_cli.alerts.container import MAGIC, opened, records_of
 from fink_cli.alerts.loose import alert_of_json, inferred_schema
-from fink_cli.alerts.projection import Steps, reader_schema
+from fink_cli.alerts.projection import Steps, wanted_fields
+from fink_cli.alerts.quick import Quick, quick_reader
 from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 
 REMEMBERED_SCHEMAS = 64
@@ -58,7 +59,7 @@ class Decoder:
         self._given = schema
         self._wanted = wanted
         self._by_id = by_id
-        self._reader_schema = lru_cache(maxsize=REMEMBERED_SCHEMAS)(self._projected)
+        self._quick = lru_cache(maxsize=REMEMBERED_SCHEMAS)(self._reader)
         self._remembered = lru_cache(maxsize=REMEMBERED_SCHEMAS)(_schema_or_error)
 
     def records(self, key: bytes | None, value: bytes | None) -> list[Decoded]:
@@ -125,16 +126,13 @@ class Decoder:
         return self._by_id(int.from_bytes(value[1:_FRAME], "big"))
 
     def _content(self, value: bytes, schema: Schema) -> dict[str, Any]:
-        part = self._reader_schema(schema)
-        if part is None:
-            return decoded(value, schema)
-        alert = decoded_in_part(value, schema, part)
-        # What is wrong with a message is for the whole decoding to say.
+        # What is odd or wrong about a message is for the reference to say.
+        alert = self._quick(schema)(value)
         return decoded(value, schema) if alert is None else alert
 
-    def _projected(self, schema: Schema) -> dict[str, Any] | None:
+    def _reader(self, schema: Schema) -> Quick:
         paths = None if self._wanted is None else self._wanted(schema)
-        return None if paths is None else reader_schema(schema, paths)
+        return quick_reader(schema, None if paths is None else wanted_fields(schema, paths))
 
 
 def _has_frame(value: bytes) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +36,111 @@ _LOGICAL: dict[tuple[str, str | None], pa.DataType] = {
 }
 
 
-def write_parquet(file: Path, schema: Schema, contents: Sequence[Mapping[str, Any]]) -> None:
-    """Write alerts of one schema.
+_UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
+
+class RowGroups:
+    """A Parquet file of alerts of one schema, made in memory.
+
+    Each lot is a row group, compressed at once: tables that waited would take twice the memory, and
+    fresh memory takes the system as long as the compression.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._shape = arrow_schema(schema)
+        self._out = pa.BufferOutputStream()
+        try:
+            self._writer = pq.ParquetWriter(self._out, self._shape, compression="zstd")
+        except _UNFIT as error:
+            raise _unwritable(error) from error
+
+    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
+        """Take alerts.
+
+        Raises:
+            UnwritableError: Parquet can't hold them.
+        """
+        try:
+            self._writer.write_table(arrow_table(self._shape, contents))
+        except _UNFIT as error:
+            raise _unwritable(error) from error
+
+    def write(self, file: Path) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        self._writer.close()
+        with file.open("wb") as out:
+            out.write(self._out.getvalue())
+
+
+class InferredTable:
+    """A Parquet file of alerts without a schema: of their fields each has its own type."""
+
+    def __init__(self) -> None:
+        self._contents: list[Mapping[str, Any]] = []
+
+    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
+        """Take alerts; a field that one lacks will be null."""
+        self._contents += contents
+
+    def write(self, file: Path) -> None:
+        """Write the file.
+
+        Raises:
+            UnwritableError: Parquet can't hold the alerts.
+            OSError: the file can't be written.
+        """
+        names = dict.fromkeys(chain.from_iterable(self._contents))
+        try:
+            columns = {name: [each.get(name) for each in self._contents] for name in names}
+            pq.write_table(pa.table(columns), file, compression="zstd")
+        except _UNFIT as error:
+            raise _unwritable(error) from error
+
+
+def arrow_table(shape: pa.Schema, contents: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Alerts that have all fields of a schema, as a table.
+
+    Column by column: pyarrow's own ``from_pylist`` looks up each field of each record by its name,
+    and takes three times as long with ZTF alerts.
 
     Raises:
-        UnwritableError: Parquet can't hold them.
-        OSError: the file can't be written.
+        pyarrow.ArrowException: a value is not of its field's type.
     """
-    try:
-        shape = None if schema.inferred else arrow_schema(schema)
-        table = pa.Table.from_pylist(contents, shape)
-        pq.write_table(table, file, compression="zstd")
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        raise UnwritableError(f"Parquet can't hold such alerts: {str(error)[:200]}") from error
+    return pa.Table.from_arrays(_columns(contents, list(shape)), schema=shape)
+
+
+def _unwritable(error: Exception) -> UnwritableError:
+    if isinstance(error, UnwritableError):
+        return error
+    return UnwritableError(f"Parquet can't hold such alerts: {str(error)[:200]}")
+
+
+def _columns(records: Sequence[Mapping[str, Any]], fields: Sequence[pa.Field]) -> list[pa.Array]:
+    names = [each.name for each in fields]
+    if len(names) == 1:
+        columns: Iterable[Sequence[Any]] = [[each[names[0]] for each in records]]
+    else:
+        columns = zip(*map(itemgetter(*names), records), strict=True)
+    return [_array(values, each.type) for values, each in zip(columns, fields, strict=True)]
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not values or not (pa.types.is_list(kind) or (pa.types.is_struct(kind) and len(kind))):
+        return pa.array(values, kind)
+    missing = [each is None for each in values]
+    mask = pa.array(missing) if True in missing else None
+    if pa.types.is_list(kind):
+        present = [() if each is None else each for each in values]
+        ends = pa.array(accumulate(map(len, present), initial=0), pa.int32())
+        items = list(chain.from_iterable(present))
+        return pa.ListArray.from_arrays(ends, _array(items, kind.value_type), kind, mask=mask)
+    nothing = dict.fromkeys(each.name for each in kind)
+    records = [nothing if each is None else each for each in values] if mask else values
+    return pa.StructArray.from_arrays(_columns(records, list(kind)), fields=list(kind), mask=mask)
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

@@ -1,24 +1,15 @@
-"""Which part of a schema some paths need, so that only that part of an alert is decoded.
-
-fastavro 1.13 passes over a float, a double or a fixed without looking whether it is there:
-measured, an array of them that says it has 2^60 never ends. A schema with such an array is not
-cut, and the decoder looks whether it has read beyond the message.
-"""
+"""Which part of a schema some paths need, so that only that part of an alert is decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
-
-import fastavro
+from typing import Any
 
 from fink_cli.alerts.schema import Schema
 
 Steps = Sequence[str | int]
 
 _RECORDS = {"record", "error"}
-_NAMED = {*_RECORDS, "enum", "fixed"}
-_UNCHECKED = {"null", "boolean", "float", "double", "fixed"}
 
 
 def can_lead(schema: Mapping[str, Any], steps: Steps) -> bool:
@@ -32,39 +23,27 @@ def can_lead(schema: Mapping[str, Any], steps: Steps) -> bool:
     return True
 
 
-def reader_schema(schema: Schema, wanted: Iterable[Steps]) -> dict[str, Any] | None:
-    """The schema to read alerts with when only the values at some paths are wanted.
+def wanted_fields(schema: Schema, wanted: Iterable[Steps]) -> dict[str, frozenset[str]] | None:
+    """The fields of each record type, by its full name, when only values at some paths are wanted.
 
-    It has the same types as the schema, with fewer fields in its records; what is wanted of a
-    record type anywhere is read of it everywhere.
+    What is wanted of a record type anywhere is read of it everywhere.
 
     Returns:
-        The reader schema, parsed; none where all of the schema is wanted, where a union of
-        several types is (Avro's rules would read its integers as floating point numbers), and
-        where the schema has an array that must not be passed over.
+        The fields; none where all of the schema is wanted.
     """
-    if _has_unchecked_array(schema):
-        return None
     need = _Need(schema.parsed["__named_schemas"])
     for steps in wanted:
         need.add(schema.parsed, tuple(steps))
-    if need.several_types or need.everything:
-        return None
-    return cast("dict[str, Any]", fastavro.parse_schema(need.cut(schema.parsed, set())))
+    return None if need.everything else need.fields()
 
 
 class _Need:
-    """The fields that are wanted of each record type, by its full name.
-
-    Attributes:
-        several_types: whether a union of several types, besides null, is among what is wanted.
-    """
+    """The fields that are wanted of each record type, by its full name."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
         self._fields: dict[str, set[str]] = {}
         self._seen: set[tuple[int, Steps]] = set()
-        self.several_types = False
 
     @property
     def everything(self) -> bool:
@@ -75,10 +54,12 @@ class _Need:
             if node["type"] in _RECORDS
         )
 
+    def fields(self) -> dict[str, frozenset[str]]:
+        """What has been added up to now."""
+        return {name: frozenset(fields) for name, fields in self._fields.items()}
+
     def add(self, node: Any, steps: Steps) -> None:
         """Want the value at the steps, with all that is in it."""
-        if isinstance(node, list) and len([each for each in node if each != "null"]) > 1:
-            self.several_types = True
         for each in _branches([node], self._names):
             # Seen before: types may be used so often that a walk of each use would never end.
             if (id(each), steps) in self._seen:
@@ -93,63 +74,6 @@ class _Need:
                 continue
             for inner in _below(each, steps[0] if steps else None):
                 self.add(inner, steps[1:])
-
-    def cut(self, node: Any, defined: set[str]) -> Any:
-        """The type with no more fields than are wanted, each name defined where it comes first."""
-        if isinstance(node, list):
-            return [self.cut(each, defined) for each in node]
-        kind = _resolved(node, self._names)
-        if isinstance(kind, str):
-            return kind
-        essence = {key: value for key, value in kind.items() if not key.startswith("__")}
-        if kind["type"] in _NAMED:
-            if kind["name"] in defined:
-                return kind["name"]
-            defined.add(kind["name"])
-        if kind["type"] in _RECORDS:
-            wanted = self._fields.get(kind["name"], set())
-            essence["fields"] = [
-                field | {"type": self.cut(field["type"], defined)}
-                for field in kind["fields"]
-                if field["name"] in wanted
-            ]
-        for inner in ("items", "values"):
-            if inner in essence:
-                essence[inner] = self.cut(essence[inner], defined)
-        return essence
-
-
-def _has_unchecked_array(schema: Schema) -> bool:
-    names = schema.parsed["__named_schemas"]
-    known: dict[str, bool] = {}
-
-    def unchecked(node: Any) -> bool:
-        """Whether passing over the type never looks for the end."""
-        if isinstance(node, list):
-            return False
-        if isinstance(node, str) and node not in names:
-            return node in _UNCHECKED
-        kind = _resolved(node, names)
-        name = kind.get("name")
-        if name is None:
-            return kind["type"] in _UNCHECKED
-        if name not in known:
-            known[name] = kind["type"] in _UNCHECKED or (
-                kind["type"] in _RECORDS and all(unchecked(each["type"]) for each in kind["fields"])
-            )
-        return known[name]
-
-    waiting: list[Any] = [schema.parsed]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, list):
-            waiting.extend(node)
-        elif isinstance(node, dict):
-            if node["type"] == "array" and unchecked(node["items"]):
-                return True
-            waiting.extend(each["type"] for each in node.get("fields", []))
-            waiting.extend(node[each] for each in ("items", "values") if each in node)
-    return False
 
 
 def _resolved(node: Any, names: Mapping[str, Any]) -> Any:

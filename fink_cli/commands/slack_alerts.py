@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -14,6 +14,7 @@ from typing import Any
 from fink_cli import output
 from fink_cli.admin.topics import usable_topic
 from fink_cli.alerts.codec import Decoder
+from fink_cli.alerts.lightcurve import LightCurve, light_curve
 from fink_cli.config import Connection
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Skipped
@@ -22,12 +23,14 @@ from fink_cli.consumer.table import skipped_text
 from fink_cli.errors import UsageError
 from fink_cli.paths import fink_home
 from fink_cli.slack.channels import ChannelMap
+from fink_cli.slack.check import UPLOAD
 from fink_cli.slack.client import SlackClient
-from fink_cli.slack.deliver import Outcome, deliver
+from fink_cli.slack.deliver import Outcome, deliver, illustrate
 from fink_cli.slack.digest import Waiting
 from fink_cli.slack.follow import Desk, Tally, follow_topic
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import counted, plain
+from fink_cli.slack.refusals import SlackRefusedError
 
 _INTERVAL = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -105,6 +108,7 @@ class _Results:
     messages: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
     refused: dict[str, Refused] = field(default_factory=dict)
+    pictures_refused: set[str] = field(default_factory=set)
 
     def take(self, outcome: Outcome) -> None:
         """Count a digest, and tell what became of it."""
@@ -121,6 +125,16 @@ class _Results:
         if before is None or before.error != error:
             output.warn(f"{channel}: {error} {outcome.refusal.hint}")
         self.refused[channel] = Refused(channel, alerts, error)
+
+    def illustrated(self, outcome: Outcome, client: SlackClient) -> None:
+        """Add the picture to a digest; say why there is none, once for each reason."""
+        try:
+            illustrate(outcome, client.add_picture)
+        except SlackRefusedError as error:
+            if error.message not in self.pictures_refused:
+                channel = outcome.digest.channel
+                output.warn(f"{channel}: without the light curve. {error.message} {error.hint}")
+            self.pictures_refused.add(error.message)
 
 
 @contextmanager
@@ -176,7 +190,7 @@ def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> l
             drafts.append(Draft(each.channel, each.alerts, plain(message), list(message.blocks)))
         return True
 
-    tally, interrupted = _follow(wish, connection, client, draft, commit=False)
+    tally, interrupted = _follow(wish, connection, client, draft, _no_curve, commit=False)
     if interrupted:
         raise KeyboardInterrupt
     _tell_rest(tally.without_channel)
@@ -190,20 +204,27 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
         FinkError: the topic can't be read, or the cluster is lost.
     """
     results = _Results()
+    draws = UPLOAD in client.identity.scopes
     told: Counter[str] = Counter()
 
     def send(desk: Desk) -> bool:
+        outcomes = []
         _tell_rest(desk.tally.without_channel - told)
         told.update(desk.tally.without_channel - told)
         for digest in desk.waiting.digests():
             with _finished_first():
                 outcome = deliver(digest, desk.waiting, client.post, desk.journal, wish.topic)
                 results.take(outcome)
+            outcomes.append(outcome)
             if outcome.refusal is not None and outcome.refusal.is_of_token:
                 return False
+        # After all texts, so that no picture holds up a text.
+        for each in outcomes if draws else ():
+            results.illustrated(each, client)
         return True
 
-    tally, interrupted = _follow(wish, connection, client, send, commit=True)
+    curve_of = light_curve if draws else _no_curve
+    tally, interrupted = _follow(wish, connection, client, send, curve_of, commit=True)
     return Report(
         wish.topic,
         wish.group,
@@ -222,6 +243,7 @@ def _follow(
     connection: Connection,
     client: SlackClient | None,
     send: Callable[[Desk], bool],
+    curve_of: Callable[[Mapping[str, Any]], LightCurve],
     commit: bool,
 ) -> tuple[Tally, bool]:
     """What was read, and whether Ctrl-C ended it. What waits then is read again by the next run."""
@@ -234,12 +256,17 @@ def _follow(
     ):
         if wish.start is not None:
             journal.forget(write=commit)
-        desk = Desk(wish.channels, existing, Waiting(topic.topic_id, wish.newest), journal)
+        waiting = Waiting(topic.topic_id, wish.newest)
+        desk = Desk(wish.channels, existing, waiting, journal, curve_of)
         try:
             follow_topic(source, Decoder(), desk, lambda: send(desk), wish.interval, _skip, commit)
         except KeyboardInterrupt:
             return desk.tally, True
     return desk.tally, False
+
+
+def _no_curve(_alert: Mapping[str, Any]) -> LightCurve:
+    return LightCurve()
 
 
 def _existing(wish: Wish, client: SlackClient | None) -> set[str] | None:

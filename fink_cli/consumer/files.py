@@ -1,15 +1,24 @@
-"""Files that are complete or absent."""
+"""Files that are complete or absent.
+
+A file is written under a hidden name that ends in ``.part``, with a lock of the system's that ends
+with the process. So what a killed process left behind can be told from what is being written, by a
+process on another machine too where the file system shares its locks.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fink_cli.errors import UsageError
+
+_ASIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
 @contextmanager
@@ -21,14 +30,47 @@ def set_aside(file: Path) -> Iterator[Path]:
     """
     aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     try:
-        aside.touch(exist_ok=False)
-        yield aside
-        _to_disk(aside)
-        aside.replace(file)
+        with _held(aside):
+            yield aside
+            _to_disk(aside)
+            aside.replace(file)
         _to_disk(file.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _held(aside: Path) -> Iterator[None]:
+    """A new file, with a lock that shows that its writer lives."""
+    while True:
+        with aside.open("xb") as held:
+            # Where there are no locks nothing is removed either.
+            with suppress(OSError):
+                fcntl.flock(held, fcntl.LOCK_EX)
+            # Somebody who cleans up may have been quicker.
+            if os.fstat(held.fileno()).st_nlink:
+                yield
+                return
+
+
+def remove_abandoned(folder: Path) -> int:
+    """Remove what killed processes left of files that they were writing; how many there were.
+
+    Only what :func:`set_aside` names so is looked at, and what another process holds is left.
+    """
+    removed = 0
+    for each in folder.glob(".*.part"):
+        if _ASIDE.fullmatch(each.name) is None or not each.is_file():
+            continue
+        try:
+            with each.open("rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                each.unlink(missing_ok=True)
+        except OSError:
+            continue
+        removed += 1
+    return removed
 
 
 def _to_disk(path: Path) -> None:

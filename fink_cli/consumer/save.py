@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from fink_cli.alerts.codec import Decoded
-from fink_cli.alerts.formats import FileFormat, UnwritableError, write_alerts
+from fink_cli.alerts.formats import FileFormat, Package, UnwritableError, package
 from fink_cli.alerts.schema import Schema
-from fink_cli.consumer.files import set_aside
+from fink_cli.consumer.files import remove_abandoned, set_aside
 from fink_cli.consumer.read import Alert
 from fink_cli.errors import OperationFailedError
 
@@ -28,6 +30,9 @@ from fink_cli.errors import OperationFailedError
 MOST_ALERTS = 5000
 MOST_BYTES = 64 * 1024 * 1024
 MOST_SECONDS = 60.0
+# So many are packed for the file at once. Sooner than later: decoded, an alert takes three times
+# the memory that its message took.
+PACKED = 200
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _NAME = re.compile(r"(.+)-(\d+)-(\d+)-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{12}\.\w+")
@@ -35,6 +40,37 @@ _NO_GROUP = "0" * 8
 
 # Topic, partition, offset and time of the first message of a file.
 First = tuple[str, int, int, int]
+
+
+@dataclass
+class _Waiting:
+    """Alerts of a partition that wait for their file.
+
+    Attributes:
+        first: the first of them.
+        last: the offset of the last.
+        count: how many there are.
+        loose: those that are not packed yet.
+        packed: the others; none as long as there are none.
+    """
+
+    first: Alert
+    last: int
+    count: int = 0
+    loose: list[dict[str, Any]] = field(default_factory=list)
+    packed: Package | None = None
+
+    def pack(self, form: FileFormat) -> Package:
+        """Pack those that are not; all of them.
+
+        Raises:
+            UnwritableError: the format can't hold them.
+        """
+        self.packed = self.packed or package(form, self.first.schema)
+        if self.loose:
+            self.packed.add(self.loose)
+            self.loose = []
+        return self.packed
 
 
 class Saver:
@@ -47,10 +83,12 @@ class Saver:
 
     Attributes:
         saved: how many alerts are in the files that it wrote.
+        abandoned: how many files it removed that killed processes had not finished.
     """
 
     def __init__(self, folder: Path, form: FileFormat, group: str | None) -> None:
         self.saved = 0
+        self.abandoned = remove_abandoned(folder)
         self._folder = folder
         self._form = form
         self._tag = _NO_GROUP if group is None else sha256(group.encode()).hexdigest()[:8]
@@ -58,7 +96,7 @@ class Saver:
         self._before = saved_before(names, self._tag)
         # The last offset of the file that the alerts of a partition are in, read again.
         self._again: dict[tuple[str, int], int] = {}
-        self._waiting: dict[tuple[str, int, Schema], list[Alert]] = {}
+        self._waiting: dict[tuple[str, int, Schema | None], _Waiting] = {}
         self._count = self._bytes = 0
         self._since = time.monotonic()
 
@@ -66,8 +104,16 @@ class Saver:
         """Take an alert, unless a file has it from before."""
         if self._is_saved(alert):
             return
-        place = (alert.topic, alert.partition, alert.schema)
-        self._waiting.setdefault(place, []).append(alert)
+        place = (alert.topic, alert.partition, None if alert.schema.inferred else alert.schema)
+        waiting = self._waiting.get(place)
+        if waiting is None:
+            waiting = self._waiting[place] = _Waiting(alert, alert.offset)
+        waiting.last = alert.offset
+        waiting.count += 1
+        waiting.loose.append(alert.content)
+        if len(waiting.loose) == PACKED:
+            with self._explained():
+                waiting.pack(self._form)
         self._count += 1
         self._bytes += alert.size
 
@@ -84,10 +130,11 @@ class Saver:
         now = time.monotonic()
         if final or self.full() or now - self._since >= MOST_SECONDS:
             while self._waiting:
-                place, alerts = next(iter(self._waiting.items()))
-                self._write(place[2], alerts)
+                place, waiting = next(iter(self._waiting.items()))
+                with self._explained():
+                    self._write(waiting)
                 del self._waiting[place]
-                self.saved += len(alerts)
+                self.saved += waiting.count
             self._count = self._bytes = 0
             self._since = now
         return not self._waiting
@@ -99,12 +146,16 @@ class Saver:
             self._again[partition] = last
         return alert.offset <= self._again.get(partition, -1)
 
-    def _write(self, schema: Schema, alerts: Sequence[Alert]) -> None:
-        file = self._folder / file_name(alerts[0], alerts[-1].offset, self._tag, self._form)
+    def _write(self, waiting: _Waiting) -> None:
+        packed = waiting.pack(self._form)
+        name = file_name(waiting.first, waiting.last, self._tag, self._form)
+        with set_aside(self._folder / name) as aside:
+            packed.write(aside)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            with set_aside(file) as aside:
-                found = [Decoded(each.schema, each.content) for each in alerts]
-                write_alerts(aside, self._form, schema, found)
+            yield
         except (OSError, UnwritableError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise OperationFailedError(

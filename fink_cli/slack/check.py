@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from fink_cli.slack.client import Channel, SlackClient
 
+UPLOAD = "files:write"
 # Each scope, and what it is for (https://docs.slack.dev/reference/scopes).
 SCOPES = {
     "chat:write": "to post",
     "channels:read": "to find channels",
     "users:read": "to find people by name",
     "users:read.email": "to find people by e-mail",
+    UPLOAD: "to add light curves to digests",
 }
 NEEDED = "chat:write"
 

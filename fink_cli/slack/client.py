@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,10 +23,12 @@ from fink_cli.slack.classes import CHANNEL_ID
 from fink_cli.slack.messages import MOST_TEXT, Message
 from fink_cli.slack.refusals import refusal, unreachable
 from fink_cli.slack.retries import retries
+from fink_cli.text import printable
 
 SLACK = "https://slack.com/api/"
 # At most 200 a page is what Slack advises (https://docs.slack.dev/apis/web-api/pagination).
 _PAGE = 200
+_LONGEST_REASON = 300
 _USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
 
 # slack_sdk logs what it then raises; the error is reported once, by us.
@@ -130,6 +133,22 @@ class SlackClient:
         answer = self._call("chat.postMessage", name or address, body=body)
         return Posted(str(answer.get("channel", "")), str(answer.get("ts", "")))
 
+    def add_picture(self, posted: Posted, picture: bytes, title: str) -> None:
+        """Add a PNG to the thread of a message. It needs the scope ``files:write``.
+
+        Raises:
+            SlackRefusedError: Slack did not take it.
+        """
+        with self._explained(posted.channel):
+            self._web.files_upload_v2(
+                filename="light-curve.png",
+                content=picture,
+                title=title,
+                alt_txt=title,
+                channel=posted.channel,
+                thread_ts=posted.ts,
+            )
+
     def address(self, recipient: str) -> str:
         """Where a message to a recipient goes: ``#channel``, or the id of a channel or person.
 
@@ -214,8 +233,13 @@ class SlackClient:
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
     ) -> SlackResponse:
-        try:
+        with self._explained(where):
             return self._web.api_call(method, params=params, json=body)
+
+    @contextmanager
+    def _explained(self, where: str) -> Iterator[None]:
+        try:
+            yield
         except SlackApiError as error:
             answer = error.response
             found = answer.data if isinstance(answer.data, dict) else {}
@@ -224,7 +248,9 @@ class SlackClient:
             raise refusal(code, where, bot, answer.status_code, needed) from error
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise unreachable(self._web.base_url, str(reason)) from error
+            raise unreachable(
+                self._web.base_url, printable(str(reason), _LONGEST_REASON)
+            ) from error
 
 
 def _names(person: Mapping[str, Any]) -> set[str]:

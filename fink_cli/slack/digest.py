@@ -6,6 +6,7 @@ import hashlib
 import heapq
 from dataclasses import dataclass, field
 
+from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.slack.messages import Message, Row, Section, compose
 
 # Classes come from the alerts: of more than so many, the others are counted together.
@@ -24,6 +25,7 @@ class Item:
         kind: its class.
         headings: a heading for each column.
         row: its row, the first cell naming the object.
+        curve: its light curve, if that is to be drawn.
     """
 
     partition: int
@@ -32,6 +34,7 @@ class Item:
     kind: str
     headings: tuple[str, ...]
     row: Row
+    curve: LightCurve = field(default_factory=LightCurve)
 
     @property
     def age(self) -> tuple[float, int, int]:
@@ -51,6 +54,11 @@ class _Class:
             heapq.heappush(self.newest, (item.age, self.count, item))
         else:
             heapq.heappushpop(self.newest, (item.age, self.count, item))
+
+    @property
+    def last(self) -> Item:
+        """The newest alert."""
+        return max(self.newest)[2]
 
     def section(self, kind: str) -> Section:
         items = [item for _, _, item in sorted(self.newest, reverse=True)]
@@ -76,6 +84,7 @@ class Digest:
         alerts: how many alerts it stands for.
         ends: for each partition, the offset after the last of these alerts.
         sections: a table for each class, the newest alerts first.
+        newest: the newest alert.
     """
 
     id: str
@@ -83,6 +92,7 @@ class Digest:
     alerts: int
     ends: dict[int, int]
     sections: tuple[Section, ...]
+    newest: Item
 
     def message(self, topic: str, before: str | None) -> Message:
         """The digest as a message.
@@ -129,6 +139,7 @@ class Waiting:
                 sum(each.count for each in found.classes.values()),
                 dict(found.ends),
                 tuple(each.section(kind) for kind, each in found.classes.items()),
+                max((each.last for each in found.classes.values()), key=lambda item: item.age),
             )
             for channel, found in self._channels.items()
         ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import CLASS, ID, OBJECT, Column, load_roles, viewer_columns
+from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.cells import cell
@@ -66,6 +67,9 @@ class Desk:
     Args:
         channels: which channels a class goes to.
         existing: the channels that there are, when known.
+        waiting: where the alerts wait.
+        journal: what Slack already has.
+        curve_of: gives the light curve of an alert, if that is to be drawn.
 
     Attributes:
         waiting: where the alerts wait.
@@ -79,8 +83,10 @@ class Desk:
         existing: Container[str] | None,
         waiting: Waiting,
         journal: Journal,
+        curve_of: Callable[[Mapping[str, Any]], LightCurve],
     ) -> None:
         self.tally = Tally()
+        self._curve_of = curve_of
         self._channels = channels
         self._existing = existing
         self.waiting = waiting
@@ -115,6 +121,7 @@ class Desk:
             kind,
             shape.headings,
             Row(cells, link_to(self._channels.link, linked)),
+            self._curve_of(alert.content),
         )
 
 

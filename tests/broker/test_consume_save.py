@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import fastavro
 import pyarrow.parquet as pq
 
+from tests.broker.test_consume_terminal import Terminal
 from tests.broker.watching import SCHEMA, Fink, alert, messages, running
 
 
@@ -56,4 +58,34 @@ def test_killed_and_resumed_each_alert_is_there_once(
     before = len(rows(tmp_path))
     assert 0 < before < total
     assert fink(*words, "--until-end").returncode == 0
+    assert rows(tmp_path) == list(range(total))
+
+
+def test_what_a_killed_run_left_is_removed(
+    fink: Fink, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    left = tmp_path / f".{topic}-0-0-1-2-00000000-0123456789ab.parquet.{'0' * 32}.part"
+    left.write_bytes(b"half a file")
+    publish(topic, *messages(3))
+    done = fink("consume", "--topic", topic, "--save", str(tmp_path), "--until-end")
+    assert "Removed 1 file that a killed process had not finished writing." in done.stderr
+    assert not left.exists()
+    assert rows(tmp_path) == [0, 1, 2]
+
+
+def test_a_bar_shows_how_far_it_has_come(
+    cluster: Any, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    total = 30_000
+    publish(topic, *messages(total))
+    words = ("consume", "--topic", topic, "--save", str(tmp_path), "--until-end")
+    terminal = Terminal(cluster.environ, *words, width=80, height=10)
+    # Somewhere between the beginning and the end, of what was there at the start.
+    under_way = terminal.until(lambda text: re.search(rf"[1-9]\d*/{total}", text) is not None)
+    assert int(re.findall(rf"(\d+)/{total}", under_way)[-1]) < total
+    assert "Reading" in under_way
+    done = terminal.until(lambda text: f"{total:,} saved" in text)
+    # The bar is gone then.
+    assert "Reading" not in done
+    assert terminal.exit_code() == 0
     assert rows(tmp_path) == list(range(total))

@@ -1,7 +1,8 @@
 """A Slack to test against: real HTTP, its own state, and a check of every call's form.
 
 Methods, arguments, limits and errors are those that https://docs.slack.dev/reference/methods
-documents for auth.test, chat.postMessage, conversations.list and users.list.
+documents for auth.test, chat.postMessage, conversations.list, users.list,
+files.getUploadURLExternal (and the address that it gives) and files.completeUploadExternal.
 """
 
 from __future__ import annotations
@@ -25,11 +26,19 @@ ARGUMENTS = {
         *("unfurl_links", "unfurl_media", "thread_ts", "reply_broadcast", "username"),
         *("icon_emoji", "icon_url", "as_user", "markdown_text"),
     },
+    "files.getUploadURLExternal": {"filename", "length", "alt_txt", "snippet_type"},
+    "files.completeUploadExternal": {
+        *("files", "channel_id", "channels", "initial_comment", "thread_ts", "blocks"),
+    },
 }
+# https://docs.slack.dev/changelog/2024-04-a-better-way-to-upload-files-is-here-to-stay
+RETIRED = {"files.upload", "channels.list"}
 SCOPES = {
     "chat.postMessage": "chat:write",
     "conversations.list": "channels:read",
     "users.list": "users:read",
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
 }
 MRKDWN_KEYS = {"type", "text", "verbatim"}
 
@@ -55,6 +64,19 @@ class Post:
 
 
 @dataclass
+class Upload:
+    """A file: announced, then sent (``data``), then shared in a thread of a channel."""
+
+    filename: str
+    length: int
+    alt_txt: str
+    data: bytes = b""
+    title: str = ""
+    to: str = ""
+    thread_ts: str = ""
+
+
+@dataclass
 class FakeSlack:
     """The state of a workspace.
 
@@ -62,6 +84,9 @@ class FakeSlack:
         faults: for each coming call of chat.postMessage the answer to give in its place, or none.
         limit_every: answers every n-th post with a rate limit.
         drop_after: accept that post (from 1), and never answer.
+        uploads: the files by id.
+        file_faults: the answer to give to a method of files, or to ``upload``, whenever it comes.
+        forget_after: give such an answer so many times only; 0 is always.
     """
 
     url: str = ""
@@ -75,6 +100,9 @@ class FakeSlack:
     faults: list[Answer | None] = field(default_factory=list)
     limit_every: int = 0
     drop_after: int = 0
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    file_faults: dict[str, Answer] = field(default_factory=dict)
+    forget_after: int = 0
     dropped: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     _tries: int = 0
@@ -102,32 +130,48 @@ class FakeSlack:
     def answer(self, method: str, token: str, given: dict[str, Any]) -> Answer:
         """What Slack says to a call."""
         self.calls.append(method)
-        if method not in ARGUMENTS:
-            return _error("unknown_method")
-        if not token:
-            return _error("not_authed")
-        if token != self.token:
-            return _error("invalid_auth")
-        needed = SCOPES.get(method)
-        if needed and needed not in self.scopes:
-            return _error("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
-        if given.keys() - ARGUMENTS[method]:
-            return _error("invalid_arguments", unknown=sorted(given.keys() - ARGUMENTS[method]))
+        refused = self._refusal(method, token, given)
+        if refused is not None:
+            return refused
         if method == "auth.test":
             found = {"team": "Fink", "url": "https://fink.slack.test/", "user": "finkbot"}
             return _ok(found, **{"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
-        if method == "chat.postMessage":
-            return self._post(given)
         if method == "users.list":
             return self._pages("members", self.people, given)
-        return self._pages("channels", list(self.channels.values()), given)
+        if method == "conversations.list":
+            return self._pages("channels", list(self.channels.values()), given)
+        if method == "chat.postMessage":
+            return self._post(given)
+        if method == "files.getUploadURLExternal":
+            return self._announce(given)
+        return self._share(given)
+
+    def _refusal(self, method: str, token: str, given: dict[str, Any]) -> Answer | None:
+        """What stands in the way of any call."""
+        if method not in ARGUMENTS:
+            return refused("method_deprecated" if method in RETIRED else "unknown_method")
+        if not token:
+            return refused("not_authed")
+        if token != self.token:
+            return refused("invalid_auth")
+        needed = SCOPES.get(method)
+        if needed and needed not in self.scopes:
+            return refused("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
+        if given.keys() - ARGUMENTS[method]:
+            return refused("invalid_arguments", unknown=sorted(given.keys() - ARGUMENTS[method]))
+        fault = self.file_faults.get(method)
+        if fault is not None and self.forget_after:
+            self.forget_after -= 1
+            if not self.forget_after:
+                del self.file_faults[method]
+        return fault
 
     def _pages(self, key: str, everything: list[Any], given: dict[str, Any]) -> Answer:
         if not 1 <= int(given.get("limit", 100)) <= 1000:
-            return _error("invalid_limit")
+            return refused("invalid_limit")
         cursor = str(given.get("cursor", ""))
         if cursor and not cursor.startswith("at-"):
-            return _error("invalid_cursor")
+            return refused("invalid_cursor")
         at = int(cursor[3:]) if cursor else 0
         # Slack may give fewer than the limit asks for, as here.
         end = at + min(self.page, int(given.get("limit", 100)))
@@ -147,13 +191,63 @@ class FakeSlack:
             return to
         wrong = wrong_in(given)
         if wrong:
-            return _error(wrong)
+            return refused(wrong)
         self.posts.append(
             Post(to, given.get("text", ""), given.get("blocks", []), given.get("metadata", {}))
         )
         if len(self.posts) == self.drop_after:
             self.dropped.set()
-        return _ok({"channel": name, "ts": f"1700000000.{len(self.posts):06d}"})
+        channel = self.channels[to]["id"] if to in self.channels else f"D{to}"
+        return _ok({"channel": channel, "ts": self.ts(len(self.posts))})
+
+    def ts(self, number: int) -> str:
+        """Slack's timestamp of a post (from 1)."""
+        return f"1700000000.{number:06d}"
+
+    def _announce(self, given: dict[str, Any]) -> Answer:
+        length = str(given.get("length", ""))
+        if not given.get("filename") or not length.isdigit() or not int(length):
+            return refused("invalid_arguments")
+        if len(given.get("alt_txt", "")) > 1000:
+            return refused("alt_txt_too_large")
+        file = f"F{len(self.uploads):07d}"
+        self.uploads[file] = Upload(given["filename"], int(length), given.get("alt_txt", ""))
+        address = self.url.replace("/api/", f"/upload/v1/{file}")
+        return _ok({"upload_url": address, "file_id": file})
+
+    def receive(self, file: str, token: str, data: bytes) -> tuple[int, bytes]:
+        """What the address of a file answers to its bytes. The token is not for it."""
+        if "upload" in self.file_faults:
+            status, _, answer = self.file_faults["upload"]
+            return status, json.dumps(answer).encode()
+        if file not in self.uploads or token or len(data) != self.uploads[file].length:
+            return 400, b"error"
+        self.uploads[file].data = data
+        return 200, f"OK - {len(data)}".encode()
+
+    def _share(self, given: dict[str, Any]) -> Answer:
+        try:
+            files = json.loads(given.get("files", ""))
+            unknown = [each for each in files if each.keys() - {"id", "title", "highlight_type"}]
+        except (ValueError, AttributeError):
+            return refused("invalid_arguments")
+        if not files or unknown or ("thread_ts" in given and "channel_id" not in given):
+            return refused("invalid_arguments")
+        found = [self.uploads.get(each["id"]) for each in files]
+        if any(each is None or not each.data or each.to for each in found):
+            return refused("file_not_found")
+        # Only an id: unlike chat.postMessage it takes no name.
+        name = next((k for k, v in self.channels.items() if v["id"] == given.get("channel_id")), "")
+        if not name:
+            return refused("channel_not_found")
+        times = [self.ts(at + 1) for at, post in enumerate(self.posts) if post.to == name]
+        if "thread_ts" in given and given["thread_ts"] not in times:
+            return refused("invalid_thread_ts")
+        for each, about in zip(found, files, strict=True):
+            assert each is not None
+            each.title, each.to = about.get("title", ""), name
+            each.thread_ts = given.get("thread_ts", "")
+        return _ok({"files": [{"id": each["id"], "title": each.get("title")} for each in files]})
 
     def _target(self, name: str) -> str | Answer:
         if any(each["id"] == name for each in self.people):
@@ -161,9 +255,9 @@ class FakeSlack:
         for each in self.channels.values():
             if name in {each["id"], each["name"], f"#{each['name']}"}:
                 if each["is_archived"]:
-                    return _error("is_archived")
-                return each["name"] if each["is_member"] else _error("not_in_channel")
-        return _error("channel_not_found")
+                    return refused("is_archived")
+                return each["name"] if each["is_member"] else refused("not_in_channel")
+        return refused("channel_not_found")
 
 
 def wrong_in(given: dict[str, Any]) -> str:
@@ -202,7 +296,7 @@ def _ok(body: dict[str, Any], **headers: str) -> Answer:
     return 200, headers, {"ok": True, **body}
 
 
-def _error(name: str, **more: Any) -> Answer:
+def refused(name: str, **more: Any) -> Answer:
     return 200, {}, {"ok": False, "error": name, **more}
 
 
@@ -213,7 +307,17 @@ def fake_slack() -> Iterator[FakeSlack]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.path.startswith("/upload/v1/"):
+                token = self.headers.get("Authorization", "")
+                with slack.lock:
+                    status, said = slack.receive(self.path.rpartition("/")[2], token, sent)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+                return
+            body = sent.decode()
             kind = self.headers.get("Content-Type", "")
             given = json.loads(body) if body and "json" in kind else dict(parse_qsl(body))
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import json
+import lzma
 import random
 import time
+import tracemalloc
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from cramjam import snappy, zstd
 
 from fink_cli.alerts.codec import Decoder, UndecodableError
 from fink_cli.alerts.columns import viewer_columns
@@ -49,7 +53,10 @@ def contents(decoder: Decoder, value: bytes, key: bytes | None = None) -> list[d
     return [each.content for each in decoder.records(key, value)]
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+CODECS = ["null", "deflate", "bzip2", "xz", "snappy", "zstandard"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("count", [1, 50])
 def test_a_container_holds_one_or_many(codec: str, count: int) -> None:
     decoder = Decoder(wanted=lambda _schema: [("n",)])
@@ -114,6 +121,40 @@ def test_hostile_containers_end_soon() -> None:
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize(
+    ("codec", "bomb"),
+    [
+        ("zstandard", bytes(zstd.compress(bytes(50 * MOST_BYTES)))),
+        ("snappy", bytes(snappy.compress_raw(bytes(2 * MOST_BYTES))) + bytes(4)),
+        ("snappy", b"\xff\xff\xff\xff\x0f" + bytes(100)),
+        ("snappy", bytes(snappy.compress_raw(b"\x06a33\x02")) + bytes(4)),
+        ("snappy", b"\x05"),
+        ("zstandard", b"\x05"),
+        ("zstandard", b""),
+        ("xz", lzma.compress(bytes(2 * MOST_BYTES))),
+        ("bzip2", bz2.compress(bytes(2 * MOST_BYTES))),
+    ],
+)
+def test_what_unpacks_to_too_much_or_not_at_all(codec: str, bomb: bytes) -> None:
+    value = hostile(RECORD, 1, bomb, codec)
+    tracemalloc.start()
+    start = time.process_time()
+    with pytest.raises(UndecodableError, match=r"unpacked|holds more than"):
+        Decoder().records(None, value)
+    assert time.process_time() - start < 1
+    assert tracemalloc.get_traced_memory()[1] < 5 * MOST_BYTES
+    tracemalloc.stop()
+
+
+def test_many_small_blocks_that_are_packed() -> None:
+    packed = bytes(zstd.compress(plain(ALERTS[0])))
+    one = hostile(RECORD, 1, packed, "zstandard")
+    head, block = one[: one.index(b"s" * 16) + 16], one[one.index(b"s" * 16) + 16 :]
+    start = time.process_time()
+    assert contents(Decoder(), head + block * 10_000) == [ALERTS[0]] * 10_000
+    assert time.process_time() - start < 2
+
+
 def test_confluent_framing_with_a_schema_file() -> None:
     decoder = Decoder(SCHEMA)
     for alert in ALERTS:
@@ -158,7 +199,7 @@ def test_a_deep_and_odd_object_has_a_schema() -> None:
 
 def test_changed_bytes_are_alerts_or_undecodable() -> None:
     chance = random.Random(5)
-    seeds = [container(ALERTS[:5], codec) for codec in ("null", "deflate", "bzip2", "xz")]
+    seeds = [container(ALERTS[:5], codec) for codec in CODECS]
     seeds += [framed(3, ALERTS[1]), b'{"a": {"b": [1, 2, {"c": null}]}}']
     decoders = [Decoder(), Decoder(SCHEMA), Decoder(by_id={3: SCHEMA}.get)]
     for _ in range(5000):

@@ -13,7 +13,7 @@ import fastavro
 import pytest
 
 from fink_cli.alerts.codec import Decoder, UndecodableError, to_json_bytes
-from fink_cli.alerts.projection import reader_schema
+from fink_cli.alerts.projection import wanted_fields
 from fink_cli.alerts.schema import Schema, leaf_paths, read_schema
 from fink_cli.alerts.select import parse_fields, pick
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT, encoded, messages
@@ -171,6 +171,6 @@ def test_a_type_used_very_often_is_looked_at_once() -> None:
         inner = {"type": "record", "name": f"r{level}", "fields": fields}
     schema = read_schema(json.dumps(inner))
     start = time.monotonic()
-    assert reader_schema(schema, [("f0",)]) is not None
-    assert reader_schema(schema, [()]) is None
+    assert wanted_fields(schema, [("f0",)]) is not None
+    assert wanted_fields(schema, [()]) is None
     assert time.monotonic() - start < 0.5

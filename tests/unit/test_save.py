@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import fastavro
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.alerts.codec import Decoder, to_json_bytes
-from fink_cli.alerts.formats import FileFormat
+from fink_cli.alerts.formats import FileFormat, UnwritableError
 from fink_cli.alerts.loose import inferred_schema
+from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema
 from fink_cli.consumer.read import Alert
 from fink_cli.consumer.save import Saver, saved_before
 from fink_cli.errors import OperationFailedError
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
+from tests.unit.test_quick import Sampler, reference
 
 SCHEMA = read_schema(
     json.dumps({"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]})
@@ -130,3 +135,62 @@ def test_what_a_format_can_not_hold(tmp_path: Path) -> None:
         save(tmp_path, [Alert("t", 0, 0, None, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)],
              form="parquet")  # fmt: skip
     assert list(tmp_path.iterdir()) == []
+
+
+LEAVE_A_PART = """
+import sys
+from pathlib import Path
+from fink_cli.consumer.files import set_aside
+with set_aside(Path(sys.argv[1])) as aside:
+    aside.write_bytes(b"half")
+    print(aside.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    mine = tmp_path / ".mine.part"
+    mine.touch()
+    command = [sys.executable, "-c", LEAVE_A_PART, str(tmp_path / "t.parquet")]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living,
+    ):
+        names = [
+            each.stdout.readline().decode().strip() for each in (killed, living) if each.stdout
+        ]
+        assert Saver(tmp_path, FileFormat.PARQUET, None).abandoned == 0
+        killed.kill()
+        killed.wait()
+        assert {each.name for each in tmp_path.iterdir()} == {*names, mine.name}
+        assert Saver(tmp_path, FileFormat.PARQUET, None).abandoned == 1
+        assert {each.name for each in tmp_path.iterdir()} == {names[1], mine.name}
+        living.communicate()
+    assert {each.name for each in tmp_path.iterdir()} == {"t.parquet", mine.name}
+
+
+def test_alerts_that_came_as_json_share_a_file(tmp_path: Path) -> None:
+    contents: list[dict[str, Any]] = [{"n": 1}, {"n": None, "x": [1, 2]}, {"x": []}]
+    found = [Alert("t", 0, at, None, inferred_schema(c), c) for at, c in enumerate(contents)]
+    save(tmp_path, found, form="parquet")
+    [file] = tmp_path.iterdir()
+    assert rows(file) == [{"n": 1, "x": None}, {"n": None, "x": [1, 2]}, {"n": None, "x": []}]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parquet_holds_what_pyarrow_itself_would(tmp_path: Path, seed: int) -> None:
+    sampler = Sampler(seed)
+    schema = read_schema(json.dumps(sampler.record()))
+    found = [sampler.value(schema.parsed | {"type": "record"}) for _ in range(40)]
+    decoded = [each for value in found if (each := reference(value, schema)) is not None]
+    try:
+        expected = pa.Table.from_pylist(decoded, arrow_schema(schema))
+    except (UnwritableError, pa.ArrowException, OverflowError, ValueError):
+        expected = None
+    try:
+        table = arrow_table(arrow_schema(schema), decoded)
+    except (UnwritableError, pa.ArrowException, OverflowError, ValueError):
+        table = None
+    assert (table is None) == (expected is None)
+    if table is not None and expected is not None:
+        assert repr(table.to_pylist()) == repr(expected.to_pylist())
