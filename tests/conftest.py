@@ -145,6 +145,14 @@ def topic(make_topic: Callable[..., str]) -> str:
     return make_topic()
 
 
+def broker_log_end(home: Path, lines: int = 30) -> str:
+    """The end of the log of the first broker of a home; empty when there is none."""
+    log = home / "kafka" / "broker-1" / "logs" / "server.log"
+    if not log.exists():
+        return ""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Show the broker's log beside the failure of a test that used one."""
@@ -152,7 +160,4 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = outcome.get_result()  # type: ignore[attr-defined]
     used = getattr(item, "funcargs", {}).get("cluster")
     if report.failed and used is not None:
-        log = used.home / "kafka" / "broker-1" / "logs" / "server.log"
-        if log.exists():
-            lines = log.read_text(errors="replace").splitlines()[-30:]
-            report.sections.append(("broker log", "\n".join(lines)))
+        report.sections.append(("broker log", broker_log_end(used.home)))

@@ -137,7 +137,7 @@ def progress() -> Iterator[launch.Watch]:
             bar.update(
                 task,
                 description="Publishing",
-                completed=fares.files,
+                completed=fares.files + (fares.files_in_hand or 0),
                 total=fares.files_found,
                 alerts=sum(fares.published.values()),
                 rate=fares.rate,

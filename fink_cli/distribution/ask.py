@@ -62,7 +62,7 @@ def _started(
     module: str, folder: Path, master: str, errors: IO[str]
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", f"fink_cli.distribution.{module}"],
+        [sys.executable, "-P", "-m", f"fink_cli.distribution.{module}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -121,7 +121,7 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
     before = state.read_report(folder)
     with folder.service_log.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fink_cli", "distribute", "run", *arguments],
+            [sys.executable, "-P", "-m", "fink_cli", "distribute", "run", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -26,12 +26,19 @@ from fink_cli.admin.client import (
     wait_for_answer,
 )
 from fink_cli.config import Connection
+from fink_cli.errors import UnreachableError
 from fink_cli.private import write_private
 
 BATCH_HEADER = "batch"
 ID_HEADER = "alert-id"
 STREAM_HEADER = "stream"
 _SECONDS = 30.0
+# A broker is away, or has just come back.
+_NO_LEADER = {
+    KafkaError._NOENT,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+}
 
 Ends = Mapping[str, Mapping[int, int]]
 """The next offset of each partition, by topic."""
@@ -101,6 +108,11 @@ def end_offsets(connection: Connection, partitions: Mapping[str, int]) -> dict[s
             found.setdefault(each.topic, {})[each.partition] = future.result().offset
         except KafkaException as error:
             cause = error.args[0]
+            if cause.code() in _NO_LEADER:
+                raise UnreachableError(
+                    f"No broker leads every partition of the topic '{each.topic}' at present.",
+                    f"See which brokers are away: fink kafka topic describe {each.topic}",
+                ) from error
             if cause.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 attempt = connection.attempt("DESCRIBE", "topic", each.topic)
                 raise explained(cause, attempt) from error

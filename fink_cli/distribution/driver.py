@@ -7,6 +7,7 @@ lives: its end, or SIGTERM, asks the driver to finish the batch and stop.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from fink_cli.distribution import state
@@ -24,6 +26,9 @@ from fink_cli.distribution.spec import Job, load_job
 from fink_cli.errors import FinkError
 
 _LOOK_SECONDS = 0.2
+_NO_JVM = "JAVA_GATEWAY_EXITED"
+# Lines of a log that say nothing of why a JVM ended: stack frames, warnings, its options.
+_BESIDE = re.compile(r"\s|Picked up |WARNING: |\S+ WARN ")
 
 
 def run(job: Job, stop: threading.Event) -> None:
@@ -34,7 +39,12 @@ def run(job: Job, stop: threading.Event) -> None:
         PySparkException: Spark failed (one of FAILURES); the status says so as well.
     """
     folder = state.Folder(Path(job.folder))
-    spark = open_session(job.spark, folder.scratch, f"fink {folder.path.name}")
+    try:
+        title = f"fink {folder.path.name}"
+        spark = open_session(job.spark, folder.scratch, title, job.connection)
+    except FAILURES as error:
+        _tell_not_started(job, first_cause(str(error)))
+        raise
     current = Run(job, spark, stop)
     try:
         if job.replay is None:
@@ -56,6 +66,21 @@ def run(job: Job, stop: threading.Event) -> None:
     current.tell(state=state.STOPPED)
 
 
+def _tell_not_started(job: Job, said: str) -> None:
+    folder = state.Folder(Path(job.folder))
+    if _NO_JVM in said:
+        # Only the JVM knows why it ended, and the log is all that is there so far.
+        lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
+    status = state.Status(
+        state=state.FAILED,
+        published=dict.fromkeys(job.targets, 0),
+        error=f"Spark did not start: {said}",
+    )
+    process = psutil.Process()
+    state.write_report(folder, state.Report(process.pid, process.create_time(), status))
+
+
 def _follow(current: Run) -> None:
     job, stop = current.job, current.stop
     deadline = time.monotonic() + job.exit_after if job.exit_after else None
@@ -68,6 +93,7 @@ def _follow(current: Run) -> None:
         if stop.is_set() and not query.status["isTriggerActive"]:
             query.stop()
         current.look_at_refused()
+        current.look_within()
         time.sleep(_LOOK_SECONDS)
     query.awaitTermination()
 

@@ -95,7 +95,7 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
         folder.log.replace(folder.former_log)
     with folder.log.open("w") as log:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "fink_cli.distribution.driver"],
+            [sys.executable, "-P", "-m", "fink_cli.distribution.driver"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

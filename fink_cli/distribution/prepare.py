@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from fink_cli.paths import cache_folder
 from fink_cli.private import private_folder, write_private
 
 _NEWEST_JAVA = 23
+_STANDALONE = "spark://"
+_MASTER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,11 @@ def spark_of(wish: Wish, report: jars.Report) -> Spark:
     """How Spark is run: its jars are fetched where they are missing.
 
     Raises:
-        OperationFailedError: there is no Java that Spark runs on, or the jars can't be fetched.
+        UsageError: the address of Spark's master is not one.
+        OperationFailedError: there is no Java that Spark runs on, the master does not answer, or
+            the jars can't be fetched.
     """
+    _require_master(wish.master)
     java = find_java()
     if java.version > _NEWEST_JAVA:
         raise OperationFailedError(
@@ -136,6 +142,33 @@ def spark_of(wish: Wish, report: jars.Report) -> Spark:
         )
     found = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", report)
     return Spark(wish.master, [str(jar) for jar in found], dict(wish.settings))
+
+
+def _require_master(master: str) -> None:
+    """Ask a standalone master for a connection: Spark itself would try for a minute.
+
+    Raises:
+        UsageError: its address is not one.
+        OperationFailedError: it does not answer.
+    """
+    if not master.startswith(_STANDALONE):
+        return
+    for address in master.removeprefix(_STANDALONE).split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_MASTER_SECONDS):
+                return
+        except (ValueError, OverflowError) as error:
+            raise UsageError(
+                f"{master} is not the address of a Spark master.",
+                "Write it as in: --master spark://HOST:7077",
+            ) from error
+        except OSError:
+            continue
+    raise OperationFailedError(
+        f"Spark's master {master} does not answer.",
+        "See whether it runs, and under which address: its web page shows it at the top.",
+    )
 
 
 def _folder(home: Path, source: Path, wish: Wish, facts: Mapping[str, TopicFacts]) -> state.Folder:

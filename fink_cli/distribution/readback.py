@@ -25,14 +25,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reading = load_reading(sys.stdin.readline())
-    deadline = time.monotonic() + reading.exit_after if reading.exit_after else None
 
     def show(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
     try:
-        spark = open_session(reading.spark, Path.cwd(), f"fink test {reading.topic}")
+        title = f"fink test {reading.topic}"
+        spark = open_session(reading.spark, Path.cwd(), title, reading.connection)
+        deadline = time.monotonic() + reading.exit_after if reading.exit_after else None
         query = follow_topic(spark, reading, show)
         while query.isActive:
             if stop.is_set() or (deadline and time.monotonic() > deadline):

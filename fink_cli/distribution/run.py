@@ -44,7 +44,7 @@ from fink_cli.distribution.spark.schemas import (
     load_schema,
     stored_schema,
 )
-from fink_cli.distribution.spark.session import FAILURES, Session, first_cause
+from fink_cli.distribution.spark.session import FAILURES, Session, first_cause, share_done
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.streams import Stream
 from fink_cli.distribution.types import refuse_columns
@@ -54,7 +54,8 @@ from fink_cli.private import write_private
 # As long as brokers may be away before the driver gives up; the next run goes on from there.
 _OUTAGE_SECONDS = 600
 _PASSING = re.compile(
-    r"kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
+    r"kafka\.clients\.producer\.BufferExhaustedException"
+    r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
     r"|BrokerNotAvailable|LeaderNotAvailable|UnknownTopicOrPartition|OutOfOrderSequence"
     r"|UnknownProducerId|InvalidProducerEpoch)Exception"
 )
@@ -83,6 +84,8 @@ class Run:
             reraise=True,
         )
         self.lock = threading.Lock()
+        self.telling = threading.Lock()
+        self.batch_files = 0
         self.failure: FinkError | None = None
         self.process = psutil.Process()
         self.status = state.Status(
@@ -93,9 +96,16 @@ class Run:
 
     def tell(self, **changes: object) -> None:
         """Change the status, and write it where others read it."""
-        self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-        report = state.Report(self.process.pid, self.process.create_time(), self.status)
-        state.write_report(self.folder, report)
+        with self.telling:  # the batch is published by a thread of Spark's
+            self.status = replace(self.status, **changes)  # type: ignore[arg-type]
+            report = state.Report(self.process.pid, self.process.create_time(), self.status)
+            state.write_report(self.folder, report)
+
+    def look_within(self) -> None:
+        """Tell how far the batch is."""
+        done = round(self.batch_files * share_done(self.spark), 1)
+        if done > (self.status.files_in_hand or 0):
+            self.tell(files_in_hand=done)
 
     def get_ready(self) -> None:
         """Learn what the alerts look like, and try every filter on their columns.
@@ -146,14 +156,17 @@ class Run:
         with self.lock:
             good, bad = sort_out(files, self.shape)
             self._refuse(list(good), bad)
+        self.batch_files = len(good)
         page = self.folder.skipped / f"{number:09d}.jsonl"
         if good:
             self._publish(Batch(f"{self.folder.path.name}/{number}", list(good)), page, [])
+        self.batch_files = 0
         self.tell(
             read=self.status.read + sum(good.values()),
             batches=self.status.batches + 1,
             error=None,
             files=self.status.files + len(good),
+            files_in_hand=None,
             files_found=max(self.status.files_found, self.status.files + len(files)),
         )
 

@@ -33,6 +33,8 @@ class Status:
         rate: alerts published a second, over this run's batches.
         error: why it failed.
         files: Parquet files that this run published.
+        files_in_hand: how many of the files of the batch that runs are done, as far as Spark tells;
+            none while none runs.
         files_found: files that were there to publish, as far as it has seen.
         bad_files: files that could not be published, and why.
     """
@@ -45,6 +47,7 @@ class Status:
     rate: float = 0.0
     error: str | None = None
     files: int = 0
+    files_in_hand: float | None = None
     files_found: int = 0
     bad_files: list[BadFile] = field(default_factory=list)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
 import subprocess
 import time
+import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -23,6 +26,8 @@ from fink_cli.cluster.process import free_ports
 from fink_cli.config import Connection, local_login_file
 from tests.conftest import PROGRAM, clean_environ, run_fink
 from tests.e2e.reading import messages
+
+log = logging.getLogger(__name__)
 
 ALERTS = 400
 
@@ -47,8 +52,6 @@ def science(tmp_path: Path) -> Path:
 
 
 def admin(environ: dict[str, str]) -> Connection:
-    import tomllib
-
     return Connection(**tomllib.loads(local_login_file(Path(environ["FINK_HOME"])).read_text()))
 
 
@@ -85,29 +88,18 @@ def driver(environ: dict[str, str]) -> psutil.Process | None:
 
 
 def run_and_kill(environ: dict[str, str], science: Path, ready: Callable[[], bool]) -> None:
-    """Begin a run, and kill its driver at once when ``ready`` says so."""
-    with subprocess.Popen(
-        [PROGRAM, *command(science)],
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        deadline = time.monotonic() + 120
-        while running.poll() is None and not ready():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        found = driver(environ)
-        if found is not None:
-            os.kill(found.pid, signal.SIGKILL)
-        running.wait(60)
+    """Begin a run of one topic, and kill its driver at once when ``ready`` says so."""
+    interrupted(environ, command(science), ready, kill_driver)
 
 
 def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
     """True that many seconds after a micro-batch has begun."""
     home, began = Path(environ["FINK_HOME"]), []
+    now = time.time()
 
     def ready() -> bool:
-        if not began and list(home.glob("distributions/*/batch.json")):
+        marks = home.glob("distributions/*/batch.json")
+        if not began and any(each.stat().st_mtime > now for each in marks):
             began.append(time.monotonic())
         return bool(began) and time.monotonic() > began[0] + seconds
 
@@ -150,27 +142,6 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
     assert set(found.values()) == {1}
 
 
-def chaos(environ: dict[str, str], science: Path, kills: int, seed: int) -> None:
-    """Kill the driver again and again at moments of a run, then let one run end."""
-    moments = random.Random(seed)
-    for _ in range(kills):
-        run_and_kill(environ, science, begun_for(environ, moments.uniform(0, 9)))
-    done = run_fink(*command(science), env=environ, timeout=180)
-    assert done.returncode == 0, done.stderr
-    found = on_topic(environ)
-    assert len(found) == ALERTS, f"{ALERTS - len(found)} lost"
-    assert set(found.values()) == {1}, f"{sum(found.values()) - len(found)} duplicated"
-
-
-def test_killed_twice_at_any_moment(environ: dict[str, str], science: Path) -> None:
-    chaos(environ, science, kills=2, seed=1)
-
-
-@pytest.mark.long
-def test_killed_again_and_again_at_any_moment(environ: dict[str, str], science: Path) -> None:
-    chaos(environ, science, kills=int(os.environ.get("FINK_KILLS", "10")), seed=2)
-
-
 def test_without_the_right_to_read_it_stops_rather_than_send_twice(
     environ: dict[str, str], science: Path
 ) -> None:
@@ -192,3 +163,160 @@ def test_without_the_right_to_read_it_stops_rather_than_send_twice(
     assert done.returncode == 0, done.stderr
     assert set(on_topic(environ).values()) == {1}
     assert len(on_topic(environ)) == ALERTS
+
+
+STREAMS = """
+trigger = 1
+[[stream]]
+topic = "everything"
+[[stream]]
+topic = "shared"
+name = "bright"
+filter = "candidate.magpsf < 17.5 AND roid >= 0"
+[[stream]]
+topic = "shared"
+name = "few"
+filter = "candidate.rb > 0.85"
+columns = ["objectId", "candid", "candidate.magpsf"]
+[[stream]]
+topic = "of_{class}"
+class = "cdsxmatch"
+classes = ["RRLyrae", "EclBin", "SN"]
+"""
+TOPICS = ("everything", "shared", "of_rrlyrae", "of_eclbin", "of_sn")
+Message = tuple[str, str, str]
+"""A topic, the header ``alert-id`` and the header ``stream``."""
+
+
+def expected(science: Path) -> set[Message]:
+    """What should stand on the topics, by what pandas says of the alerts."""
+    alerts = pq.read_table(science).to_pandas()
+    candidate = alerts["candidate"]
+    bright = (candidate.map(lambda each: each["magpsf"]) < 17.5) & (alerts["roid"] >= 0)
+    few = candidate.map(lambda each: each["rb"]) > 0.85
+    chosen = {("everything", "everything"): alerts, ("shared", "bright"): alerts[bright]}
+    chosen["shared", "few"] = alerts[few]
+    for value in ("RRLyrae", "EclBin", "SN"):
+        topic = f"of_{value.lower()}"
+        chosen[topic, topic] = alerts[alerts["cdsxmatch"] == value]
+    return {
+        (topic, str(candid), stream)
+        for (topic, stream), rows in chosen.items()
+        for candid in rows["candid"]
+    }
+
+
+def standing(environ: dict[str, str]) -> Counter[Message]:
+    """How often each message stands on its topic."""
+    found: Counter[Message] = Counter()
+    for topic in TOPICS:
+        for each in messages(admin(environ), topic, 3):
+            headers = dict(each.headers())
+            found[topic, headers["alert-id"].decode(), headers["stream"].decode()] += 1
+    return found
+
+
+def more_stand_there(environ: dict[str, str], count: int) -> Callable[[], bool]:
+    """True as soon as so many messages stand there that did not before."""
+    consumer = Consumer({**admin(environ).librdkafka(), "group.id": "look"})
+    partitions = [TopicPartition(topic, number) for topic in TOPICS for number in range(3)]
+
+    def total() -> int:
+        return sum(consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions)
+
+    before = total()
+    return lambda: total() >= before + count
+
+
+def launched_for(seconds: float) -> Callable[[], bool]:
+    """True that many seconds after now."""
+    began = time.monotonic()
+    return lambda: time.monotonic() > began + seconds
+
+
+def kill_driver(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+    """Kill the driver; who started it, and its JVM, live on."""
+    del running
+    if (found := driver(environ)) is not None:
+        os.kill(found.pid, signal.SIGKILL)
+
+
+def kill_driver_and_parent(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+    """Kill who started the driver as well: nobody is there to end the JVM."""
+    running.kill()
+    kill_driver(environ, running)
+
+
+def kill_broker(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+    """Kill the broker, bring it back, and kill the driver when it had a moment to go on."""
+    status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
+    os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+    assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
+    time.sleep(2)
+    kill_driver(environ, running)
+
+
+Kill = Callable[[dict[str, str], "subprocess.Popen[bytes]"], None]
+
+
+def interrupted(
+    environ: dict[str, str], words: Sequence[str], ready: Callable[[], bool], kill: Kill
+) -> bool:
+    """Begin a run, and kill when ``ready`` says so; whether it ran until then."""
+    with subprocess.Popen(
+        [PROGRAM, *words], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        deadline = time.monotonic() + 180
+        while running.poll() is None and not ready():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        lives = running.poll() is None
+        if lives:
+            kill(environ, running)
+        running.wait(90)
+    return lives
+
+
+def chaos(environ: dict[str, str], folder: Path, kills: int, seed: int) -> None:
+    """Kill at random moments of runs while files land, a broker once; let a run end, and count."""
+    for topic in TOPICS:
+        made = run_fink("kafka", "topic", "create", topic, "--partitions", "3", env=environ)
+        assert made.returncode == 0, made.stderr
+    streams, science = folder / "streams.toml", folder / "science"
+    streams.write_text(STREAMS)
+    science.mkdir()
+    landing = write_science(simulate_alerts(ALERTS, seed=seed), folder / "landing", kills + 1)
+    words = ["distribute", "run", "--once", "--config", str(streams), "--source", str(science)]
+    moments = random.Random(seed)
+    a_few = ALERTS // (kills + 1)
+    for number, file in enumerate(landing[:-1]):
+        file.rename(science / file.name)
+        # Within the writing, around it, and anywhere in the life of a run.
+        ready = (
+            lambda: more_stand_there(environ, moments.randint(1, a_few)),
+            lambda: begun_for(environ, moments.uniform(0, 2)),
+            lambda: launched_for(moments.uniform(0, 20)),
+        )[number % 3]()
+        kill = moments.choice((kill_driver, kill_driver_and_parent))
+        killed = interrupted(environ, words, ready, kill_broker if number == kills // 2 else kill)
+        stand = standing(environ)
+        log.info("kill %d: %s, %d messages stand", number + 1, killed, stand.total())
+        assert set(stand.values()) <= {1}, f"{stand.total() - len(stand)} duplicated by now"
+    landing[-1].rename(science / landing[-1].name)
+    done = run_fink(*words, "-o", "json", env=environ, timeout=240)
+    assert done.returncode == 0, done.stderr
+    found, wanted = standing(environ), expected(science)
+    log.info("%d alerts, %d messages, kills %d", ALERTS, found.total(), kills)
+    assert not wanted - found.keys(), f"{len(wanted - found.keys())} lost"
+    assert not found.keys() - wanted, f"{len(found.keys() - wanted)} that do not belong there"
+    assert found.total() == len(wanted), f"{found.total() - len(wanted)} duplicated"
+
+
+def test_killed_twice_at_any_moment(environ: dict[str, str], tmp_path: Path) -> None:
+    chaos(environ, tmp_path, kills=2, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3000)
+def test_killed_again_and_again_at_any_moment(environ: dict[str, str], tmp_path: Path) -> None:
+    chaos(environ, tmp_path, kills=int(os.environ.get("FINK_KILLS", "10")), seed=2)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from fink_cli.distribution.spark.schemas import escaped_glob
+from fink_cli.distribution.spark.schemas import local_glob
 from fink_cli.distribution.spec import Job, local_path
 from fink_cli.distribution.state import Folder
 
@@ -40,11 +40,11 @@ def follow_files(
         .option("maxBytesPerTrigger", str(_BATCH_BYTES))
         # Spark would otherwise leave out, without a word, a file older than the newest by a week.
         .option("maxFileAge", "36500d")
-        .load(escaped_glob(job.source))
+        .load(local_glob(Path(job.source)))
         .select("path")
     )
     folder.readmitted.mkdir(parents=True, exist_ok=True)
-    readmitted = spark.readStream.schema("path string").text(str(folder.readmitted))
+    readmitted = spark.readStream.schema("path string").text(local_glob(folder.readmitted))
 
     def take_batch(batch: DataFrame, number: int) -> None:
         take(sorted({local_path(row.path) for row in batch.collect()}), number)
@@ -52,7 +52,7 @@ def follow_files(
     writer = (
         found.union(readmitted)
         .writeStream.foreachBatch(take_batch)
-        .option("checkpointLocation", str(folder.checkpoint))
+        .option("checkpointLocation", f"file:{folder.checkpoint}")
     )
     if job.once:
         return writer.trigger(availableNow=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
@@ -33,6 +34,9 @@ class Encoding:
 class Plan:
     """How alerts become messages.
 
+    What has an entry for each route is said to Spark once, not for each micro-batch: with hundreds
+    of streams that takes half a second.
+
     Attributes:
         alerts: what the alerts look like.
         decider: which alert goes which way.
@@ -46,6 +50,27 @@ class Plan:
     encodings: Sequence[Encoding]
     encoding_of: Sequence[int]
     partitions: Mapping[str, int]
+
+    @cached_property
+    def values(self) -> list[Column]:
+        """Each encoding of an alert, null where it goes no way that needs it."""
+        return [_value(number, self) for number in range(len(self.encodings))]
+
+    @cached_property
+    def topic(self) -> Column:
+        """The topic of a row's code."""
+        return _of_route([F.lit(each.topic) for each in self.decider.routes])
+
+    @cached_property
+    def partition_count(self) -> Column:
+        """How many partitions the topic of a row's code has."""
+        counts = [self.partitions.get(each.topic, 1) for each in self.decider.routes]
+        return _of_route([F.lit(count) for count in counts])
+
+    @cached_property
+    def stream(self) -> Column:
+        """The header ``stream`` of a row's code."""
+        return _of_route([F.lit(each.stream) for each in self.decider.routes])
 
     def encoding_of_streams(self) -> dict[str, Encoding]:
         """The encoding of each stream, by its title."""
@@ -61,7 +86,7 @@ def encoded(alerts: DataFrame, plan: Plan) -> DataFrame:
     Where a stream's filter raised, the code is negative (:class:`Decider`) and the value null.
     """
     chosen = with_codes(alerts, plan.decider)
-    values = [_value(number, plan).alias(f"value{number}") for number in range(len(plan.encodings))]
+    values = [value.alias(f"value{number}") for number, value in enumerate(plan.values)]
     alert_id = alert_name(plan.alerts)
     object_id = (
         F.coalesce(column(plan.alerts.object_id).cast("string"), alert_id)
@@ -88,6 +113,8 @@ def alert_name(alerts: Alerts) -> Column:
 def _value(number: int, plan: Plan) -> Column:
     encoding = plan.encodings[number]
     value = to_avro(F.struct(*encoding.columns), encoding.avro)
+    if len(plan.encodings) == 1:
+        return F.when(F.array_max(quoted(CODES)) >= 0, value)
     own = [code for code, used in enumerate(plan.encoding_of) if used == number]
     needed = F.arrays_overlap(quoted(CODES), F.array(*(F.lit(code) for code in own)))
     return F.when(needed, value)
@@ -119,8 +146,6 @@ def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
         plan: how alerts become messages.
         batch: what tells the micro-batch from all others.
     """
-    routes = plan.decider.routes
-    partitions = _of_route([F.lit(plan.partitions.get(each.topic, 1)) for each in routes])
     headers = {
         ID_HEADER: F.col("alert_id"),
         "object-id": F.col("object_id"),
@@ -128,15 +153,17 @@ def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
         "schema-fingerprint": _by_encoding(
             plan, lambda number: F.lit(fingerprint(plan.encodings[number].avro))
         ),
-        STREAM_HEADER: _of_route([F.lit(each.stream) for each in routes]),
+        STREAM_HEADER: plan.stream,
         BATCH_HEADER: F.lit(batch),
     }
     return rows.where("code >= 0").select(
         "alert_id",
         "code",
-        _of_route([F.lit(each.topic) for each in routes]).alias("topic"),
+        plan.topic.alias("topic"),
         # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
-        F.pmod(F.crc32(F.encode("object_id", "UTF-8")), partitions).cast("int").alias("partition"),
+        F.pmod(F.crc32(F.encode("object_id", "UTF-8")), plan.partition_count)
+        .cast("int")
+        .alias("partition"),
         _by_encoding(plan, lambda number: F.lit(plan.encodings[number].avro))
         .cast("binary")
         .alias("key"),

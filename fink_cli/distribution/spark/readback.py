@@ -12,6 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.types import BinaryType, StructType
 
 from fink_cli.distribution.question import Reading
+from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.schemas import quoted
 
 _COLUMN_CHARACTERS = 20
@@ -27,10 +28,9 @@ def follow_topic(
         reading: what to read.
         show: takes the text of a micro-batch.
     """
-    options = {f"kafka.{key}": value for key, value in reading.connection.java().items()}
     found = (
         spark.readStream.format("kafka")
-        .options(**options)
+        .options(**kafka_options(reading.connection))
         .option("subscribe", reading.topic)
         .option("startingOffsets", "earliest")
         .load()

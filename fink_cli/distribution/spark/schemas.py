@@ -45,7 +45,7 @@ class Alerts:
 
 def stored_schema(spark: SparkSession, file: Path) -> StructType:
     """The columns of a Parquet file, as Spark reads them."""
-    return spark.read.parquet(escaped_glob(str(file))).schema
+    return spark.read.parquet(local_glob(file)).schema
 
 
 def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> DataFrame:
@@ -53,7 +53,7 @@ def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> D
 
     The file of each alert is in a column ``FILE``.
     """
-    paths = (escaped_glob(str(file)) for file in files)
+    paths = (local_glob(file) for file in files)
     found = spark.read.schema(alerts.stored).parquet(*paths)
     both = zip(alerts.stored, alerts.spark, strict=True)
     columns = [_as_published(stored, published) for stored, published in both]
@@ -67,9 +67,12 @@ def _as_published(stored: StructField, published: StructField) -> Column:
     return column.cast(published.dataType).alias(stored.name)
 
 
-def escaped_glob(path: str) -> str:
-    """A path in which Spark sees no pattern."""
-    return _GLOB.sub(r"\\\1", path)
+def local_glob(path: Path) -> str:
+    """A path in which Spark sees no pattern, and which it looks for in no other file system.
+
+    Where Hadoop is configured, as on YARN, a path without ``file:`` is one in HDFS.
+    """
+    return "file:" + _GLOB.sub(r"\\\1", str(path.absolute()))
 
 
 def describe_alerts(spark: SparkSession, schema: StructType, wanted: Distribution) -> Alerts:

@@ -7,10 +7,13 @@ import zipfile
 from pathlib import Path
 
 from py4j.protocol import Py4JError
+from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 import fink_cli
+from fink_cli.config import Connection
+from fink_cli.distribution.spark.login import hand_over_login
 from fink_cli.distribution.spec import Spark
 from fink_cli.paths import shipped
 
@@ -25,7 +28,9 @@ _CAUSE = "Caused by:"
 _PYTHON_ERROR = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
 
-def open_session(spark: Spark, scratch: Path, title: str) -> Session:
+def open_session(
+    spark: Spark, scratch: Path, title: str, connection: Connection | None = None
+) -> Session:
     """Start Spark. Its log goes where the stderr of this process goes.
 
     Args:
@@ -33,20 +38,34 @@ def open_session(spark: Spark, scratch: Path, title: str) -> Session:
         scratch: a folder for temporary files; Spark must leave nothing in /tmp, even when it is
             killed.
         title: the application's name.
+        connection: the cluster and the login of its Kafka clients, where it has any.
     """
     log4j = shipped("conf/spark/log4j2.properties")
     java_options = [
         f"-Dlog4j2.configurationFile=file:{log4j}",
         f"-Djava.io.tmpdir={scratch}",
         "-XX:-UsePerfData",
+        # With hundreds of streams, the method in which Spark decides is too long for Java to
+        # compile otherwise.
+        "-XX:-DontCompileHugeMethods",
     ]
     settings = {
         "spark.jars": ",".join(spark.jars),
         "spark.driver.extraJavaOptions": " ".join(java_options),
+        "spark.executor.extraJavaOptions": "-XX:-DontCompileHugeMethods",
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
+        # Spark would keep the last thousand plans and jobs in memory, and a plan of hundreds of
+        # streams is long.
+        "spark.ui.retainedJobs": "50",
+        "spark.ui.retainedStages": "50",
+        "spark.ui.retainedTasks": "1000",
+        "spark.sql.ui.retainedExecutions": "20",
+        # An alert has some 200 fields. Above 100, Spark would generate no code for a plan as a
+        # whole, and copy each alert with its cutouts before the first filter.
+        "spark.sql.codegen.maxFields": "10000",
         # One row of alerts is large: fewer of them at a time need less memory.
         "spark.sql.parquet.columnarReaderBatchSize": "512",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
@@ -69,10 +88,11 @@ def open_session(spark: Spark, scratch: Path, title: str) -> Session:
         # Without kafka among them: only its newer writer tells what an Observation counted.
         "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
     }
-    builder = SparkSession.builder.master(spark.master).appName(title)
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    conf = SparkConf(loadDefaults=False).setMaster(spark.master).setAppName(title)
+    conf.setAll(list(settings.items()))
+    if connection is not None:
+        hand_over_login(conf, connection)
+    session = SparkSession.builder.config(conf=conf).getOrCreate()
     if not spark.master.startswith("local"):
         session.sparkContext.addPyFile(str(_package(scratch)))
     return session
@@ -86,6 +106,14 @@ def _package(folder: Path) -> Path:
         for each in root.rglob("*.py"):
             archive.write(each, each.relative_to(root.parent))
     return file
+
+
+def share_done(session: Session) -> float:
+    """How much of what Spark does at present is done, from 0 to 1."""
+    tracker = session.sparkContext.statusTracker()
+    stages = [tracker.getStageInfo(each) for each in tracker.getActiveStageIds()]
+    tasks = sum(each.numTasks for each in stages if each)
+    return sum(each.numCompletedTasks for each in stages if each) / tasks if tasks else 0.0
 
 
 def first_cause(text: str) -> str:

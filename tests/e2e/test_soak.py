@@ -1,0 +1,87 @@
+"""Many micro-batches one after another: the memory of the driver and its JVM must not grow."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fink_cli.alerts.simulate import simulate_alerts, write_science
+from tests.conftest import PROGRAM, TestCluster
+from tests.e2e.reading import messages
+
+BATCH_SECONDS = 240
+ALERTS_A_FILE = 4
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """What the driver of a distribution says of itself."""
+    for file in folder.glob("distributions/*/status.json"):
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+    return {"status": {"batches": 0}}
+
+
+def memory(driver: psutil.Process) -> float:
+    """RSS of the driver and its JVM, in MB."""
+    every = [driver, *driver.children(recursive=True)]
+    return sum(each.memory_info().rss for each in every) / 1e6
+
+
+def wait_for_batch(folder: Path, number: int) -> None:
+    deadline = time.monotonic() + BATCH_SECONDS
+    while report(folder)["status"]["batches"] < number:
+        assert time.monotonic() < deadline, f"batch {number} is not done: {report(folder)}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]:
+    """A distribution that looks for new files without a pause."""
+    words = ["distribute", "run", "--source", str(source), "--topic", topic, "--trigger", "0.1"]
+    process = subprocess.Popen([PROGRAM, *words], env=environ)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=BATCH_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("batches", "warm", "growth"),
+    # While Java compiles and its heap fills for the first time, memory grows: a short run can only
+    # tell a leak of some megabytes a batch.
+    [(30, 10, 1.25), pytest.param(500, 100, 1.05, marks=pytest.mark.long)],
+)
+@pytest.mark.timeout(3000)
+def test_memory_does_not_grow(
+    cluster: TestCluster, tmp_path: Path, topic: str, batches: int, warm: int, growth: float
+) -> None:
+    alerts = simulate_alerts(ALERTS_A_FILE * batches, seed=3)
+    waiting = write_science(alerts, tmp_path / "aside", files=batches)
+    source = tmp_path / "science"
+    source.mkdir()
+    waiting[0].rename(source / waiting[0].name)
+    environ = {**cluster.environ, "FINK_HOME": str(tmp_path / "home")}
+    environ |= cluster.as_user(cluster.connection.username, cluster.connection.password)
+    used = []
+    with running(environ, source, topic):
+        wait_for_batch(tmp_path / "home", 1)
+        driver = psutil.Process(report(tmp_path / "home")["pid"])
+        for number, file in enumerate(waiting[1:], start=2):
+            file.rename(source / file.name)
+            wait_for_batch(tmp_path / "home", number)
+            used.append(memory(driver))
+
+    before = statistics.median(used[warm - 5 : warm + 5])
+    after = statistics.median(used[-10:])
+    assert after < growth * before, [round(each) for each in used[:: batches // 10]]
+    assert len(messages(cluster.connection, topic)) == ALERTS_A_FILE * batches
