@@ -168,7 +168,7 @@ def test_a_super_user_without_a_login_can_not_be_given_one(fink: Fink) -> None:
 
 
 def test_the_cluster_s_own_logins_are_left_alone(fink: Fink) -> None:
-    for name in ("admin", "broker"):
+    for name in ("admin", "broker-kyna"):
         for verb in ("delete", "offboard"):
             assert fink("auth", verb, "-u", name, "-y").returncode == 1
         assert fink("auth", "rotate", "-u", name, "-p", "x").returncode == 1

@@ -153,6 +153,20 @@ def admin(environ: dict[str, str]) -> Connection:
     return Connection(**tomllib.loads(login.read_text()))
 
 
+def test_users_who_were_deleted_do_not_keep_it_from_starting(environ: dict[str, str]) -> None:
+    """Kafka forgets all users when the deleted one comes first in its hash table, as tom does."""
+    assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
+    for user in ("tom", "ann", "zoe", "x1"):
+        assert run_fink("auth", "add", "-u", user, "--generate", env=environ).returncode == 0
+        assert run_fink("auth", "delete", "-u", user, "--yes", env=environ).returncode == 0
+    assert run_fink("auth", "add", "-u", "eve", "-p", "kept", env=environ).returncode == 0
+    assert run_fink("kafka", "stop", env=environ).returncode == 0
+    started = run_fink("kafka", "start", env=environ, timeout=120)
+    assert started.returncode == 0, started.stderr
+    listed = json.loads(run_fink("auth", "list", "-o", "json", env=environ).stdout)
+    assert {each["user"] for each in listed} == {"admin", "broker-kyna", "eve"}
+
+
 def test_two_homes_run_side_by_side(cluster: TestCluster, environ: dict[str, str]) -> None:
     # They share even the file of the profiles: FINK_HOME decides which cluster is meant.
     environ = {**environ, "FINK_CONFIG": cluster.environ["FINK_CONFIG"]}
