@@ -10,7 +10,7 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check lint format bench lock clean
+.PHONY: help install demo test test-long check docs reference lint format coverage bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,17 @@ test: $(VENV)/dev.stamp ## Run the tests against a real broker and real Spark
 test-long: $(VENV)/dev.stamp ## Also the full counts of chaos, fuzz and soak runs
 	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)
 
-check: $(VENV)/dev.stamp lint ## Lint, types and import rules
+check: $(VENV)/dev.stamp lint docs ## Lint, types, import rules, documentation
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/dev.stamp ## Build the site into build/site; fails on a dead link or a stale page
+	@$(BIN)/python tools/reference.py --check
+	@$(BIN)/python tools/messages.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+reference: $(VENV)/dev.stamp ## Write docs/reference from the program
+	@$(BIN)/python tools/reference.py
 
 lint: $(VENV)/dev.stamp ## Lint and formatting alone
 	@$(BIN)/ruff check .
@@ -55,8 +63,14 @@ format: $(VENV)/dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+coverage: $(VENV)/dev.stamp ## Run the tests, and list the lines that none of them reached
+	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered $(ARGS)
+
 bench: $(VENV)/dev.stamp ## Measure, as ratios within one run
 	@$(BIN)/python benchmarks/help.py
+	@$(BIN)/python benchmarks/consume.py
+	@$(BIN)/python benchmarks/distribute.py --alerts 4000 --streams 1 20
+	@$(BIN)/python benchmarks/latency.py --seconds 30
 
 lock: ## Pin the newest versions, by hash, and the jars
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv

@@ -36,8 +36,8 @@ from fink_cli.private import private_folder
 
 DEFAULT_PORT = 9093
 # Kafka (4.3.1 at least) forgets every SCRAM login at its next start when, in the order of its hash
-# table, a user that was deleted comes before all others (ScramDelta.apply). This name comes first in
-# a table of any size, since the low half of its hash is 0, and its user is never deleted.
+# table, a user that was deleted comes before all others (ScramDelta.apply). This name comes first
+# in a table of any size, since the low half of its hash is 0, and its user is never deleted.
 _BROKER_USER = "broker-kyna"
 START_SECONDS = 90.0
 # `stop` promises 20 seconds; a broker that has not ended after these is killed, and recovers.

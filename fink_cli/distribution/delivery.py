@@ -8,6 +8,7 @@ back and left out. That needs READ on the topics, which an uninterrupted run doe
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ BATCH_HEADER = "batch"
 ID_HEADER = "alert-id"
 STREAM_HEADER = "stream"
 _SECONDS = 30.0
+# Longer than producers wait between two attempts to send, once a broker is back.
+_STILL_SECONDS = 5.0
+# Kafka's delivery.timeout.ms.
+_DELIVERY_SECONDS = 120.0
 # A broker is away, or has just come back.
 _NO_LEADER = {
     KafkaError._NOENT,
@@ -118,6 +123,24 @@ def end_offsets(connection: Connection, partitions: Mapping[str, int]) -> dict[s
                 raise explained(cause, attempt) from error
             missing.add(each.topic)
     return {topic: ends for topic, ends in found.items() if topic not in missing}
+
+
+def wait_until_still(connection: Connection, partitions: Mapping[str, int]) -> None:
+    """Wait until nobody has written to the topics for some seconds.
+
+    Executors on other machines may still send what a failed attempt gave them. A topic that others
+    write to is never still: then it ends after Kafka's own limit for sending a message.
+
+    Raises:
+        FinkError: the brokers do not answer.
+    """
+    limit = time.monotonic() + _DELIVERY_SECONDS
+    ends, since = end_offsets(connection, partitions), time.monotonic()
+    while time.monotonic() < min(since + _STILL_SECONDS, limit):
+        time.sleep(0.5)
+        now = end_offsets(connection, partitions)
+        if now != ends:
+            ends, since = now, time.monotonic()
 
 
 def published_since(connection: Connection, mark: Mark) -> set[Sent]:

@@ -35,7 +35,8 @@ def end(leader: subprocess.Popen[str]) -> None:
     """
     if leader.stdin is not None:
         leader.stdin.close()
-    deadline = time.monotonic() + _END_SECONDS
+    killed = leader.poll() is not None and leader.returncode < 0
+    deadline = time.monotonic() + (0 if killed else _END_SECONDS)
     while _group_lives(leader) and time.monotonic() < deadline:
         time.sleep(0.05)
     if _group_lives(leader):

@@ -14,11 +14,13 @@ from fink_cli.distribution.delivery import (
     end_offsets,
     published_since,
     read_mark,
+    wait_until_still,
     write_mark,
 )
 from fink_cli.distribution.ledger import Skipped
 from fink_cli.distribution.spark.kafka import (
     TooLarge,
+    finish_sending,
     larger_than,
     not_larger_than,
     publish,
@@ -82,7 +84,7 @@ def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome
 
 def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | None) -> Outcome:
     """Publish; the messages above a size in bytes, if there is one, each by itself."""
-    sent, closed = _begin(job, plan, batch.name)
+    sent, closed = _begin(spark, job, plan, batch.name)
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
     rows = without(rows, plan, sent, closed)
@@ -100,17 +102,23 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     )
 
 
-def _begin(job: Job, plan: Plan, name: str) -> tuple[set[Sent], set[int]]:
+def _begin(spark: Session, job: Job, plan: Plan, name: str) -> tuple[set[Sent], set[int]]:
     """Note where the topics end; or, where the batch was begun before, what it published.
 
     Returns:
         What was sent before, and the codes of the routes whose topic is missing.
     """
     file = state.Folder(Path(job.folder)).batch
-    now = end_offsets(job.connection, plan.partitions)
     mark = read_mark(file)
+    again = mark is not None and mark.batch == name
+    if again:
+        # What a failed attempt still has to send must not arrive after it was looked for.
+        finish_sending(spark)
+        if not job.spark.master.startswith("local"):
+            wait_until_still(job.connection, plan.partitions)
+    now = end_offsets(job.connection, plan.partitions)
     sent: set[Sent] = set()
-    if mark is not None and mark.batch == name:
+    if mark is not None and again:
         sent = published_since(job.connection, mark)
         write_mark(file, Mark(name, {**now, **mark.ends}))
     else:

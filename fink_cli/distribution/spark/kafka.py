@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.admin.client import ErrorWatch, explained, settings_for
@@ -67,6 +68,18 @@ def publish(rows: DataFrame, plan: Plan, batch: str, connection: Connection) -> 
         .save()
     )
     return Counter(int(code) for code in counted.get["codes"].split(",") if code)
+
+
+def finish_sending(spark: SparkSession) -> None:
+    """Wait until what this process was asked to send has been sent, or given up.
+
+    Spark keeps Kafka's producers for the next job, and does not empty them when a task fails.
+    """
+    jvm: Any = spark._jvm
+    package = jvm.org.apache.spark.sql.kafka010.producer
+    # Scala's object, which has the same name as a class beside it.
+    pool = getattr(getattr(package, "InternalKafkaProducerPool$"), "MODULE$")
+    pool.reset()
 
 
 def refused_as_too_large(error: BaseException) -> bool:

@@ -1,0 +1,288 @@
+"""``fink distribute`` against one Spark query for each stream, and against Spark itself.
+
+All is measured in one run and one Spark session, on the same alerts: those of shared/data/science
+again and again, each with an objectId and a candid of its own. A round lets everyone work in turn,
+the first round (in which Java compiles) is thrown away, and ratios are taken within a
+round; printed is their median. Java's start is not counted, but
+reading the schema, making the plan and all else of a run is.
+
+The peer does what the original did: for each stream a streaming query of its own, which reads all
+columns of all files, keeps what its filter wants, encodes it with ``to_avro`` and writes it with
+Spark's Kafka sink and Kafka's own settings (no compression, acks of all), all queries at once, each
+until all that is there is published, with Spark's own settings where fink has quicker ones.
+
+What was reached is in docs/sizing.md. Where the time goes, by a profile of one pass (JFR, 20
+streams, before the first of the settings below): 54 % reads Parquet and copies rows, 15 % encodes
+Avro, 7 % is Kafka's producer and 7 % planning. What came of it, in distribution/spark/session.py:
+
+- ``spark.sql.codegen.maxFields``: an alert has more than 100 fields, and Spark then makes no code
+  for the plan as a whole, and copies each alert, cutouts and all, before the first filter. Without
+  that, 3,000 alerts take 2.8 s of the processor instead of 3.2 to 4 s.
+- ``-XX:-DontCompileHugeMethods``: Java compiles no method of more than 8,000 bytes otherwise, and
+  with hundreds of streams the one that decides may be longer. Its share was not measured apart.
+
+Above the noop sink stand the producer, and what a run does once: the schema, the plan, the start of
+the stream and the offsets of the topics. In a short run these weigh most.
+
+Run it with ``make bench``, or with all alerts and streams: ``python benchmarks/distribute.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from night import cluster, fink, write_alerts
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.avro.functions import to_avro
+from pyspark.sql.streaming.query import StreamingQuery
+
+from fink_cli.config import resolve_connection
+from fink_cli.distribution.prepare import Wish, prepare, spark_of
+from fink_cli.distribution.process import environment
+from fink_cli.distribution.run import Run
+from fink_cli.distribution.spark.files import follow_files
+from fink_cli.distribution.spark.login import kafka_options
+from fink_cli.distribution.spark.messages import encoded, messages
+from fink_cli.distribution.spark.schemas import read_alerts
+from fink_cli.distribution.spark.session import Session, open_session
+from fink_cli.distribution.spec import Job
+from fink_cli.paths import fink_home
+
+ALERTS = 20_000
+STREAMS = (1, 5, 20, 50)
+# Both publish half of the alerts.
+SHARES = {20: 40, 200: 400}
+# What fink sets otherwise, and the original left as it was.
+SPARKS_OWN = {
+    "spark.sql.codegen.maxFields": "100",
+    "spark.sql.parquet.columnarReaderBatchSize": "4096",
+    "spark.sql.subexpressionElimination.enabled": "true",
+}
+GOALS = {"peer": 8.0, "many": 1.2, "noop": 1.3}
+
+Work = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Night:
+    """Alerts, and where they are published from.
+
+    Attributes:
+        spark: the session.
+        source: the folder of the alerts.
+        files: its files.
+        work: a folder for what the benchmark writes.
+        alerts: how many alerts there are.
+    """
+
+    spark: Session
+    source: Path
+    files: Sequence[Path]
+    work: Path
+    alerts: int
+
+
+def filters(streams: int, of: int) -> dict[str, str]:
+    """The filter of each topic: each takes one alert of ``of``, another one than the next does."""
+    return {f"bench_{n}": f"pmod(xxhash64(objectId), {of}) = {n % of}" for n in range(streams)}
+
+
+@contextmanager
+def topics(names: Sequence[str]) -> Iterator[None]:
+    """Topics of one partition, for as long as they are needed."""
+    fink("kafka", "topic", "create", *names)
+    try:
+        yield
+    finally:
+        fink("kafka", "topic", "delete", "--yes", *names)
+
+
+def declare(night: Night, wanted: Mapping[str, str]) -> Job:
+    """The job of a distribution that has not begun yet."""
+    config = night.work / "distribution.toml"
+    streams = [
+        f'[[stream]]\ntopic = "{topic}"\nfilter = "{text}"\n' for topic, text in wanted.items()
+    ]
+    config.write_text("\n".join(streams))
+    wish = Wish(config=config, source=night.source, once=True)
+    shutil.rmtree(fink_home() / "distributions", ignore_errors=True)
+    return prepare(wish, resolve_connection(), fink_home(), lambda *_: None)
+
+
+def ours(night: Night, wanted: Mapping[str, str]) -> None:
+    """Publish as ``fink distribute run --once`` does."""
+    run = Run(declare(night, wanted), night.spark, threading.Event())
+    run.get_ready()
+    follow_files(night.spark, run.job, run.take).awaitTermination()
+
+
+def encode_only(night: Night, wanted: Mapping[str, str]) -> None:
+    """Read and encode the same messages, and let Spark throw them away."""
+    run = Run(declare(night, wanted), night.spark, threading.Event())
+    run.get_ready()
+    if run.plan is None:
+        raise RuntimeError("There is no file.")
+    alerts = read_alerts(night.spark, night.files, run.plan.alerts)
+    made = messages(encoded(alerts, run.plan), run.plan, "noop").drop("alert_id", "code")
+    made.write.format("noop").mode("overwrite").save()
+
+
+@contextmanager
+def as_spark_comes(spark: Session) -> Iterator[None]:
+    """The session without the settings by which fink makes Spark quicker."""
+    before = {name: spark.conf.get(name) for name in SPARKS_OWN}
+    try:
+        for name, text in SPARKS_OWN.items():
+            spark.conf.set(name, text)
+        yield
+    finally:
+        for name, value in before.items():
+            spark.conf.set(name, value or "")
+
+
+def queries(night: Night, wanted: Mapping[str, str]) -> None:
+    """Publish with a streaming query for each stream."""
+    with as_spark_comes(night.spark):
+        for query in [*begun(night, wanted)]:
+            query.awaitTermination()
+
+
+def begun(night: Night, wanted: Mapping[str, str]) -> Iterator[StreamingQuery]:
+    """The queries, each of which has begun."""
+    checkpoints = Path(tempfile.mkdtemp(dir=night.work))
+    schema = night.spark.read.parquet(str(night.files[0])).schema
+    key = Run(declare(night, wanted), night.spark, threading.Event())
+    key.get_ready()
+    if key.plan is None:
+        raise RuntimeError("There is no file.")
+    avro = key.plan.alerts.avro
+    login = kafka_options(key.job.connection)
+    for topic, text in wanted.items():
+        alerts = night.spark.readStream.schema(schema).parquet(str(night.source)).where(text)
+        whole = to_avro(F.struct(*alerts.columns)).alias("value")
+        rows = alerts.select(whole, F.lit(avro).cast("binary").alias("key"))
+        sink = rows.writeStream.format("kafka").options(**login).option("topic", topic)
+        kept = sink.option("checkpointLocation", str(checkpoints / topic))
+        yield kept.trigger(availableNow=True).start()
+
+
+def seconds(work: Work) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def rounds(count: int, contenders: Mapping[str, Work]) -> list[dict[str, float]]:
+    """The seconds of each contender in each round, but for the first."""
+    found = []
+    for number in range(count + 1):
+        found.append({name: seconds(work) for name, work in contenders.items()})
+        said = ", ".join(f"{name} {spent:.1f} s" for name, spent in found[-1].items())
+        print(f"round {number} of {count}: {said}", file=sys.stderr)
+    return found[1:]
+
+
+def median_ratio(found: Sequence[Mapping[str, float]], above: str, below: str) -> float:
+    """The median of the ratios of two contenders."""
+    return statistics.median(each[above] / each[below] for each in found)
+
+
+def median_seconds(found: Sequence[Mapping[str, float]], name: str) -> float:
+    """The median of the seconds of a contender."""
+    return statistics.median(each[name] for each in found)
+
+
+def against_peers(night: Night, streams: int, count: int) -> None:
+    """One pass against a query for each stream, and against no Kafka at all."""
+    wanted = filters(streams, SHARES[20])
+    with topics(list(wanted)):
+        found = rounds(
+            count,
+            {
+                "one pass": lambda: ours(night, wanted),
+                "queries": lambda: queries(night, wanted),
+                "noop": lambda: encode_only(night, wanted),
+            },
+        )
+    spent = median_seconds(found, "one pass")
+    rate = night.alerts / spent / (os.cpu_count() or 1)
+    print(
+        f"{streams:7} {spent:9.1f} {median_seconds(found, 'queries'):12.1f} "
+        f"{median_seconds(found, 'noop'):7.1f} {median_ratio(found, 'queries', 'one pass'):15.2f} "
+        f"{median_ratio(found, 'one pass', 'noop'):14.2f} {rate:18,.0f}",
+        flush=True,
+    )
+
+
+def against_few(night: Night, count: int) -> None:
+    """Two hundred streams against twenty that publish as many alerts."""
+    wanted = {streams: filters(streams, share) for streams, share in SHARES.items()}
+    with topics(list(wanted[200])):
+        found = rounds(
+            count, {f"{n} streams": lambda n=n: ours(night, wanted[n]) for n in SHARES}
+        )  # fmt: skip
+    few, many = (median_seconds(found, f"{n} streams") for n in SHARES)
+    ratio = median_ratio(found, "200 streams", "20 streams")
+    print(f"200 streams {many:.1f} s, 20 streams of the same volume {few:.1f} s")
+    print(f"ratio: {ratio:.2f} (goal: at most {GOALS['many']})", flush=True)
+
+
+@contextmanager
+def opened(alerts: int) -> Iterator[Night]:
+    """A cluster, a session, and alerts."""
+    with cluster() as home:
+        os.environ |= environment("local[*]")
+        scratch = home / "scratch"
+        scratch.mkdir()
+        source = home / "science"
+        files = write_alerts(source, alerts)
+        wished = spark_of(Wish(), lambda *_: None)
+        spark = open_session(wished, scratch, "fink benchmark", resolve_connection())
+        try:
+            yield Night(spark, source, files, scratch, alerts)
+        finally:
+            spark.stop()
+
+
+def arguments() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(description="Measure the distribution, as ratios.")
+    parser.add_argument("--alerts", type=int, default=ALERTS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--streams", type=int, nargs="*", default=STREAMS)
+    parser.add_argument("--without-many", action="store_true", help="leave out the 200 streams")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and print medians."""
+    wish = arguments()
+    with opened(wish.alerts) as night:
+        size = sum(file.stat().st_size for file in night.files) / 1e6
+        print(
+            f"{wish.alerts:,} alerts in {size:,.0f} MB of Parquet, {os.cpu_count()} cores, load "
+            f"{os.getloadavg()[0]:.1f} at the start; medians of {wish.rounds} rounds in turn, "
+            "after one to warm up"
+        )
+        print("streams  one pass  query each    noop  queries / pass  pass / noop  alerts/s a core")
+        for streams in wish.streams:
+            against_peers(night, streams, wish.rounds)
+        print(f"goals: queries / pass {GOALS['peer']} at 20 streams, pass / noop {GOALS['noop']}")
+        if not wish.without_many:
+            against_few(night, wish.rounds)
+
+
+if __name__ == "__main__":
+    main()

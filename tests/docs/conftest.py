@@ -1,0 +1,81 @@
+"""Where the examples of the documentation are run: a cluster, alerts and a Slack of their own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fink_cli.cluster.process import free_ports
+from tests.conftest import PROGRAM, ROOT, broker_log_end, clean_environ, run_fink
+from tests.docs.examples import script
+from tests.slack.fake_slack import TOKEN, fake_slack
+
+# A page's examples may start Spark several times.
+SECONDS = 420
+
+RunPage = Callable[[Path], str]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory, science_dir: Path) -> Iterator[dict[str, str]]:
+    """The environment of somebody who reads and types, and has done what README says."""
+    home = tmp_path_factory.mktemp("reader")
+    with fake_slack() as slack:
+        for name in ("newsletter", "rrlyrae", "variables"):
+            slack.add_channel(name)
+        environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+        environ |= {
+            "PATH": f"{PROGRAM.parent}:{environ['PATH']}",
+            "FINK_SLACK_API_URL": slack.url,
+        }
+        for words in (
+            ["kafka", "start"],
+            ["kafka", "topic", "create", "my_alerts", "--partitions", "4"],
+            ["distribute", "run", "--once", "--source", str(science_dir), "--topic", "my_alerts"],
+        ):
+            done = run_fink(*words, env=environ, timeout=SECONDS)
+            assert done.returncode == 0, done.stderr
+        yield environ
+    destroyed = run_fink("kafka", "destroy", "--yes", env=environ)
+    assert destroyed.returncode == 0, destroyed.stderr
+
+
+@pytest.fixture
+def run_page(reader: dict[str, str], science_dir: Path, tmp_path: Path) -> RunPage:
+    """Run the examples of a page in an empty folder, and give what was said."""
+    # What stands in the pages for what every reader has otherwise.
+    stands_for = {
+        "FOLDER_OF_PARQUET_FILES": str(science_dir),
+        "/data/science": str(science_dir),
+        "127.0.0.1:9093": f"127.0.0.1:{reader['FINK_KAFKA_PORT']}",
+        "xoxb-…": TOKEN,
+    }
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+
+    def run(page: Path) -> str:
+        words = "|".join(map(re.escape, stands_for))
+        text = re.sub(words, lambda found: stands_for[found[0]], page.read_text())
+        # A page may have ended with its own cluster stopped.
+        run_fink("kafka", "start", env=reader, timeout=SECONDS)
+        done = subprocess.run(
+            ["bash", "-c", script(text)],
+            env=reader,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        said = done.stdout
+        log = broker_log_end(Path(reader["FINK_HOME"]))
+        assert done.returncode == 0, f"{page}:\n{said[-3000:]}\nThe broker's log:\n{log}"
+        assert "Traceback" not in said
+        return said
+
+    return run
