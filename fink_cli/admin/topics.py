@@ -240,6 +240,27 @@ def usable_topics(
     return found
 
 
+def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, int | None]:
+    """How many bytes a batch of messages may have on each topic (``max.message.bytes``).
+
+    Args:
+        connection: the cluster and the login.
+        names: the topics.
+
+    Returns:
+        The bytes by topic; none where the user may not ask (it needs DESCRIBE_CONFIGS).
+    """
+    client = connect_admin(connection)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    found: dict[str, int | None] = {}
+    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
+        try:
+            found[resource.name] = int(future.result()["max.message.bytes"].value)
+        except KafkaException:
+            found[resource.name] = None
+    return found
+
+
 def topic_id(client: AdminClient, name: str) -> str | None:
     """Kafka's id of the topic, which a topic created again does not share; none before 2.8."""
     described = client.describe_topics(TopicCollection([name]), request_timeout=_SECONDS)[name]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fink_cli import jars
-from fink_cli.admin.topics import TopicFacts, usable_topics
+from fink_cli.admin.topics import TopicFacts, largest_messages, usable_topics
 from fink_cli.cluster.java import find_java
 from fink_cli.config import Connection
 from fink_cli.distribution import state
@@ -101,6 +101,7 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     require_source(source)
     topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
     facts = usable_topics(connection, topics, "WRITE")
+    largest = largest_messages(connection, topics)
     folder = _folder(home, source, wish, facts)
     private_folder(folder.path)
     private_folder(folder.skipped)
@@ -112,7 +113,9 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
         distribution=distribution,
         code=str(wish.config.resolve().parent) if wish.config else None,
         targets={
-            topic: Target(each.partitions, each.allowed is None or "READ" in each.allowed)
+            topic: Target(
+                each.partitions, each.allowed is None or "READ" in each.allowed, largest[topic]
+            )
             for topic, each in facts.items()
         },
         connection=connection,

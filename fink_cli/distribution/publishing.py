@@ -32,10 +32,16 @@ from fink_cli.distribution.spark.schemas import read_alerts
 from fink_cli.distribution.spark.session import FAILURES, Session
 from fink_cli.distribution.spark.skipped import Left, find_skipped
 from fink_cli.distribution.spec import Job
+from fink_cli.errors import OperationFailedError
 
 # All messages at once; where a broker finds one too large, those above a size by themselves, since
 # Kafka does not say which it was. A topic may take less than by default: then smaller ones as well.
+_MOST_BATCH_BYTES, _UNKNOWN_BATCH_BYTES, _EACH_BY_ITSELF = 512 * 1024, 256 * 1024, 0
 _SIZES = (None, 1_000_000, 64_000, 0)
+
+
+class IncompleteError(OperationFailedError):
+    """Fewer messages stand on a topic than were sent."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome
     for size in _SIZES[:-1]:
         try:
             return _publish(spark, job, plan, batch, size)
+        except IncompleteError:
+            continue
         except FAILURES as error:
             if not refused_as_too_large(error):
                 raise
@@ -90,16 +98,51 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     rows = without(rows, plan, sent, closed)
     too_large: list[TooLarge] = []
     if size is None:
-        counts = publish(rows, plan, batch.name, job.connection)
+        counts = publish(rows, plan, batch.name, job.connection, _batch_bytes(job))
     else:
-        counts = publish(not_larger_than(rows, plan, size), plan, batch.name, job.connection)
+        few = not_larger_than(rows, plan, size)
+        counts = publish(few, plan, batch.name, job.connection, _EACH_BY_ITSELF)
         large = larger_than(rows, plan, size)
         taken, too_large = publish_each(large, plan, batch.name, job.connection)
         counts += taken
+    _require_all_there(job, plan, _by_topic(plan, sent, counts))
     left = Left(closed, any(code < 0 for code in counts), too_large)
     return Outcome(
         _by_topic(plan, sent, counts), find_skipped(spark, plan, batch.files, batch.alert_ids, left)
     )
+
+
+def _batch_bytes(job: Job) -> int:
+    """How large a batch of messages to a partition may be, in bytes.
+
+    Never more than a topic takes: Kafka's producer would split the batch into parts of this size
+    again and again, until its thread dies, and the messages are lost without an error.
+    """
+    limits = [
+        _UNKNOWN_BATCH_BYTES if each.largest is None else each.largest * 9 // 10
+        for each in job.targets.values()
+    ]
+    return min([_MOST_BATCH_BYTES, *limits])
+
+
+def _require_all_there(job: Job, plan: Plan, published: Counter[str]) -> None:
+    """Compare what was published with how far the topics have grown.
+
+    It holds whatever a producer may lose without an error.
+
+    Raises:
+        IncompleteError: a topic has grown by less.
+    """
+    mark = read_mark(state.Folder(Path(job.folder)).batch)
+    before = mark.ends if mark is not None else {}
+    now = end_offsets(job.connection, plan.partitions)
+    for topic, count in published.items():
+        grown = sum(now.get(topic, {}).values()) - sum(before.get(topic, {}).values())
+        if grown < count:
+            raise IncompleteError(
+                f"Only {grown} of {count} alerts stand on the topic '{topic}'.",
+                "Run it again: what is there is not sent again.",
+            )
 
 
 def _begin(spark: Session, job: Job, plan: Plan, name: str) -> tuple[set[Sent], set[int]]:

@@ -13,10 +13,17 @@ from fink_cli.distribution.streams import Distribution
 
 @dataclass(frozen=True)
 class Target:
-    """A topic to publish to, the number of its partitions, and whether the login may read it."""
+    """A topic to publish to.
+
+    Attributes:
+        partitions: how many there are.
+        readable: whether the login may read it.
+        largest: how many bytes a batch of messages may have; none where the login may not know.
+    """
 
     partitions: int
     readable: bool
+    largest: int | None
 
 
 @dataclass(frozen=True)

@@ -201,8 +201,11 @@ flags = struct.pack("16sH14s", b"lo", 1, b"")
 fcntl.ioctl(socket.socket(), 0x8914, flags)  # SIOCSIFFLAGS: lo, up
 
 def pour(source, sink):
-    while chunk := source.recv(4096):
-        sink.sendall(chunk)
+    try:
+        while chunk := source.recv(4096):
+            sink.sendall(chunk)
+    except OSError:
+        pass  # one side has hung up
 
 def serve(listener):
     while True:

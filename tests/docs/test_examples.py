@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.conftest import ROOT
 from tests.docs.conftest import SECONDS, RunPage
@@ -25,8 +26,20 @@ SHOWN = {
 OTHER_SHELLS = {"bash", "shell", "console", "shell-session", "zsh", "fish"}
 
 
+# The examples of these start Spark again and again: with all of them `make test` takes too long.
+LENGTHY = {"tutorial.md", "moving-from-fink_kafka.md", "guide-filters.md", "guide-operator.md"}
+
+
+def cases() -> list[ParameterSet]:
+    """The pages, the lengthy ones only for `make test-long`."""
+    return [
+        pytest.param(page, id=page.name, marks=[pytest.mark.long] if page.name in LENGTHY else [])
+        for page in PAGES
+    ]
+
+
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", cases())
 def test_the_examples_of(page: Path, run_page: RunPage) -> None:
     said = run_page(page)
     assert re.search(r"^\+ (.* )?fink ", said, re.MULTILINE)

@@ -142,6 +142,7 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
     assert set(found.values()) == {1}
 
 
+@pytest.mark.long
 def test_without_the_right_to_read_it_stops_rather_than_send_twice(
     environ: dict[str, str], science: Path
 ) -> None:
@@ -312,6 +313,7 @@ def chaos(environ: dict[str, str], folder: Path, kills: int, seed: int) -> None:
     assert found.total() == len(wanted), f"{found.total() - len(wanted)} duplicated"
 
 
+@pytest.mark.long
 def test_killed_twice_at_any_moment(environ: dict[str, str], tmp_path: Path) -> None:
     chaos(environ, tmp_path, kills=2, seed=1)
 

@@ -61,6 +61,7 @@ def users(environ: dict[str, str]) -> set[str]:
     return {each["user"] for each in json.loads(listed.stdout)}
 
 
+@pytest.mark.long
 def test_from_the_cluster_to_the_printed_alerts(environ: dict[str, str]) -> None:
     fink_kafka("start", env=environ)
     fink_kafka("--create-topic", "fink_outstream", env=environ)

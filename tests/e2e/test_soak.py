@@ -59,7 +59,10 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
     ("batches", "warm", "growth"),
     # While Java compiles and its heap fills for the first time, memory grows: a short run can only
     # tell a leak of some megabytes a batch.
-    [(30, 10, 1.25), pytest.param(500, 100, 1.05, marks=pytest.mark.long)],
+    [
+        pytest.param(30, 10, 1.25, marks=pytest.mark.long),
+        pytest.param(500, 100, 1.05, marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.timeout(3000)
 def test_memory_does_not_grow(

@@ -222,6 +222,7 @@ def ids(brokers: TestCluster, topic: str) -> list[str]:
     return [dict(each.headers())["alert-id"].decode() for each in found]
 
 
+@pytest.mark.long
 def test_two_workers_and_three_brokers(
     brokers: TestCluster, standalone: Standalone, streams: Path
 ) -> None:
@@ -262,6 +263,7 @@ def test_two_workers_and_three_brokers(
             assert secret.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.long
 def test_one_core_of_this_machine(brokers: TestCluster, streams: Path, tmp_path: Path) -> None:
     """The executors are the driver's own process then, whatever PYSPARK_PYTHON says."""
     topic = "by_one"

@@ -263,6 +263,7 @@ def test_no_error_of_sql_ends_the_service(
         assert {row["alert_id"] for row in rows if row["stream"] == stream} == sevens, stream
 
 
+@pytest.mark.long
 def test_a_message_too_large_and_a_topic_that_vanished_are_kept_for_later(
     fink: Fink, cluster: TestCluster, make_topic: TopicMaker, tmp_path: Path
 ) -> None:

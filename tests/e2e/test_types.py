@@ -27,7 +27,7 @@ from pyspark.sql.avro.functions import to_avro
 from pyspark.sql.types import StructType
 
 from fink_cli import jars
-from fink_cli.distribution.spark.schemas import avro_schema, quoted, read_files
+from fink_cli.distribution.spark.schemas import avro_schema, quoted
 from fink_cli.distribution.spark.session import open_session
 from fink_cli.distribution.spec import Spark
 from fink_cli.distribution.types import refused_columns, with_text_keys
@@ -148,7 +148,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 def on_the_wire(spark: SparkSession, file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The Avro schema of a file's alerts, and what fastavro decodes of them."""
-    alerts = read_files(spark, [file])
+    alerts = spark.read.parquet(str(file))
     wanted = StructType.fromJson(with_text_keys(alerts.schema.jsonValue()))
     columns = [F.col(quoted(each.name)).cast(each.dataType).alias(each.name) for each in wanted]
     avro = avro_schema(spark, wanted)

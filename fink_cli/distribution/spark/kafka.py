@@ -36,7 +36,9 @@ class TooLarge:
     size: int
 
 
-def publish(rows: DataFrame, plan: Plan, batch: str, connection: Connection) -> Counter[int]:
+def publish(
+    rows: DataFrame, plan: Plan, batch: str, connection: Connection, batch_bytes: int
+) -> Counter[int]:
     """Write rows of :func:`encoded` to Kafka, and wait until the brokers have them.
 
     Returns:
@@ -59,7 +61,7 @@ def publish(rows: DataFrame, plan: Plan, batch: str, connection: Connection) -> 
         # Most of an alert is compressed already: level 3 takes half as long again for 1 %.
         .option("kafka.compression.zstd.level", "1")
         # The key is the same in each message: zstd takes it away, given more than one message.
-        .option("kafka.batch.size", str(512 * 1024))
+        .option("kafka.batch.size", str(batch_bytes))
         .option("kafka.buffer.memory", str(96 * 1024**2))
         .option("kafka.linger.ms", "20")
         .option("kafka.max.request.size", str(10 * 1024**2))
