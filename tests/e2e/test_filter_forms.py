@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,8 +10,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.filters import decide
-from fink_cli.distribution.spark.session import open_session
-from fink_cli.distribution.spec import Spark
 
 # A row of values and one of nulls.
 ALERTS = """
@@ -37,15 +33,6 @@ EXPECTED = {
     "date": "object [datetime.date(2026, 11, 22), None]",
     "decimal": "object [Decimal('1.25'), None]",
 }
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        session = open_session(Spark("local[1]", []), tmp_path_factory.mktemp("spark"), "forms")
-        yield session
-        session.stop()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,12 +25,8 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from pyspark.sql.avro.functions import to_avro
 from pyspark.sql.types import StructType
 
-from fink_cli import jars
 from fink_cli.distribution.spark.schemas import avro_schema, quoted
-from fink_cli.distribution.spark.session import open_session
-from fink_cli.distribution.spec import Spark
 from fink_cli.distribution.types import refused_columns, with_text_keys
-from fink_cli.paths import cache_folder
 
 WHEN = datetime(2026, 11, 22, 1, 2, 3, 456789)
 MILLIS = WHEN.replace(microsecond=456000)
@@ -134,16 +129,6 @@ REFUSED: list[tuple[pa.DataType, str, str]] = [
     (pa.list_(pa.struct([("a-b", pa.int8())])), "c[].a-b", NAME),
     (pa.struct([("x", pa.int8()), ("x", pa.int8())]), "c.x", MANY),
 ]
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    scratch = tmp_path_factory.mktemp("spark")
-    found = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", lambda *_: None)
-    wanted = Spark("local[1]", [str(jar) for jar in found])
-    session = open_session(wanted, scratch, "types")
-    yield session
-    session.stop()
 
 
 def on_the_wire(spark: SparkSession, file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
