@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fink_cli.distribution import state
 from fink_cli.distribution.delivery import (
     Mark,
     Sent,
@@ -34,9 +33,9 @@ from fink_cli.distribution.spark.skipped import Left, find_skipped
 from fink_cli.distribution.spec import Job
 from fink_cli.errors import OperationFailedError
 
+_MOST_BATCH_BYTES, _UNKNOWN_BATCH_BYTES, _EACH_BY_ITSELF = 512 * 1024, 256 * 1024, 0
 # All messages at once; where a broker finds one too large, those above a size by themselves, since
 # Kafka does not say which it was. A topic may take less than by default: then smaller ones as well.
-_MOST_BATCH_BYTES, _UNKNOWN_BATCH_BYTES, _EACH_BY_ITSELF = 512 * 1024, 256 * 1024, 0
 _SIZES = (None, 1_000_000, 64_000, 0)
 
 
@@ -50,11 +49,13 @@ class Batch:
 
     Attributes:
         name: tells it from all others; its messages carry it.
+        mark: the file that notes where the topics ended before it.
         files: the Parquet files.
         alert_ids: publish only these alerts; none publishes all.
     """
 
     name: str
+    mark: Path
     files: Sequence[Path]
     alert_ids: Collection[str] | None = None
 
@@ -92,7 +93,7 @@ def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome
 
 def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | None) -> Outcome:
     """Publish; the messages above a size in bytes, if there is one, each by itself."""
-    sent, closed = _begin(spark, job, plan, batch.name)
+    sent, closed = _begin(spark, job, plan, batch)
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
     rows = without(rows, plan, sent, closed)
@@ -105,11 +106,10 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
         large = larger_than(rows, plan, size)
         taken, too_large = publish_each(large, plan, batch.name, job.connection)
         counts += taken
-    _require_all_there(job, plan, _by_topic(plan, sent, counts))
+    published = _by_topic(plan, sent, counts)
+    _require_all_there(job, plan, batch, published)
     left = Left(closed, any(code < 0 for code in counts), too_large)
-    return Outcome(
-        _by_topic(plan, sent, counts), find_skipped(spark, plan, batch.files, batch.alert_ids, left)
-    )
+    return Outcome(published, find_skipped(spark, plan, batch.files, batch.alert_ids, left))
 
 
 def _batch_bytes(job: Job) -> int:
@@ -125,7 +125,7 @@ def _batch_bytes(job: Job) -> int:
     return min([_MOST_BATCH_BYTES, *limits])
 
 
-def _require_all_there(job: Job, plan: Plan, published: Counter[str]) -> None:
+def _require_all_there(job: Job, plan: Plan, batch: Batch, published: Counter[str]) -> None:
     """Compare what was published with how far the topics have grown.
 
     It holds whatever a producer may lose without an error.
@@ -133,7 +133,7 @@ def _require_all_there(job: Job, plan: Plan, published: Counter[str]) -> None:
     Raises:
         IncompleteError: a topic has grown by less.
     """
-    mark = read_mark(state.Folder(Path(job.folder)).batch)
+    mark = read_mark(batch.mark)
     before = mark.ends if mark is not None else {}
     now = end_offsets(job.connection, plan.partitions)
     for topic, count in published.items():
@@ -145,15 +145,14 @@ def _require_all_there(job: Job, plan: Plan, published: Counter[str]) -> None:
             )
 
 
-def _begin(spark: Session, job: Job, plan: Plan, name: str) -> tuple[set[Sent], set[int]]:
+def _begin(spark: Session, job: Job, plan: Plan, batch: Batch) -> tuple[set[Sent], set[int]]:
     """Note where the topics end; or, where the batch was begun before, what it published.
 
     Returns:
         What was sent before, and the codes of the routes whose topic is missing.
     """
-    file = state.Folder(Path(job.folder)).batch
-    mark = read_mark(file)
-    again = mark is not None and mark.batch == name
+    mark = read_mark(batch.mark)
+    again = mark is not None and mark.batch == batch.name
     if again:
         # What a failed attempt still has to send must not arrive after it was looked for.
         finish_sending(spark)
@@ -163,9 +162,9 @@ def _begin(spark: Session, job: Job, plan: Plan, name: str) -> tuple[set[Sent], 
     sent: set[Sent] = set()
     if mark is not None and again:
         sent = published_since(job.connection, mark)
-        write_mark(file, Mark(name, {**now, **mark.ends}))
+        write_mark(batch.mark, Mark(batch.name, {**now, **mark.ends}))
     else:
-        write_mark(file, Mark(name, now))
+        write_mark(batch.mark, Mark(batch.name, now))
     routes = enumerate(plan.decider.routes)
     return sent, {code for code, each in routes if each.topic not in now}
 

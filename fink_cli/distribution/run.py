@@ -159,7 +159,9 @@ class Run:
         self.batch_files = len(good)
         page = self.folder.skipped / f"{number:09d}.jsonl"
         if good:
-            self._publish(Batch(f"{self.folder.path.name}/{number}", list(good)), page, [])
+            self._publish(
+                Batch(f"{self.folder.path.name}/{number}", self.folder.batch, list(good)), page, []
+            )
         self.batch_files = 0
         self.tell(
             read=self.status.read + sum(good.values()),
@@ -176,16 +178,17 @@ class Run:
         for page in ledger_files(self.folder.skipped):
             rows = read_page(page)
             wanted = [row for row in rows if row.stream == self.job.replay]
-            there = [row for row in wanted if Path(row.file).exists()]
+            there = {row for row in wanted if Path(row.file).exists()}
             if not there or self.stop.is_set():
                 continue
             batch = Batch(
                 f"{self.folder.path.name}/replay/{page.stem}",
+                self.folder.replayed,
                 sorted({Path(row.file) for row in there}),
                 {row.alert_id for row in there},
             )
             self._publish(batch, page, [row for row in rows if row not in there])
-            self.folder.batch.unlink()  # replayed again, the page has other alerts
+            self.folder.replayed.unlink()  # replayed again, the page has other alerts
             self.tell(read=self.status.read + len(there), batches=self.status.batches + 1)
 
     def _publish(self, batch: Batch, page: Path, others: list[Skipped]) -> None:

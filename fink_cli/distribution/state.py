@@ -88,6 +88,11 @@ class Folder:
         return self.path / "bad_files.json"
 
     @property
+    def replayed(self) -> Path:
+        """The replay that was begun last; ``batch`` may still have to be completed."""
+        return self.path / "replay.json"
+
+    @property
     def skipped(self) -> Path:
         """The ledger of alerts that were not published (:mod:`fink_cli.distribution.ledger`)."""
         return self.path / "skipped"
