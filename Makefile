@@ -32,15 +32,20 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PIP) install $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/java-classes.stamp: tests/java_classes.py $(VENV)/dev.stamp
+	@echo "Keeping Java's classes for the tests, which start some 150 JVMs …"
+	@$(BIN)/python -m tests.java_classes
+	@touch $@
+
 install: $(VENV)/run.stamp ## Make .venv with the fink script in it
 
 demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
 	@$(BIN)/fink demo
 
-test: $(VENV)/dev.stamp ## Run the tests against a real broker and real Spark
+test: $(VENV)/java-classes.stamp ## Run the tests against a real broker and real Spark
 	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
 
-test-long: $(VENV)/dev.stamp ## Also the full counts of chaos, fuzz and soak runs
+test-long: $(VENV)/java-classes.stamp ## Also the full counts of chaos, fuzz and soak runs
 	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)
 
 check: $(VENV)/dev.stamp lint docs ## Lint, types, import rules, documentation
@@ -63,7 +68,7 @@ format: $(VENV)/dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-coverage: $(VENV)/dev.stamp ## Run the tests, and list the lines that none of them reached
+coverage: $(VENV)/java-classes.stamp ## Run the tests, and list the lines that none of them reached
 	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios within one run

@@ -17,6 +17,8 @@ from fink_cli.config import Connection, resolve_connection
 
 PROGRAM = Path(sys.executable).with_name("fink")
 ROOT = Path(__file__).parent.parent
+# Where java_classes.py keeps its archives; without them the JVMs start more slowly.
+JAVA_CLASSES = Path(sys.prefix) / "java-classes"
 
 Fink = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,8 +57,14 @@ def clean_environ(home: Path, **more: str) -> dict[str, str]:
         "TERM": "xterm-256color",
         # Most JVMs of the tests live for seconds; without the second compiler they start sooner.
         "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "SPARK_SUBMIT_OPTS": _class_data("spark"),
+        "KAFKA_HEAP_OPTS": f"-Xms256m -Xmx1g {_class_data('kafka')}",
         **more,
     }
+
+
+def _class_data(name: str) -> str:
+    return f"-XX:SharedArchiveFile={JAVA_CLASSES / name}.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def run_fink(

@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 
 from fink_cli.cluster.record import HOST, Process
+from fink_cli.processes import find, still_running
+
+_KILL_SECONDS = 5.0
 
 
 def launch(command: Sequence[str | Path], log: Path) -> Process:
@@ -36,15 +39,7 @@ def launch(command: Sequence[str | Path], log: Path) -> Process:
 
 def alive(process: Process | None) -> psutil.Process | None:
     """The process, if it still runs; a later process with the same pid is not it."""
-    if process is None:
-        return None
-    try:
-        found = psutil.Process(process.pid)
-        if found.create_time() != process.created or found.status() == psutil.STATUS_ZOMBIE:
-            return None
-    except psutil.NoSuchProcess:
-        return None
-    return found
+    return find(process.pid, process.created) if process else None
 
 
 def end(processes: Sequence[Process | None], patience: float) -> list[int]:
@@ -57,11 +52,11 @@ def end(processes: Sequence[Process | None], patience: float) -> list[int]:
     for each in running:
         with suppress(psutil.NoSuchProcess):
             each.terminate()
-    _, stubborn = psutil.wait_procs(running, timeout=patience)
+    stubborn = still_running(running, patience)
     for each in stubborn:
         with suppress(psutil.NoSuchProcess):
             each.kill()
-    psutil.wait_procs(stubborn, timeout=5)
+    still_running(stubborn, _KILL_SECONDS)
     return [each.pid for each in stubborn]
 
 

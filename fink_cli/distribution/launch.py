@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from fink_cli.distribution.process import end, environment, last_lines
 from fink_cli.distribution.spec import Job, dump_job
 from fink_cli.errors import USAGE, OperationFailedError, UsageError
 from fink_cli.private import private_folder
+from fink_cli.processes import still_running
 
 _LOOK_SECONDS = 0.2
 # A batch is at most 256 MB of Parquet; one that is not done by then comes again in the next run.
@@ -83,10 +85,15 @@ def _refuse_a_second(job: Job, folder: state.Folder) -> None:
 
 def _end_former(folder: state.Folder) -> None:
     """End what is left of a driver that was killed: its JVM may still be writing."""
-    for each in psutil.process_iter(["cwd"]):
-        if each.info["cwd"] == str(folder.path):
+    left = [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(folder.path)]
+    for each in left:
+        with suppress(psutil.NoSuchProcess):
             each.kill()
-            each.wait(_END_SECONDS)
+    if still_running(left, _END_SECONDS):
+        raise OperationFailedError(
+            f"Processes of a former run do not end: {', '.join(str(each.pid) for each in left)}.",
+            "See what holds them: ps -o pid,stat,wchan,args -p PID",
+        )
 
 
 def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:

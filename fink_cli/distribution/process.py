@@ -6,8 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
+
+from fink_cli.processes import still_running
 
 # Settings of another Spark on this machine would change which Spark runs.
 _FOREIGN = {"SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "FINK_PASSWORD"}
@@ -36,21 +40,20 @@ def end(leader: subprocess.Popen[str]) -> None:
     if leader.stdin is not None:
         leader.stdin.close()
     killed = leader.poll() is not None and leader.returncode < 0
-    deadline = time.monotonic() + (0 if killed else _END_SECONDS)
-    while _group_lives(leader) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if _group_lives(leader):
-        os.killpg(leader.pid, signal.SIGKILL)
+    still_running(_group(leader.pid), 0 if killed else _END_SECONDS)
+    if still_running(_group(leader.pid), 0):
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
     leader.wait()
 
 
-def _group_lives(leader: subprocess.Popen[str]) -> bool:
-    leader.poll()
-    try:
-        os.killpg(leader.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _group(leader: int) -> list[psutil.Process]:
+    found = []
+    for each in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(each.pid) == leader:
+                found.append(each)
+    return found
 
 
 def last_lines(log: Path) -> list[str]:

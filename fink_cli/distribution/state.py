@@ -10,10 +10,9 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
 from fink_cli.distribution.science import BadFile
 from fink_cli.private import write_private
+from fink_cli.processes import find
 
 RUNNING, STOPPED, FAILED = "running", "stopped", "failed"
 LOCKED = 75
@@ -171,19 +170,10 @@ def read_report(folder: Folder) -> Report | None:
     found = json.loads(folder.status.read_text(encoding="utf-8"))
     rows = [BadFile(**each) for each in found["status"].pop("bad_files")]
     report = Report(found["pid"], found["created"], Status(**found["status"], bad_files=rows))
-    if report.status.state != RUNNING or _lives(report):
+    if report.status.state != RUNNING or find(report.pid, report.created):
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
     return replace(report, status=replace(report.status, state=FAILED, error=died))
-
-
-def _lives(report: Report) -> bool:
-    try:
-        process = psutil.Process(report.pid)
-        same = process.create_time() == report.created
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def read_refused(folder: Folder) -> dict[str, tuple[int, int, str]]:
