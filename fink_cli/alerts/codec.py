@@ -25,10 +25,14 @@ _FRAME = 5
 
 
 class Decoded(NamedTuple):
-    """An alert, and the schema that it was decoded with."""
+    """An alert, the schema that it was decoded with, and what was decoded.
+
+    ``encoded`` is schemaless Avro; none where the alert came as JSON.
+    """
 
     schema: Schema
     content: dict[str, Any]
+    encoded: bytes | None
 
 
 class Decoder:
@@ -73,23 +77,23 @@ class Decoder:
         if value.startswith(MAGIC):
             text, blocks = opened(value)
             found = self._known(text)
-            return [Decoded(found, each) for each in records_of(blocks, found)]
+            return [Decoded(found, *each) for each in records_of(blocks, found)]
         framed = self._framed(value)
         if framed is not None:
-            return [Decoded(framed, self._content(value[_FRAME:], framed))]
+            return [self._decoded(value[_FRAME:], framed)]
         try:
             schema = self.schema(key)
         except UndecodableError:
             if not value.lstrip(b" \t\r\n").startswith(b"{"):
                 raise
             content = alert_of_json(value)
-            return [Decoded(inferred_schema(content), content)]
+            return [Decoded(inferred_schema(content), content, None)]
         try:
-            return [Decoded(schema, self._content(value, schema))]
+            return [self._decoded(value, schema)]
         except UndecodableError:
             if self._given is None or not _has_frame(value):
                 raise
-            return [Decoded(schema, self._content(value[_FRAME:], schema))]
+            return [self._decoded(value[_FRAME:], schema)]
 
     def schema(self, key: bytes | None) -> Schema:
         """The schema that a message on the wire format with this key is decoded with.
@@ -124,6 +128,9 @@ class Decoder:
         if self._by_id is None or not _has_frame(value):
             return None
         return self._by_id(int.from_bytes(value[1:_FRAME], "big"))
+
+    def _decoded(self, value: bytes, schema: Schema) -> Decoded:
+        return Decoded(schema, self._content(value, schema), value)
 
     def _content(self, value: bytes, schema: Schema) -> dict[str, Any]:
         # What is odd or wrong about a message is for the reference to say.

@@ -123,20 +123,22 @@ def _long(stream: BytesIO) -> int:
         raise UndecodableError("a block of the Avro container is cut or malformed") from error
 
 
-def records_of(blocks: Iterable[Block], schema: Schema) -> list[dict[str, Any]]:
-    """The alerts in the blocks.
+def records_of(blocks: Iterable[Block], schema: Schema) -> list[tuple[dict[str, Any], bytes]]:
+    """The alerts in the blocks, each with what it was decoded from.
 
     Raises:
         UndecodableError: one can't be decoded, or few bytes hold very many.
     """
-    found: list[dict[str, Any]] = []
+    found: list[tuple[dict[str, Any], bytes]] = []
     for block in blocks:
         stream = BytesIO(block.data)
         # The excess of all alerts together is bounded as that of one is.
         if (len(found) + block.records) * max(schema.excess, 0) > MAX_VALUES:
             raise UndecodableError("the Avro container describes more than alerts")
         for _ in range(block.records):
-            found.append(next_of(stream, schema))
+            begin = stream.tell()
+            content = next_of(stream, schema)
+            found.append((content, block.data[begin : stream.tell()]))
         if stream.tell() != len(block.data):
             raise UndecodableError("bytes follow the alerts of a block of the Avro container")
     if not found:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import fastavro
+from fastavro.write import Writer
 
 from fink_cli.alerts.codec import to_json_bytes
 from fink_cli.alerts.schema import Schema
+
+_BLOCK_BYTES = 64 * 1024
 
 
 class FileFormat(StrEnum):
@@ -25,10 +29,22 @@ class UnwritableError(ValueError):
     """Alerts that a format can't hold. Its text is the reason."""
 
 
+class AlertContent(Protocol):
+    """An alert, decoded; and, where it came as Avro, what it was decoded from."""
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The alert."""
+
+    @property
+    def encoded(self) -> bytes | None:
+        """The same as schemaless Avro, if it came so."""
+
+
 class Package(Protocol):
     """Alerts on their way into a file, in less memory than they take decoded."""
 
-    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> None:
         """Take alerts.
 
         Raises:
@@ -66,26 +82,50 @@ class _Lines:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
-        self._parts.append(b"".join(to_json_bytes(each) + b"\n" for each in contents))
+    def add(self, alerts: Sequence[AlertContent]) -> None:
+        self._parts.append(b"".join(to_json_bytes(each.content) + b"\n" for each in alerts))
 
     def write(self, file: Path) -> None:
         with file.open("wb") as out:
             out.writelines(self._parts)
 
 
+class _Block(NamedTuple):
+    """What fastavro's ``write_block`` takes."""
+
+    num_records: int
+    bytes_: BytesIO
+
+
 class _Container:
-    """An Avro object container. Its alerts are encoded as it is written."""
+    """An Avro object container. Alerts that came as Avro go into it as they came."""
 
     def __init__(self, schema: Schema) -> None:
         if schema.inferred:
             raise UnwritableError("alerts that came as JSON have no Avro schema")
         self._schema = schema
-        self._contents: list[Mapping[str, Any]] = []
+        self._out = BytesIO()
+        self._writer = Writer(self._out, schema.parsed, codec="deflate", compression_level=1)
+        self._block, self._count = BytesIO(), 0
 
-    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
-        self._contents += contents
+    def add(self, alerts: Sequence[AlertContent]) -> None:
+        for each in alerts:
+            self._block.write(each.encoded or self._encode(each))
+            self._count += 1
+            if self._block.tell() >= _BLOCK_BYTES:
+                self._end_block()
+
+    def _end_block(self) -> None:
+        self._writer.write_block(_Block(self._count, self._block))
+        self._block, self._count = BytesIO(), 0
+
+    def _encode(self, alert: AlertContent) -> bytes:
+        made = BytesIO()
+        fastavro.schemaless_writer(made, self._schema.parsed, dict(alert.content))
+        return made.getvalue()
 
     def write(self, file: Path) -> None:
+        if self._count:
+            self._end_block()
         with file.open("wb") as out:
-            fastavro.writer(out, self._schema.parsed, self._contents, codec="deflate")
+            out.write(self._out.getbuffer())

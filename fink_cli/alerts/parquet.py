@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_cli.alerts.formats import UnwritableError
+from fink_cli.alerts.formats import AlertContent, UnwritableError
 from fink_cli.alerts.schema import Schema
 
 _SCALARS = {
@@ -54,14 +54,14 @@ class RowGroups:
         except _UNFIT as error:
             raise _unwritable(error) from error
 
-    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> None:
         """Take alerts.
 
         Raises:
             UnwritableError: Parquet can't hold them.
         """
         try:
-            self._writer.write_table(arrow_table(self._shape, contents))
+            self._writer.write_table(arrow_table(self._shape, [each.content for each in alerts]))
         except _UNFIT as error:
             raise _unwritable(error) from error
 
@@ -82,9 +82,9 @@ class InferredTable:
     def __init__(self) -> None:
         self._contents: list[Mapping[str, Any]] = []
 
-    def add(self, contents: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> None:
         """Take alerts; a field that one lacks will be null."""
-        self._contents += contents
+        self._contents += [each.content for each in alerts]
 
     def write(self, file: Path) -> None:
         """Write the file.

@@ -38,7 +38,7 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as aside:
             part = Path(aside) / "part"
             content = package(form, alert.schema)
-            content.add([alert.content])
+            content.add([alert])
             content.write(part)
             with part.open("rb") as written:
                 os.fsync(written.fileno())

@@ -33,6 +33,7 @@ class Alert:
         timestamp: the message's own, set by the producer or the broker; none where it has none.
         schema: what it was decoded with.
         content: the alert.
+        encoded: what it was decoded from, as schemaless Avro; none where it came otherwise.
         size: the bytes of the message, or this alert's share of them.
         id: what the header ``alert-id`` says; none where one message holds several alerts.
         published: what the header ``published-at`` says.
@@ -44,6 +45,7 @@ class Alert:
     timestamp: datetime | None
     schema: Schema
     content: dict[str, Any]
+    encoded: bytes | None = None
     size: int = 0
     id: str | None = None
     published: datetime | None = None

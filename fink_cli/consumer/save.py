@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from fink_cli.alerts.formats import FileFormat, Package, UnwritableError, package
 from fink_cli.alerts.schema import Schema
@@ -57,7 +56,7 @@ class _Waiting:
     first: Alert
     last: int
     count: int = 0
-    loose: list[dict[str, Any]] = field(default_factory=list)
+    loose: list[Alert] = field(default_factory=list)
     packed: Package | None = None
 
     def pack(self, form: FileFormat) -> Package:
@@ -110,7 +109,7 @@ class Saver:
             waiting = self._waiting[place] = _Waiting(alert, alert.offset)
         waiting.last = alert.offset
         waiting.count += 1
-        waiting.loose.append(alert.content)
+        waiting.loose.append(alert)
         if len(waiting.loose) == PACKED:
             with self._explained():
                 waiting.pack(self._form)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 def alert(offset: int, partition: int = 0, topic: str = "a-1-b", made: int = 0) -> Alert:
     moment = START + timedelta(seconds=offset + 1000 * made)
-    return Alert(topic, partition, offset, moment, SCHEMA, {"n": offset}, 10)
+    return Alert(topic, partition, offset, moment, SCHEMA, {"n": offset}, size=10)
 
 
 def read_back(folder: Path) -> list[int]:
@@ -114,7 +115,7 @@ def test_all_types(tmp_path: Path, form: str) -> None:
 
 def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
     found = [
-        Alert("t", 0, at, None, *each, 1)
+        Alert("t", 0, at, None, *each)
         for at, file in enumerate(sorted(raw_dir.glob("*.avro"))[:5])
         for each in Decoder().records(None, file.read_bytes())
     ]
@@ -123,6 +124,25 @@ def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
     [file] = tmp_path.iterdir()
     for row, each in zip(rows(file), found, strict=True):
         assert to_json_bytes(row) == to_json_bytes(each.content)
+
+
+def test_real_alerts_as_avro_are_what_came(tmp_path: Path, raw_dir: Path) -> None:
+    values = [file.read_bytes() for file in sorted(raw_dir.glob("*.avro"))]
+    found = [
+        Alert("t", 0, at, None, *each)
+        for at, value in enumerate(values)
+        for each in Decoder().records(None, value)
+    ]
+    save(tmp_path, found, form="avro")
+    files = list(tmp_path.iterdir())
+    again = [each for file in files for each in Decoder().records(None, file.read_bytes())]
+    assert sorted(each.encoded for each in again) == sorted(each.encoded for each in found)
+    # As others read them.
+    saved = {row["candid"]: row for file in files for row in rows(file)}
+    for value in values:
+        original = next(fastavro.reader(BytesIO(value)))
+        assert to_json_bytes(saved.pop(original["candid"])) == to_json_bytes(original)
+    assert saved == {}
 
 
 def test_what_a_format_can_not_hold(tmp_path: Path) -> None:
