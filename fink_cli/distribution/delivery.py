@@ -34,6 +34,7 @@ BATCH_HEADER = "batch"
 ID_HEADER = "alert-id"
 STREAM_HEADER = "stream"
 _SECONDS = 30.0
+_READ_SECONDS = 0.2
 # Longer than producers wait between two attempts to send, once a broker is back.
 _STILL_SECONDS = 5.0
 # Kafka's delivery.timeout.ms.
@@ -166,9 +167,13 @@ def published_since(connection: Connection, mark: Mark) -> set[Sent]:
         consumer.assign(
             [TopicPartition(topic, each, mark.ends[topic][each]) for topic, each in waiting]
         )
+        limit = time.monotonic() + _SECONDS
         while waiting:
-            messages = consumer.consume(1000, _SECONDS)
-            if not messages:
+            # It waits for so many, or for so long: a batch may have published few.
+            messages = consumer.consume(1000, _READ_SECONDS)
+            if messages:
+                limit = time.monotonic() + _SECONDS
+            elif time.monotonic() > limit:
                 raise explained(KafkaError(KafkaError._TIMED_OUT), connection.attempt())
             for message in messages:
                 _refuse_error(message, connection)
