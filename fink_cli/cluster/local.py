@@ -24,11 +24,11 @@ from fink_cli.cluster.record import (
     Broker,
     Cluster,
     Login,
+    authority_file,
     cluster_folder,
     read_cluster,
     write_cluster,
 )
-from fink_cli.cluster.tls import authority_file, ensure_certificates
 from fink_cli.config import Connection, write_local_login
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
@@ -146,6 +146,9 @@ def start(
         cluster = replace(cluster, tls=cluster.tls if tls is None else tls)
         _require_room(home)
         if cluster.tls:
+            # Loaded here: cryptography takes 40 ms, which no other command needs.
+            from fink_cli.cluster.tls import ensure_certificates
+
             ensure_certificates(home)
         class_path = kafka_jars(report)
         _run(home, cluster, java, class_path)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fink_cli.cluster.record import HOST, Broker, Cluster, broker_folder
-from fink_cli.cluster.tls import authority_file, keystore_file
+from fink_cli.cluster.record import (
+    HOST,
+    Broker,
+    Cluster,
+    authority_file,
+    broker_folder,
+    keystore_file,
+)
 from fink_cli.config import jaas
 
 _MECHANISM = "SCRAM-SHA-512"

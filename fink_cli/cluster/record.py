@@ -82,6 +82,16 @@ def cluster_folder(home: Path) -> Path:
     return home / "kafka"
 
 
+def authority_file(home: Path) -> Path:
+    """The certificate of the authority: what a client needs to trust the brokers."""
+    return cluster_folder(home) / "ca.pem"
+
+
+def keystore_file(home: Path) -> Path:
+    """The brokers' private key and certificate."""
+    return cluster_folder(home) / "broker.pem"
+
+
 def broker_folder(home: Path, broker_id: int) -> Path:
     """The folder of one broker."""
     return cluster_folder(home) / f"broker-{broker_id}"

@@ -15,21 +15,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fink_cli.cluster.record import HOST, cluster_folder
+from fink_cli.cluster.record import HOST, authority_file, keystore_file
 from fink_cli.private import write_private
 
 _LIFE = timedelta(days=3650)
 _RENEW_BEFORE = timedelta(days=30)
-
-
-def authority_file(home: Path) -> Path:
-    """The certificate of the authority: what a client needs to trust the brokers."""
-    return cluster_folder(home) / "ca.pem"
-
-
-def keystore_file(home: Path) -> Path:
-    """The brokers' private key and certificate."""
-    return cluster_folder(home) / "broker.pem"
 
 
 def ensure_certificates(home: Path) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fink_cli.cluster.record import cluster_folder
-from fink_cli.cluster.tls import keystore_file
+from fink_cli.cluster.record import cluster_folder, keystore_file
 from fink_cli.config import local_login_file
 from fink_cli.doctor.finding import Finding, failure, fine, warning
 from fink_cli.errors import FinkError

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,10 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from filelock import FileLock
-from requests import RequestException
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from fink_cli.errors import OperationFailedError, UnreachableError
+from fink_cli.errors import OperationFailedError
 
 Report = Callable[[str, int, int], None]
 """Called with a jar's name, the bytes that came, and the bytes to come over all jars."""
@@ -85,39 +82,12 @@ def fetch(jars: list[Jar], folder: Path, report: Report) -> list[Path]:
 def _fetch_one(jar: Jar, folder: Path, report: Callable[[str, int], None]) -> None:
     # Fetched aside and moved when it is whole and right: a half-filled cache can't come about.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as aside:
-        try:
-            fetched = _download(jar, Path(aside), report)
-        except (RequestException, RuntimeError) as error:
-            raise UnreachableError(
-                f"{jar.filename} is not in the cache and could not be fetched.",
-                "Check the network and try again; or use an installed Kafka: set KAFKA_HOME; "
-                "or a mirror of Maven Central: set FINK_MAVEN_MIRROR",
-            ) from error
+        # Loaded here: what downloads takes 70 ms, and is needed once.
+        from fink_cli.jars.download import download
+
+        fetched = download(jar.coordinate, jar.filename, Path(aside), report)
         verify(jar, fetched)
         shutil.move(fetched, folder / jar.filename)
-
-
-@retry(
-    retry=retry_if_exception_type(RequestException),
-    stop=stop_after_attempt(3),
-    wait=wait_exponential(max=4),
-    reraise=True,
-)
-def _download(jar: Jar, aside: Path, report: Callable[[str, int], None]) -> Path:
-    from jgo.maven import MavenContext, PythonResolver
-
-    @contextmanager
-    def progress(_filename: str, _size: int) -> Iterator[Callable[[int], None]]:
-        yield lambda count: report(jar.filename, count)
-
-    mirror = os.environ.get("FINK_MAVEN_MIRROR")
-    shutil.rmtree(aside / "m2", ignore_errors=True)
-    context = MavenContext(
-        resolver=PythonResolver(progress_callback=progress),
-        repo_cache=aside / "m2",
-        remote_repos={"mirror": mirror.rstrip("/")} if mirror else None,
-    )
-    return Path(context.create_dependency(jar.coordinate).artifact.resolve())
 
 
 def verify(jar: Jar, file: Path) -> None:

@@ -24,7 +24,7 @@ from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
 from fink_cli.config import resolve_connection
-from tests.conftest import TestCluster, clean_environ, run_fink
+from tests.conftest import Fink, TestCluster, clean_environ, run_fink
 from tests.e2e.reading import messages
 
 SPARK_SECONDS = 240
@@ -286,12 +286,12 @@ def test_one_core_of_this_machine(brokers: TestCluster, streams: Path, tmp_path:
     assert sorted(ids(brokers, topic)) == sorted(expected(streams)["variable"])
 
 
-def test_a_master_that_does_not_answer(brokers: TestCluster, streams: Path) -> None:
+def test_a_master_that_does_not_answer(fink: Fink, topic: str, science_dir: Path) -> None:
     nowhere = f"spark://127.0.0.1:{free_ports(1)[0]}"
     began = time.monotonic()
-    done = run_fink(
-        *("distribute", "run", "--once", "--config", str(streams), "--master", nowhere),
-        env=brokers.environ,
+    done = fink(
+        *("distribute", "run", "--once", "--topic", topic, "--source", str(science_dir)),
+        *("--master", nowhere),
         timeout=SPARK_SECONDS,
     )
     assert done.returncode == 1
