@@ -22,7 +22,7 @@ from fink_cli.distribution.spec import Job
 from fink_cli.errors import OperationFailedError, UsageError
 
 _LOOK_SECONDS = 0.1
-# A batch is finished first; it has at most 256 MB of Parquet.
+# A batch is finished first; it has at most 256 MB of Parquet a core.
 _STOP_SECONDS = 150.0
 
 

@@ -21,7 +21,8 @@ from fink_cli.private import private_folder
 from fink_cli.processes import still_running
 
 _LOOK_SECONDS = 0.2
-# A batch is at most 256 MB of Parquet; one that is not done by then comes again in the next run.
+# A batch is at most 256 MB of Parquet a core. One that is not done by then comes again in the
+# next run.
 _BATCH_SECONDS = 120.0
 _END_SECONDS = 10.0
 

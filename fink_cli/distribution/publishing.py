@@ -18,6 +18,7 @@ from fink_cli.distribution.delivery import (
 )
 from fink_cli.distribution.ledger import Skipped
 from fink_cli.distribution.spark.kafka import (
+    BUFFER_BYTES,
     TooLarge,
     finish_sending,
     larger_than,
@@ -33,7 +34,8 @@ from fink_cli.distribution.spark.skipped import Left, find_skipped
 from fink_cli.distribution.spec import Job
 from fink_cli.errors import OperationFailedError
 
-_MOST_BATCH_BYTES, _UNKNOWN_BATCH_BYTES, _EACH_BY_ITSELF = 512 * 1024, 256 * 1024, 0
+_MOST_BATCH_BYTES, _LEAST_BATCH_BYTES, _UNKNOWN_BATCH_BYTES = 512 * 1024, 16 * 1024, 256 * 1024
+_EACH_BY_ITSELF = 0
 # All messages at once; where a broker finds one too large, those above a size by themselves, since
 # Kafka does not say which it was. A topic may take less than by default: then smaller ones as well.
 _SIZES = (None, 1_000_000, 64_000, 0)
@@ -122,7 +124,11 @@ def _batch_bytes(job: Job) -> int:
         _UNKNOWN_BATCH_BYTES if each.largest is None else each.largest * 9 // 10
         for each in job.targets.values()
     ]
-    return min([_MOST_BATCH_BYTES, *limits])
+    # A batch takes its whole size of the buffer from its first message on. If those of all
+    # partitions did not fit, the producer would wait for each to be sent.
+    partitions = sum(each.partitions for each in job.targets.values())
+    share = max(BUFFER_BYTES // (2 * partitions), _LEAST_BATCH_BYTES)
+    return min([_MOST_BATCH_BYTES, share, *limits])
 
 
 def _require_all_there(job: Job, plan: Plan, batch: Batch, published: Counter[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -24,6 +24,8 @@ from fink_cli.distribution.streams import Route, Stream
 CODES = "fink:codes"
 _ANSWER = "fink:answer:"
 _NOWHERE = 2**31 - 1
+
+Attempt = Callable[[Column], Column]
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ def make_decider(
     routes: Sequence[Route],
 ) -> Decider:
     """How the streams are decided; see :class:`Decider`."""
+    attempt = attempting(spark)
     codes = [
         _code_of_answer(number, stream, _way(stream, routes))
         if stream.title in functions
-        else _code_of_sql(spark, number, stream, _way(stream, routes))
+        else _code_of_sql(attempt, number, stream, _way(stream, routes))
         for number, stream in enumerate(streams)
     ]
     # A column that is not deterministic is not computed again where it is used: otherwise Spark
@@ -119,9 +122,9 @@ def _code_of_answer(number: int, stream: Stream, way: Column) -> Column:
     return F.when(passes.isNull(), undecided).when(passes, way).otherwise(F.lit(_NOWHERE))
 
 
-def _code_of_sql(spark: SparkSession, number: int, stream: Stream, way: Column) -> Column:
+def _code_of_sql(attempt: Attempt, number: int, stream: Stream, way: Column) -> Column:
     passes = F.lit(True) if stream.filter is None else F.expr(stream.filter)
-    tried = attempt(spark, F.when(passes, way).otherwise(F.lit(_NOWHERE)))
+    tried = attempt(F.when(passes, way).otherwise(F.lit(_NOWHERE)))
     return F.coalesce(tried, F.lit(-1 - number))
 
 
@@ -134,18 +137,22 @@ def _way(stream: Stream, routes: Sequence[Route]) -> Column:
     return F.when(place > 0, (place + F.lit(own[0] - 1)).cast("int")).otherwise(F.lit(_NOWHERE))
 
 
-def attempt(spark: SparkSession, tried: Column) -> Column:
-    """A column that is null where the one tried raises an error.
+def attempting(spark: SparkSession) -> Attempt:
+    """What makes of a column one that is null where the former raises an error.
 
     Spark has this as a function only for a few operations (``try_divide``), and as an expression
     for all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
     """
     jvm: Any = spark._jvm
+    # Java looks through all jars for each part of a name: 15 ms for each stream.
     tools = jvm.org.apache.spark.sql.classic.ExpressionUtils
-    within: Any = tried
-    expression = jvm.org.apache.spark.sql.catalyst.expressions.TryEval(tools.expression(within._jc))
-    made: Any = Column
-    return made(tools.column(expression))  # type: ignore[no-any-return]
+    try_eval = jvm.org.apache.spark.sql.catalyst.expressions.TryEval
+
+    def attempt(tried: Column) -> Column:
+        within, made = cast("Any", tried), cast("Any", Column)
+        return cast("Column", made(tools.column(try_eval(tools.expression(within._jc)))))
+
+    return attempt
 
 
 def undecided_errors(decider: Decider) -> Column:

@@ -17,7 +17,8 @@ from fink_cli.distribution.spark.schemas import local_glob
 from fink_cli.distribution.spec import Job, local_path
 from fink_cli.distribution.state import Folder
 
-_BATCH_BYTES = 256 * 1024**2
+# A batch takes some seconds, whatever the number of cores: none that stops it waits for long.
+_BATCH_BYTES_A_CORE = 256 * 1024**2
 _FILE = "path string, modificationTime timestamp, length long, content binary"
 
 
@@ -32,12 +33,13 @@ def follow_files(
         take: publishes the files; when it raises, the micro-batch is not done, and comes again.
     """
     folder = Folder(Path(job.folder))
+    most = _BATCH_BYTES_A_CORE * spark.sparkContext.defaultParallelism
     found = (
         spark.readStream.format("binaryFile")
         .schema(_FILE)
         .option("pathGlobFilter", "*.parquet")
         .option("recursiveFileLookup", "true")
-        .option("maxBytesPerTrigger", str(_BATCH_BYTES))
+        .option("maxBytesPerTrigger", str(most))
         # Spark would otherwise leave out, without a word, a file older than the newest by a week.
         .option("maxFileAge", "36500d")
         .load(local_glob(Path(job.source)))

@@ -15,6 +15,9 @@ from fink_cli.config import Connection
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.messages import Plan, messages
 
+BUFFER_BYTES = 256 * 1024**2
+"""What the producer of a process may keep that is not sent yet."""
+
 _TOO_LARGE = "RecordTooLargeException"
 # What a message has beside key and value: headers, and the frame of a batch.
 _AROUND_BYTES = 2048
@@ -62,8 +65,9 @@ def publish(
         .option("kafka.compression.zstd.level", "1")
         # The key is the same in each message: zstd takes it away, given more than one message.
         .option("kafka.batch.size", str(batch_bytes))
-        .option("kafka.buffer.memory", str(96 * 1024**2))
-        .option("kafka.linger.ms", "20")
+        .option("kafka.buffer.memory", str(BUFFER_BYTES))
+        # Full batches compress best. The end of a task sends what is there, so nothing waits.
+        .option("kafka.linger.ms", "1000")
         .option("kafka.max.request.size", str(10 * 1024**2))
         .option("kafka.max.block.ms", "30000")
         .mode("append")
