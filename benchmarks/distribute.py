@@ -11,18 +11,27 @@ columns of all files, keeps what its filter wants, encodes it with ``to_avro`` a
 Spark's Kafka sink and Kafka's own settings (no compression, acks of all), all queries at once, each
 until all that is there is published, with Spark's own settings where fink has quicker ones.
 
-What was reached is in docs/sizing.md. Where the time goes, by a profile of one pass (JFR, 20
-streams, before the first of the settings below): 54 % reads Parquet and copies rows, 15 % encodes
-Avro, 7 % is Kafka's producer and 7 % planning. What came of it, in distribution/spark/session.py:
+What was reached is in docs/sizing.md. Where the time goes, by profiles (JFR, 20 streams), and what
+came of them:
 
-- ``spark.sql.codegen.maxFields``: an alert has more than 100 fields, and Spark then makes no code
-  for the plan as a whole, and copies each alert, cutouts and all, before the first filter. Without
-  that, 3,000 alerts take 2.8 s of the processor instead of 3.2 to 4 s.
-- ``-XX:-DontCompileHugeMethods``: Java compiles no method of more than 8,000 bytes otherwise, and
-  with hundreds of streams the one that decides may be longer. Its share was not measured apart.
+- Java's collector took 28 s of 75: the columns of 512 alerts with cutouts are arrays of 20 MB,
+  each of which G1 treats by itself, in Spark's heap of 1 GB. With 64 alerts at a time, regions
+  of 16 MB and a heap of 2 GB it takes a tenth (distribution/spark/session.py).
+- Micro-batches of 256 MB made three tasks for two cores, one of which then waited: now 512 MB
+  for two cores, about a file a task.
+- ``spark.sql.codegen.maxFields``: an alert has more than 100 fields, and Spark then makes no
+  code for the plan as a whole, and copies each alert, cutouts and all, before the first filter.
+- 200 topics: batches of 512 KB each did not fit into the producer's buffer of 96 MB, so that it
+  waited for the broker all the time; and planning took 3.5 s, of which 2 were py4j's search for
+  two Java names in all jars, and Spark's analysis of one filter after the other.
 
-Above the noop sink stand the producer, and what a run does once: the schema, the plan, the start of
-the stream and the offsets of the topics. In a short run these weigh most.
+Of the task threads' time in one pass, some 88 % now read Parquet and encode Avro. Above the noop
+sink stand, at 20 streams and 10,000 messages (680 MB): the broker, which shares the cores, with 4
+s of processor time, half of it in writing to the disk; the producer (zstd, two copies of each
+message) with 3 s; and what a run does once: the start of the stream, 0.3 s, and 0.2 s for each
+micro-batch. With 200 streams, planning takes 1.6 s instead of 0.5, and deciding 0.9 s for 10,000
+alerts, since nothing that filters share is computed once for all: an error in one must not reach
+another.
 
 Run it with ``make bench``, or with all alerts and streams: ``python benchmarks/distribute.py``.
 """
