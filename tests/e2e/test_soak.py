@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,11 @@ def report(folder: Path) -> dict[str, Any]:
 
 def memory(driver: psutil.Process) -> float:
     """RSS of the driver and its JVM, in MB."""
-    every = [driver, *driver.children(recursive=True)]
-    return sum(each.memory_info().rss for each in every) / 1e6
+    found = 0
+    for each in [driver, *driver.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # Spark's helpers come and go
+            found += each.memory_info().rss
+    return found / 1e6
 
 
 def wait_for_batch(folder: Path, number: int) -> None:
