@@ -16,20 +16,20 @@ came of them:
 
 - Java's collector took 28 s of 75: the columns of 512 alerts with cutouts are arrays of 20 MB,
   each of which G1 treats by itself, in Spark's heap of 1 GB. With 64 alerts at a time, regions
-  of 16 MB and a heap of 2 GB it takes a tenth (distribution/spark/session.py).
+  of 16 MB and a heap of 2 GB it takes a sixth (distribution/spark/session.py).
 - Micro-batches of 256 MB made three tasks for two cores, one of which then waited: now 512 MB
   for two cores, about a file a task.
 - ``spark.sql.codegen.maxFields``: an alert has more than 100 fields, and Spark then makes no
   code for the plan as a whole, and copies each alert, cutouts and all, before the first filter.
 - 200 topics: batches of 512 KB each did not fit into the producer's buffer of 96 MB, so that it
-  waited for the broker all the time; and planning took 3.5 s, of which 2 were py4j's search for
+  waited for the broker all the time; and planning took 3.5 s, of which 1.6 were py4j's search for
   two Java names in all jars, and Spark's analysis of one filter after the other.
 
 Of the task threads' time in one pass, some 88 % now read Parquet and encode Avro. Above the noop
-sink stand, at 20 streams and 10,000 messages (680 MB): the broker, which shares the cores, with 4
-s of processor time, half of it in writing to the disk; the producer (zstd, two copies of each
-message) with 3 s; and what a run does once: the start of the stream, 0.3 s, and 0.2 s for each
-micro-batch. With 200 streams, planning takes 1.6 s instead of 0.5, and deciding 0.9 s for 10,000
+sink stand, for 10,000 alerts of which 20 streams publish 5,000 messages (340 MB): the broker, which
+shares the cores, with 2 s of processor time, half of it in writing to the disk; Spark's side of the
+sink (zstd, copies of each message, the start of the stream and 0.2 s for each micro-batch)
+with 3 s. With 200 streams, planning takes 1.6 s instead of 0.5, and deciding 0.9 s for 10,000
 alerts, since nothing that filters share is computed once for all: an error in one must not reach
 another.
 

@@ -144,7 +144,7 @@ def attempting(spark: SparkSession) -> Attempt:
     for all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
     """
     jvm: Any = spark._jvm
-    # Java looks through all jars for each part of a name: 15 ms for each stream.
+    # Once, not for each stream: py4j looks through all jars for each part of a name.
     tools = jvm.org.apache.spark.sql.classic.ExpressionUtils
     try_eval = jvm.org.apache.spark.sql.catalyst.expressions.TryEval
 

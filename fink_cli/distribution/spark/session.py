@@ -72,7 +72,7 @@ def open_session(
         "spark.sql.parquet.columnarReaderBatchSize": "64",
         # About a file a task, so that no core waits for another's second file.
         "spark.sql.files.maxPartitionBytes": "48m",
-        # With Spark's 1 GB, a fifth of the time goes to Java's collector.
+        # With Spark's 1 GB, a third of the time goes to Java's collector.
         "spark.driver.memory": "2g",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         **spark.settings,
