@@ -7,6 +7,7 @@ librdkafka retries a refused login and a missing broker for ever, and tells it o
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ from fink_cli.errors import Attempt, FinkError, explain_kafka
 ANSWER_SECONDS = 10.0
 # When every address refuses the connection, waiting on is of little use.
 _REFUSED_SECONDS = 3.0
+# Only between two questions is a refused login seen.
+_FIRST_SECONDS = 0.5
+# librdkafka's name of a broker that it was told of by another: PROTOCOL://HOST:PORT/ID. Before it
+# is told of any, the login has been accepted; the bootstrap servers have a word for the number.
+_LEARNED = re.compile(r"^\w+://(.+):(\d+)/\d+: ")
 _LOGIN_ERRORS = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 
 # librdkafka repeats on its log what error_cb is told; the error is reported once, by us.
@@ -35,11 +41,13 @@ class ErrorWatch:
     Attributes:
         login: the error of a login that was refused, if one was.
         connection: the last error of a connection that could not be made.
+        unreachable: host and port of advertised listeners that could not be reached.
     """
 
     def __init__(self) -> None:
         self.login: KafkaError | None = None
         self.connection: KafkaError | None = None
+        self.unreachable: set[tuple[str, int]] = set()
 
     def __call__(self, error: KafkaError) -> None:
         """Take an error from librdkafka (``error_cb``)."""
@@ -47,6 +55,8 @@ class ErrorWatch:
             self.login = error
         else:
             self.connection = error
+            if learned := _LEARNED.match(error.str()):
+                self.unreachable.add((learned[1].strip("[]"), int(learned[2])))
 
     def check(self, attempt: Attempt) -> None:
         """Raise when the login was refused.
@@ -107,10 +117,12 @@ def wait_for_answer(
         UnreachableError: no broker answers within ``timeout`` seconds, or the login is refused.
     """
     began = time.monotonic()
+    asking = _FIRST_SECONDS
     while True:
         try:
-            return client.list_topics(timeout=0.5)
+            return client.list_topics(timeout=asking)
         except KafkaException as error:
+            asking *= 2  # a slow broker's answer has to fit into one of them
             client.poll(0)  # delivers what error_cb has to be told
             watch.check(attempt)
             refused = watch.connection and watch.connection.code() == KafkaError._ALL_BROKERS_DOWN

@@ -17,7 +17,10 @@ from fink_cli.doctor.network import Address, speaks_tls
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
 
-LOGIN_SECONDS = 4.0
+LOGIN_SECONDS = 5.0
+# Long enough for a login over the slowest of networks, and short enough to learn within the time
+# above that a broker does not answer.
+_SETUP = {"socket.connection.setup.timeout.ms": 2000}
 # Errors of a login that name their cause; others only say that nothing of use came back.
 _SAY_ENOUGH = ("_AUTHENTICATION", "_SSL")
 
@@ -37,22 +40,25 @@ def log_in(connection: Connection, first: Address) -> LoggedIn:
         first: an address of it that takes connections.
     """
     attempt, watch = connection.attempt(), ErrorWatch()
+    settings = settings_for(connection, watch) | _SETUP
     try:
         with kafka_errors(attempt):
-            client = AdminClient(settings_for(connection, watch))
-        # The first answer, since the next may be asked of a broker that can't be reached.
+            client = AdminClient(settings)
         found = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
+        listeners = {(str(each.host), each.port) for each in found.brokers.values() if each.host}
     except FinkError as error:
-        return LoggedIn(failure("login", error.message, _hint(connection, first, error)), ())
-    listeners = tuple(
-        Address(str(each.host), each.port) for each in found.brokers.values() if each.host
-    )
+        # librdkafka leaves the bootstrap servers as soon as it knows the others. Where it can't
+        # reach these, whether it gets our answer before is a matter of chance.
+        listeners = watch.unreachable
+        if watch.login or not listeners:
+            return LoggedIn(failure("login", error.message, _hint(connection, first, error)), ())
     who = (
         f"as '{connection.username}' with {connection.sasl_mechanism}"
         if connection.login
         else "without a login"
     )
-    return LoggedIn(fine("login", f"{who}; {len(listeners)} broker(s)"), listeners)
+    known = tuple(Address(*each) for each in sorted(listeners))
+    return LoggedIn(fine("login", f"{who}; {len(known)} broker(s)"), known)
 
 
 def _hint(connection: Connection, first: Address, error: FinkError) -> str:

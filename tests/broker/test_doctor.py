@@ -196,13 +196,14 @@ def test_advertised_listeners_are_tried_too(consumer: dict[str, str], cluster: T
 # In a network of its own: what comes to 127.0.0.2:9 goes to the socket file, and nothing else is
 # there. The relay outside hands it on to the broker.
 _ISLAND = """
-import fcntl, socket, struct, subprocess, sys, threading
+import fcntl, socket, struct, subprocess, sys, threading, time
 flags = struct.pack("16sH14s", b"lo", 1, b"")
 fcntl.ioctl(socket.socket(), 0x8914, flags)  # SIOCSIFFLAGS: lo, up
 
 def pour(source, sink):
     try:
         while chunk := source.recv(4096):
+            time.sleep(float(sys.argv[2]))
             sink.sendall(chunk)
     except OSError:
         pass  # one side has hung up
@@ -217,7 +218,7 @@ def serve(listener):
 
 listener = socket.create_server(("127.0.0.2", 9))
 threading.Thread(target=serve, args=(listener,), daemon=True).start()
-sys.exit(subprocess.run(sys.argv[2:]).returncode)
+sys.exit(subprocess.run(sys.argv[3:]).returncode)
 """
 
 
@@ -247,12 +248,14 @@ def socket_file(path: Path, server: str) -> Iterator[None]:
             relay.kill()
 
 
+# The second is as slow as a broker at the other end of the Earth: a login takes six ways.
+@pytest.mark.parametrize("delay", ["0", "0.15"])
 def test_an_advertised_listener_that_can_not_be_reached(
-    consumer: dict[str, str], cluster: TestCluster, tmp_path: Path
+    consumer: dict[str, str], cluster: TestCluster, tmp_path: Path, delay: str
 ) -> None:
     path = tmp_path / "s"
     with socket_file(path, cluster.connection.bootstrap_servers):
-        inside = [sys.executable, "-c", _ISLAND, str(path)]
+        inside = [sys.executable, "-c", _ISLAND, str(path), delay]
         words = ["doctor", "-o", "json", "--bootstrap-servers", "127.0.0.2:9"]
         done = subprocess.run(
             ["unshare", "--net", "--map-root-user", *inside, str(PROGRAM), *words],
