@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from fink_cli.cluster.record import HOST, Process
 from fink_cli.processes import find, still_running
 
 _KILL_SECONDS = 5.0
+_OWN_PORTS = range(20_000, 32_768)
 
 
 def launch(command: Sequence[str | Path], log: Path) -> Process:
@@ -73,15 +75,16 @@ def port_is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports of the loopback interface that nobody uses now, one after the other.
+
+    The system gives none of these to outgoing connections by itself (Linux those from 32768 on,
+    macOS from 49152), so none of them is taken by chance before it is used.
+    """
+    while True:
+        first = _OWN_PORTS.start + secrets.randbelow(len(_OWN_PORTS) - count)
+        ports = list(range(first, first + count))
+        if all(map(port_is_free, ports)):
+            return ports
 
 
 def listener(port: int) -> str:

@@ -179,7 +179,7 @@ def test_two_homes_run_side_by_side(cluster: TestCluster, environ: dict[str, str
 
 
 def test_of_three_brokers_one_may_die(environ: dict[str, str]) -> None:
-    base = free_ports(1)[0]
+    base = free_ports(3)[0]
     started = run_fink("kafka", "start", "--brokers", "3", "--port", str(base), env=environ)
     assert started.returncode == 0, started.stderr
     assert run_fink("kafka", "topic", "create", "t", env=environ).returncode == 0

@@ -81,7 +81,7 @@ class Standalone:
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """A Kafka cluster of three brokers."""
     home = tmp_path_factory.mktemp("three")
-    environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
+    environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(3)[0]))
     started = run_fink("kafka", "start", "--brokers", "3", env=environ, timeout=240)
     assert started.returncode == 0, started.stderr
     try:
