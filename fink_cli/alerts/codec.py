@@ -14,6 +14,7 @@ import orjson
 from fink_cli.alerts.binary import UndecodableError, decoded
 from fink_cli.alerts.container import MAGIC, opened, records_of
 from fink_cli.alerts.loose import alert_of_json, inferred_schema
+from fink_cli.alerts.outline import Outline, outliner_of
 from fink_cli.alerts.projection import Steps, wanted_fields
 from fink_cli.alerts.quick import Quick, quick_reader
 from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
@@ -27,12 +28,14 @@ _FRAME = 5
 class Decoded(NamedTuple):
     """An alert, the schema that it was decoded with, and what was decoded.
 
-    ``encoded`` is schemaless Avro; none where the alert came as JSON.
+    ``encoded`` is schemaless Avro; none where the alert came as JSON. Where there is an outline of
+    it, ``content`` holds no more than what was wanted.
     """
 
     schema: Schema
     content: dict[str, Any]
     encoded: bytes | None
+    outline: Outline | None = None
 
 
 class Decoder:
@@ -140,6 +143,42 @@ class Decoder:
     def _reader(self, schema: Schema) -> Quick:
         paths = None if self._wanted is None else self._wanted(schema)
         return quick_reader(schema, None if paths is None else wanted_fields(schema, paths))
+
+
+class OutliningDecoder(Decoder):
+    """Decodes messages only as far as it is wanted, and finds their outlines.
+
+    That is enough to write them to files. Where there is no outline, the alert is decoded whole.
+    """
+
+    def __init__(
+        self,
+        schema: Schema | None = None,
+        wanted: Callable[[Schema], Iterable[Steps] | None] | None = None,
+        by_id: Callable[[int], Schema | None] | None = None,
+    ) -> None:
+        super().__init__(schema, by_id=by_id)
+        self._chosen = lru_cache(maxsize=REMEMBERED_SCHEMAS)(
+            lambda schema: _chosen_reader(schema, () if wanted is None else wanted(schema))
+        )
+        self._outliner = lru_cache(maxsize=REMEMBERED_SCHEMAS)(outliner_of)
+
+    def _decoded(self, value: bytes, schema: Schema) -> Decoded:
+        outliner = self._outliner(schema)
+        outline = None if outliner is None else outliner.outline(value)
+        if outline is None:
+            return super()._decoded(value, schema)
+        content = self._chosen(schema)(value)
+        if content is None:
+            return super()._decoded(value, schema)
+        return Decoded(schema, content, value, outline)
+
+
+def _chosen_reader(schema: Schema, paths: Iterable[Steps] | None) -> Quick:
+    steps = None if paths is None else list(paths)
+    if steps == []:
+        return lambda _value: {}
+    return quick_reader(schema, None if steps is None else wanted_fields(schema, steps))
 
 
 def _has_frame(value: bytes) -> bool:

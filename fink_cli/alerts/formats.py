@@ -12,6 +12,7 @@ import fastavro
 from fastavro.write import Writer
 
 from fink_cli.alerts.codec import to_json_bytes
+from fink_cli.alerts.outline import Outline
 from fink_cli.alerts.schema import Schema
 
 _BLOCK_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ class UnwritableError(ValueError):
 
 
 class AlertContent(Protocol):
-    """An alert, decoded; and, where it came as Avro, what it was decoded from."""
+    """An alert: decoded, or with an outline and what it came as."""
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -39,6 +40,10 @@ class AlertContent(Protocol):
     @property
     def encoded(self) -> bytes | None:
         """The same as schemaless Avro, if it came so."""
+
+    @property
+    def outline(self) -> Outline | None:
+        """Where its arrays and maps have their items; without one, ``content`` is all of it."""
 
 
 class Package(Protocol):

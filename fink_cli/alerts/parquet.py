@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fink_cli.alerts.columnar import Columns
 from fink_cli.alerts.formats import AlertContent, UnwritableError
 from fink_cli.alerts.schema import Schema
 
@@ -35,6 +37,9 @@ _LOGICAL: dict[tuple[str, str | None], pa.DataType] = {
     ("long", "local-timestamp-micros"): pa.timestamp("us"),
 }
 
+# So many alerts show whether bytes are compressed already: then this much of them is left.
+_SAMPLE = 10
+_HARDLY_SMALLER = 0.9
 
 _UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
@@ -48,11 +53,13 @@ class RowGroups:
 
     def __init__(self, schema: Schema) -> None:
         self._shape = arrow_schema(schema)
+        self._schema = schema
         self._out = pa.BufferOutputStream()
-        try:
-            self._writer = pq.ParquetWriter(self._out, self._shape, compression="zstd")
-        except _UNFIT as error:
-            raise _unwritable(error) from error
+        self._writer: pq.ParquetWriter | None = None
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns(self._schema, self._shape)
 
     def add(self, alerts: Sequence[AlertContent]) -> None:
         """Take alerts.
@@ -61,7 +68,16 @@ class RowGroups:
             UnwritableError: Parquet can't hold them.
         """
         try:
-            self._writer.write_table(arrow_table(self._shape, [each.content for each in alerts]))
+            lots = groupby(alerts, lambda each: each.outline is not None)
+            table = pa.concat_tables(
+                self._columns.of(some)
+                if has_outline
+                else arrow_table(self._shape, [each.content for each in some])
+                for has_outline, some in lots
+            )
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self._out, self._shape, **encoding_of(table))
+            self._writer.write_table(table)
         except _UNFIT as error:
             raise _unwritable(error) from error
 
@@ -71,7 +87,8 @@ class RowGroups:
         Raises:
             OSError: it can't be written.
         """
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         with file.open("wb") as out:
             out.write(self._out.getvalue())
 
@@ -99,6 +116,49 @@ class InferredTable:
             pq.write_table(pa.table(columns), file, compression="zstd")
         except _UNFIT as error:
             raise _unwritable(error) from error
+
+
+def encoding_of(table: pa.Table) -> dict[str, Any]:
+    """How the columns of a file are written, of which some rows are known.
+
+    Dictionaries are for texts: of numbers and pictures they take longer and save nothing. Bytes
+    that are compressed already, as most surveys' cutouts are, are not compressed again.
+    """
+    few = table.slice(0, _SAMPLE)
+    leaves = dict(
+        leaf
+        for name, column in zip(few.schema.names, few.columns, strict=True)
+        for leaf in _leaves(name, column.combine_chunks())
+    )
+    return {
+        "use_dictionary": [path for path, each in leaves.items() if pa.types.is_string(each.type)],
+        "compression": {
+            path: "none" if pa.types.is_binary(each.type) and _is_compressed(each) else "zstd"
+            for path, each in leaves.items()
+        },
+    }
+
+
+def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    """The columns of a Parquet file that a column becomes, by their paths there."""
+    if pa.types.is_struct(values.type):
+        for field in values.type:
+            yield from _leaves(f"{path}.{field.name}", values.field(field.name))
+    elif pa.types.is_map(values.type):
+        yield from _leaves(f"{path}.key_value.key", values.keys)
+        yield from _leaves(f"{path}.key_value.value", values.items)
+    elif pa.types.is_list(values.type):
+        yield from _leaves(f"{path}.list.element", values.flatten())
+    else:
+        yield path, values
+
+
+def _is_compressed(values: pa.BinaryArray) -> bool:
+    whole = b"".join(each for each in values.to_pylist() if each)
+    if not whole:
+        return False
+    packed = pa.compress(whole, codec="zstd", asbytes=True)
+    return len(packed) > _HARDLY_SMALLER * len(whole)
 
 
 def arrow_table(shape: pa.Schema, contents: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -30,7 +30,7 @@ class OddError(ValueError):
 GIVE_UP = (ValueError, LookupError, ArithmeticError, struct.error, MemoryError)
 
 
-def _long(value: bytes, at: int) -> tuple[int, int]:
+def long_at(value: bytes, at: int) -> tuple[int, int]:
     """The number at a place, and the place after it."""
     byte = value[at]
     at += 1
@@ -45,8 +45,8 @@ def _long(value: bytes, at: int) -> tuple[int, int]:
     return (number >> 1) ^ -(number & 1), at
 
 
-def _length(value: bytes, at: int) -> tuple[int, int]:
-    length, at = _long(value, at)
+def length_at(value: bytes, at: int) -> tuple[int, int]:
+    length, at = long_at(value, at)
     if length < 0:
         raise OddError
     return length, at
@@ -70,7 +70,7 @@ def read_long(value: bytes, at: int, out: list[Any]) -> int:
     """An int or a long."""
     byte = value[at]
     if byte > 127:
-        number, at = _long(value, at)
+        number, at = long_at(value, at)
         out.append(number)
         return at
     out.append((byte >> 1) ^ -(byte & 1))
@@ -92,21 +92,21 @@ def read_double(value: bytes, at: int, out: list[Any]) -> int:
 # A slice beyond the end is short; that the place is beyond it then, is seen at last.
 def read_bytes(value: bytes, at: int, out: list[Any]) -> int:
     """Bytes."""
-    length, at = _length(value, at)
+    length, at = length_at(value, at)
     out.append(value[at : at + length])
     return at + length
 
 
 def read_string(value: bytes, at: int, out: list[Any]) -> int:
     """A text."""
-    length, at = _length(value, at)
+    length, at = length_at(value, at)
     out.append(value[at : at + length].decode())
     return at + length
 
 
 def pass_bytes(value: bytes, at: int, _out: list[Any]) -> int:
     """Pass over bytes or a text."""
-    length, at = _length(value, at)
+    length, at = length_at(value, at)
     return at + length
 
 
@@ -124,7 +124,7 @@ def enum(symbols: Sequence[str]) -> Part:
     """A symbol."""
 
     def read(value: bytes, at: int, out: list[Any]) -> int:
-        number, at = _length(value, at)
+        number, at = length_at(value, at)
         out.append(symbols[number])
         return at
 
@@ -168,7 +168,7 @@ def optional_long(here: int, null: int) -> Part:
             if byte < 128:
                 out.append((byte >> 1) ^ -(byte & 1))
                 return at + 2
-            number, at = _long(value, at + 1)
+            number, at = long_at(value, at + 1)
             out.append(number)
             return at
         if branch != null:
@@ -205,16 +205,16 @@ def array(item: Part) -> Part:
     def read(value: bytes, at: int, out: list[Any]) -> int:
         items: list[Any] = []
         end = len(value)
-        count, at = _long(value, at)
+        count, at = long_at(value, at)
         while count:
             if count < 0:
                 count = -count
-                _, at = _long(value, at)
+                _, at = long_at(value, at)
             for _ in range(count):
                 at = item(value, at, items)
                 if at > end:
                     raise OddError
-            count, at = _long(value, at)
+            count, at = long_at(value, at)
         out.append(items)
         return at
 
@@ -271,15 +271,18 @@ def in_turn(parts: Sequence[Part]) -> Part:
     return read
 
 
-def matching(patterns: Sequence[bytes]) -> Part:
-    """Pass over what regular expressions match, one after the other."""
+def odd(_value: bytes, _at: int, _out: list[Any]) -> int:
+    """Nothing can be read here."""
+    raise OddError
+
+
+def matching(patterns: Sequence[bytes], rest: Part = odd) -> Part:
+    """Pass over what regular expressions match, one after the other; else do the rest."""
     match = re.compile(b"".join(patterns), re.DOTALL).match
 
-    def read(value: bytes, at: int, _out: list[Any]) -> int:
+    def read(value: bytes, at: int, out: list[Any]) -> int:
         found = match(value, at)
-        if found is None:
-            raise OddError
-        return found.end()
+        return rest(value, at, out) if found is None else found.end()
 
     return read
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from fink_cli.alerts import parts
 from fink_cli.alerts.parts import GIVE_UP, Part
+from fink_cli.alerts.patterns import EXACT, Field, lots_of, passing
 from fink_cli.alerts.schema import Schema
 
 # The fields that are wanted of each record type, by its full name; none wants all of them.
@@ -23,25 +24,14 @@ Wanted = Mapping[str, frozenset[str]] | None
 Quick = Callable[[bytes], dict[str, Any] | None]
 
 _RECORDS = {"record", "error"}
-_LONGEST_RUN = 64
-# The number of a branch, a byte that is twice as large, has one byte.
-_MOST_BRANCHES = 64
-_LARGE = 1 << 16
 # More are all decoded: it takes a second to compile the regular expressions for so many.
 _MANY_FIELDS = 2000
-_VARINT = b"[\\x80-\\xff]{0,8}[\\x00-\\x7f]"
-# Each type that a regular expression can pass over: its bytes say where it ends.
-_PATTERNS = {
-    "null": b"",
-    "boolean": b"[\\x00\\x01]",
-    "int": _VARINT,
-    "long": _VARINT,
-    "enum": _VARINT,
-    "float": b".{4}",
-    "double": b".{8}",
+
+_PASSES: Mapping[str, Part] = {
+    "bytes": parts.pass_bytes,
+    "string": parts.pass_bytes,
+    "enum": parts.nowhere(parts.read_long),
 }
-
-
 # The optional types that are so common that they get a function of their own.
 _OPTIONAL: dict[str, Callable[[int, int], Part]] = {
     "int": parts.optional_long,
@@ -71,10 +61,6 @@ def quick_reader(schema: Schema, wanted: Wanted = None) -> Quick:
             return None
 
     return read
-
-
-def _in_lots(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
-    return [items[first : first + most] for first in range(0, len(items), most)]
 
 
 class _Parts:
@@ -107,47 +93,20 @@ class _Passes(_Parts):
     def made(self, kind: str, node: Any) -> Part:
         """What passes over a type."""
         if kind in _RECORDS:
-            return parts.in_turn(self.side_by_side([each["type"] for each in node["fields"]]))
+            return parts.in_turn(self.fields(node["fields"]))
         if kind == "array":
             return parts.nowhere(parts.array(self.of(node["items"])))
         if kind == "map":
             return parts.nowhere(
                 parts.array(parts.in_turn([parts.pass_bytes, self.of(node["values"])]))
             )
-        if kind in {"bytes", "string"}:
-            return parts.pass_bytes
-        pattern = self._pattern(node)
-        return (
-            parts.nowhere(parts.fixed(node["size"]))
-            if pattern is None
-            else parts.matching([pattern])
-        )
-
-    def side_by_side(self, nodes: Sequence[Any]) -> list[Part]:
-        """What passes over fields of a record that follow each other."""
-        found: list[Part] = []
-        for is_plain, some in groupby(nodes, lambda node: self._pattern(node) is not None):
-            group = list(some)
-            if not is_plain:
-                found += [self.of(node) for node in group]
-                continue
-            patterns = [self._pattern(node) or b"" for node in group]
-            found += [parts.matching(part) for part in _in_lots(patterns, _LONGEST_RUN)]
-        return found
-
-    def _pattern(self, node: Any) -> bytes | None:
-        """A regular expression for the values of a type; none where there is none."""
-        if isinstance(node, list):
-            branches = [self._pattern(each) for each in node[:_MOST_BRANCHES]]
-            known = [
-                b"\\x%02x" % (2 * n) + each for n, each in enumerate(branches) if each is not None
-            ]
-            return b"(?:" + b"|".join(known) + b")" if len(known) == len(node) else None
-        node = self._names.get(node, node) if isinstance(node, str) else node
-        kind = node if isinstance(node, str) else node["type"]
         if kind == "fixed":
-            return b".{%d}" % node["size"] if node["size"] < _LARGE else None
-        return _PATTERNS.get(kind)
+            return parts.nowhere(parts.fixed(node["size"]))
+        return _PASSES.get(kind) or parts.matching([EXACT[kind]])
+
+    def fields(self, fields: Sequence[Field]) -> list[Part]:
+        """What passes over fields of a record that follow each other."""
+        return passing(fields, self._names, lambda each: self.of(each["type"]))
 
 
 class _Reads(_Parts):
@@ -201,17 +160,18 @@ class _Reads(_Parts):
         )
         found: list[Part] = []
         for is_wanted, fields in groupby(node["fields"], lambda each: each["name"] in wanted):
-            make = self.side_by_side if is_wanted else self._passes.side_by_side
-            found += make([each["type"] for each in fields])
+            make = self.fields if is_wanted else self._passes.fields
+            found += make(list(fields))
         return parts.record([name for name in every if name in wanted], found)
 
-    def side_by_side(self, nodes: Sequence[Any]) -> list[Part]:
+    def fields(self, fields: Sequence[Field]) -> list[Part]:
         """What reads fields of a record that follow each other."""
         found: list[Part] = []
+        nodes = [each["type"] for each in fields]
         for is_number, some in groupby(nodes, lambda node: parts.number(node) is not None):
             group = list(some)
             if is_number:
-                found += [self._run(part) for part in _in_lots(group, _LONGEST_RUN)]
+                found += [self._run(part) for part in lots_of(group)]
             else:
                 found += [self.of(node) for node in group]
         return found

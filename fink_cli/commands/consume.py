@@ -16,6 +16,7 @@ import orjson
 import typer
 
 from fink_cli import output
+from fink_cli.alerts.codec import OutliningDecoder
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.alerts.select import parse_fields
 from fink_cli.alerts.sky import Position
@@ -30,7 +31,7 @@ from fink_cli.commands.consume_options import (
 )
 from fink_cli.commands.consume_save import SavingSink
 from fink_cli.commands.consume_show import show
-from fink_cli.commands.consume_sinks import Look, needed, open_sink
+from fink_cli.commands.consume_sinks import Look, chosen_by, needed, open_sink
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.consumer.bad import keep_bad
@@ -185,7 +186,10 @@ def consume(
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
-    decoder = decoder_of(schema, None if saver or browse else needed(look, condition))
+    if saver is not None and file_format is not FileFormat.NDJSON:
+        decoder = decoder_of(schema, chosen_by(condition), OutliningDecoder)
+    else:
+        decoder = decoder_of(schema, None if saver or browse else needed(look, condition))
     counts = Counts()
     with (
         open_source(

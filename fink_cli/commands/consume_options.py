@@ -24,17 +24,19 @@ Positions = Annotated[
 ]
 
 
-def decoder_of(schema: Path | None, wanted: Needed | None) -> Decoder:
+def decoder_of(
+    schema: Path | None, wanted: Needed | None, kind: type[Decoder] = Decoder
+) -> Decoder:
     """The decoder that `--schema` asks for, a file or a folder.
 
     Raises:
         UsageError: the file can't be used.
     """
     if schema is None:
-        return Decoder(wanted=wanted)
+        return kind(wanted=wanted)
     if not schema.is_dir():
-        return Decoder(_read_schema_file(schema), wanted)
-    return Decoder(wanted=wanted, by_id=partial(_schema_of_id, schema))
+        return kind(_read_schema_file(schema), wanted)
+    return kind(wanted=wanted, by_id=partial(_schema_of_id, schema))
 
 
 @cache

@@ -93,6 +93,11 @@ def needed(look: Look, where: Where | None) -> Needed:
     return of
 
 
+def chosen_by(where: Where | None) -> Needed:
+    """What the selection needs of alerts that are not shown."""
+    return lambda _schema: [each.steps for each in where.paths] if where else []
+
+
 def record(alert: Alert, fields: Fields) -> dict[str, Any]:
     """An alert as a line of JSON has it."""
     return {

@@ -14,6 +14,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
+from fink_cli.alerts.outline import Outline
 from fink_cli.alerts.schema import Schema
 from fink_cli.consumer.poll import Source
 
@@ -34,6 +35,7 @@ class Alert:
         schema: what it was decoded with.
         content: the alert.
         encoded: what it was decoded from, as schemaless Avro; none where it came otherwise.
+        outline: where its arrays and maps have their items; the content is then not all of it.
         size: the bytes of the message, or this alert's share of them.
         id: what the header ``alert-id`` says; none where one message holds several alerts.
         published: what the header ``published-at`` says.
@@ -46,6 +48,7 @@ class Alert:
     schema: Schema
     content: dict[str, Any]
     encoded: bytes | None = None
+    outline: Outline | None = None
     size: int = 0
     id: str | None = None
     published: datetime | None = None

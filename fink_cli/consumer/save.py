@@ -29,9 +29,10 @@ from fink_cli.errors import OperationFailedError
 MOST_ALERTS = 5000
 MOST_BYTES = 64 * 1024 * 1024
 MOST_SECONDS = 60.0
-# So many are packed for the file at once. Sooner than later: decoded, an alert takes three times
-# the memory that its message took.
-PACKED = 200
+# So many bytes are packed for the file at once. An alert that is decoded takes several times the
+# memory that its message took.
+PACKED_BYTES = 24 * 1024 * 1024
+DECODED = 8
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _NAME = re.compile(r"(.+)-(\d+)-(\d+)-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{12}\.\w+")
@@ -50,6 +51,7 @@ class _Waiting:
         last: the offset of the last.
         count: how many there are.
         loose: those that are not packed yet.
+        weight: the memory that these take, in bytes.
         packed: the others; none as long as there are none.
     """
 
@@ -57,7 +59,15 @@ class _Waiting:
     last: int
     count: int = 0
     loose: list[Alert] = field(default_factory=list)
+    weight: int = 0
     packed: Package | None = None
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert."""
+        self.last = alert.offset
+        self.count += 1
+        self.loose.append(alert)
+        self.weight += alert.size * (DECODED if alert.outline is None else 1)
 
     def pack(self, form: FileFormat) -> Package:
         """Pack those that are not; all of them.
@@ -68,7 +78,7 @@ class _Waiting:
         self.packed = self.packed or package(form, self.first.schema)
         if self.loose:
             self.packed.add(self.loose)
-            self.loose = []
+            self.loose, self.weight = [], 0
         return self.packed
 
 
@@ -107,10 +117,8 @@ class Saver:
         waiting = self._waiting.get(place)
         if waiting is None:
             waiting = self._waiting[place] = _Waiting(alert, alert.offset)
-        waiting.last = alert.offset
-        waiting.count += 1
-        waiting.loose.append(alert)
-        if len(waiting.loose) == PACKED:
+        waiting.add(alert)
+        if waiting.weight >= PACKED_BYTES:
             with self._explained():
                 waiting.pack(self._form)
         self._count += 1
