@@ -165,11 +165,13 @@ def _whole_number(node: Any, kind: pa.DataType) -> Read:
 
 
 def _number(_node: Any, kind: pa.DataType) -> Read:
-    dtype = np.dtype(kind.to_pandas_dtype())
+    dtype = np.dtype(kind.to_pandas_dtype()).newbyteorder("<")
 
     def read(lot: Lot, at: Places) -> tuple[pa.Array, Places]:
-        windows = np.lib.stride_tricks.sliding_window_view(lot.content, dtype.itemsize)
-        return pa.array(windows[at].view(dtype).ravel()), at + dtype.itemsize
+        # One that begins at each byte of the messages.
+        size = len(lot.content) - dtype.itemsize + 1
+        anywhere = np.ndarray((size,), dtype, buffer=lot.content, strides=(1,))
+        return pa.array(anywhere[at]), at + dtype.itemsize
 
     return read
 

@@ -15,7 +15,7 @@ from fastavro.read import LOGICAL_READERS
 
 from fink_cli.alerts import parts
 from fink_cli.alerts.parts import GIVE_UP, OddError, Part
-from fink_cli.alerts.patterns import LARGE, logical_type, passing, pattern_of
+from fink_cli.alerts.patterns import EXACT, LARGE, Passing, logical_type
 from fink_cli.alerts.schema import Schema
 
 Path = tuple[str | None, ...]
@@ -98,6 +98,7 @@ class _Outlines:
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
+        self._passing = Passing(names)
         self._fields = 0
         self.paths: list[Path] = []
 
@@ -124,20 +125,19 @@ class _Outlines:
             raise NoOutlineError("it has thousands of fields")
         if not node["fields"]:
             raise NoOutlineError("a record is empty")
-        made = passing(
-            node["fields"],
-            self._names,
-            lambda field: self.of(field["type"], (*path, field["name"])),
+        return self._passing.fields(
+            node["fields"], lambda each: self.of(each["type"], (*path, each["name"]))
         )
-        return parts.in_turn(made)
 
     def _items(self, node: Mapping[str, Any], path: Path) -> Part:
         number = len(self.paths)
         self.paths.append(path)
-        if node["type"] == "array":
-            return _noting(number, self.of(node["items"], (*path, None)))
-        pair = parts.in_turn([_text, self.of(node["values"], (*path, None))])
-        return _each_key_once(number, _noting(number, pair))
+        kinds = [node["items"]] if node["type"] == "array" else ["string", node["values"]]
+        item = self._passing.fields(
+            [{"type": kind} for kind in kinds], lambda each: self.of(each["type"], (*path, None))
+        )
+        noting = _noting(number, item)
+        return noting if node["type"] == "array" else _each_key_once(number, noting)
 
 
 def _noting(number: int, item: Part) -> Part:
@@ -227,4 +227,4 @@ def _plain(kind: str, node: Any) -> Part:
         return _symbol(node["symbols"])
     if kind == "fixed" and node["size"] >= LARGE:
         return lambda _value, at, _found: at + int(node["size"])
-    return parts.matching([pattern_of(node, {}) or b""])
+    return parts.matching([EXACT[kind] if kind in EXACT else b".{%d}" % node["size"]])

@@ -262,6 +262,8 @@ def record(names: Sequence[str], parts: Sequence[Part]) -> Part:
 
 def in_turn(parts: Sequence[Part]) -> Part:
     """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
 
     def read(value: bytes, at: int, out: list[Any]) -> int:
         for part in parts:

@@ -14,8 +14,10 @@ from fink_cli.alerts.parts import Part
 LARGE = 1 << 16
 """Fixed types of so many bytes are too large for a regular expression."""
 
-# So many fields at most are put into one regular expression.
-_LONGEST = 64
+_RECORDS = {"record", "error"}
+# So many fields at most are put into one regular expression, and records of so many bytes of it.
+_LONGEST = 128
+_MOST_BYTES = 1 << 18
 # The number of a branch, a byte that is twice as large, has one byte.
 _MOST_BRANCHES = 64
 _MOST_LETTERS = 128
@@ -45,29 +47,6 @@ SHORT_TEXT = b"(?:" + b"|".join(map(_of_length, range(_MOST_LETTERS))) + b")"
 """Most texts of an alert; others are no less right."""
 
 
-def pattern_of(
-    node: Any, names: Mapping[str, Any], known: Mapping[str, bytes] = EXACT
-) -> bytes | None:
-    """A regular expression for the values of a type; none where there is none.
-
-    Args:
-        node: the type, of a parsed schema.
-        names: the types that the schema gives names to.
-        known: the expressions of simple types.
-    """
-    node = names.get(node, node) if isinstance(node, str) else node
-    if isinstance(node, list):
-        found = [pattern_of(each, names, known) for each in node[:_MOST_BRANCHES]]
-        ways = [b"\\x%02x" % (2 * n) + each for n, each in enumerate(found) if each is not None]
-        return b"(?:" + b"|".join(ways) + b")" if len(ways) == len(node) else None
-    if logical_type(node) is not None:
-        return None
-    kind = node if isinstance(node, str) else node["type"]
-    if kind == "fixed":
-        return b".{%d}" % node["size"] if node["size"] < LARGE else None
-    return known.get(kind)
-
-
 def logical_type(node: Any) -> str | None:
     """What fastavro makes of a type, such as ``int-date``; none where it leaves it as it is."""
     if isinstance(node, str) or "logicalType" not in node:
@@ -76,34 +55,76 @@ def logical_type(node: Any) -> str | None:
     return name if name in LOGICAL_READERS else None
 
 
-def passing(
-    fields: Sequence[Field], names: Mapping[str, Any], of: Callable[[Field], Part]
-) -> list[Part]:
-    """What passes over fields of a record that follow each other.
+class Passing:
+    """What passes over values of the types of a schema.
 
     Args:
-        fields: the fields, of a parsed schema.
         names: the types that the schema gives names to.
-        of: what passes over one field.
     """
 
-    def exactly(lot: Sequence[Field]) -> Part:
-        return parts.in_turn(_in_runs(lot, names, EXACT, of, lambda _: parts.odd))
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._exact = _Patterns(names, EXACT)
+        self._likely = _Patterns(names, {**EXACT, "string": SHORT_TEXT})
 
-    return _in_runs(fields, names, {**EXACT, "string": SHORT_TEXT}, of, exactly)
+    def fields(self, fields: Sequence[Field], of: Callable[[Field], Part]) -> Part:
+        """What passes over fields of a record that follow each other.
+
+        Args:
+            fields: the fields, of a parsed schema.
+            of: what passes over one field.
+        """
+
+        def exactly(lot: Sequence[Field]) -> Part:
+            return parts.in_turn(_in_lots(lot, self._exact, of, lambda _: parts.odd))
+
+        return parts.in_turn(_in_lots(fields, self._likely, of, exactly))
 
 
-def _in_runs(
+class _Patterns:
+    """Regular expressions for values of types."""
+
+    def __init__(self, names: Mapping[str, Any], known: Mapping[str, bytes]) -> None:
+        self._names = names
+        self._known = known
+        self._named: dict[str, bytes | None] = {}
+
+    def of(self, node: Any) -> bytes | None:
+        """A regular expression for the values of a type; none where there is none."""
+        node = self._names.get(node, node) if isinstance(node, str) else node
+        if isinstance(node, list):
+            found = [self.of(each) for each in node[:_MOST_BRANCHES]]
+            ways = [b"\\x%02x" % (2 * n) + each for n, each in enumerate(found) if each is not None]
+            return b"(?:" + b"|".join(ways) + b")" if len(ways) == len(node) else None
+        if logical_type(node) is not None:
+            return None
+        kind = node if isinstance(node, str) else node["type"]
+        if kind in _RECORDS:
+            if node["name"] not in self._named:
+                self._named[node["name"]] = self._of_record(node["fields"])
+            return self._named[node["name"]]
+        if kind == "fixed":
+            return b".{%d}" % node["size"] if node["size"] < LARGE else None
+        return self._known.get(kind)
+
+    def _of_record(self, fields: Sequence[Field]) -> bytes | None:
+        if not 0 < len(fields) <= _LONGEST:
+            return None
+        found = [self.of(each["type"]) for each in fields]
+        known = [each for each in found if each is not None]
+        whole = b"".join(known)
+        return whole if len(known) == len(found) and len(whole) <= _MOST_BYTES else None
+
+
+def _in_lots(
     fields: Sequence[Field],
-    names: Mapping[str, Any],
-    known: Mapping[str, bytes],
+    patterns: _Patterns,
     of: Callable[[Field], Part],
     rest: Callable[[Sequence[Field]], Part],
 ) -> list[Part]:
     """Pass over fields: those that have a pattern at once, and if they do not match as the rest."""
     found: list[Part] = []
-    patterns = [(each, pattern_of(each["type"], names, known)) for each in fields]
-    for has_none, some in groupby(patterns, lambda each: each[1] is None):
+    known = [(each, patterns.of(each["type"])) for each in fields]
+    for has_none, some in groupby(known, lambda each: each[1] is None):
         for lot in lots_of(list(some)):
             own = [field for field, _ in lot]
             if has_none:

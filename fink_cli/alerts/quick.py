@@ -16,7 +16,7 @@ from typing import Any
 
 from fink_cli.alerts import parts
 from fink_cli.alerts.parts import GIVE_UP, Part
-from fink_cli.alerts.patterns import EXACT, Field, lots_of, passing
+from fink_cli.alerts.patterns import EXACT, Field, Passing, lots_of
 from fink_cli.alerts.schema import Schema
 
 # The fields that are wanted of each record type, by its full name; none wants all of them.
@@ -90,6 +90,10 @@ class _Parts:
 class _Passes(_Parts):
     """What passes over values."""
 
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        super().__init__(names)
+        self._passing = Passing(names)
+
     def made(self, kind: str, node: Any) -> Part:
         """What passes over a type."""
         if kind in _RECORDS:
@@ -106,7 +110,7 @@ class _Passes(_Parts):
 
     def fields(self, fields: Sequence[Field]) -> list[Part]:
         """What passes over fields of a record that follow each other."""
-        return passing(fields, self._names, lambda each: self.of(each["type"]))
+        return [self._passing.fields(fields, lambda each: self.of(each["type"]))]
 
 
 class _Reads(_Parts):
