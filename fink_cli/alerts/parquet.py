@@ -40,6 +40,7 @@ _LOGICAL: dict[tuple[str, str | None], pa.DataType] = {
 # So many alerts show whether bytes are compressed already: then this much of them is left.
 _SAMPLE = 10
 _HARDLY_SMALLER = 0.9
+_MOST_FIELDS = 20_000
 
 _UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
@@ -207,37 +208,50 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     """The Arrow schema of alerts: the same names, every field nullable.
 
     Raises:
-        UnwritableError: a field is a union of several types.
+        UnwritableError: a field is of several types, or there are too many fields.
     """
-    names = schema.parsed["__named_schemas"]
-    return pa.schema(
-        [(each["name"], _arrow(each["type"], names)) for each in schema.parsed["fields"]]
-    )
+    return pa.schema(list(_Shapes(schema.parsed["__named_schemas"]).of(schema.parsed)))
 
 
-def _arrow(node: Any, names: Mapping[str, Any]) -> pa.DataType:
-    if isinstance(node, list):
-        branches = [each for each in node if each != "null"]
-        if len(branches) > 1:
-            raise UnwritableError("Parquet can't hold a field that is of several types")
-        node = branches[0] if branches else "null"
-    if isinstance(node, str) and node in names:
-        node = names[node]
-    return _SCALARS[node] if isinstance(node, str) else _arrow_of_complex(node, names)
+class _Shapes:
+    """Types in Arrow.
 
+    A type that has a name is written out wherever it is used, so a short schema may have more
+    fields than a file can.
+    """
 
-def _arrow_of_complex(node: Mapping[str, Any], names: Mapping[str, Any]) -> pa.DataType:
-    kind, logical = node["type"], node.get("logicalType")
-    if logical == "decimal" and "precision" in node:
-        arrow = pa.decimal256(node["precision"], node.get("scale", 0))
-    elif kind in {"record", "error"}:
-        arrow = pa.struct([(each["name"], _arrow(each["type"], names)) for each in node["fields"]])
-    elif kind == "array":
-        arrow = pa.list_(_arrow(node["items"], names))
-    elif kind == "map":
-        arrow = pa.map_(pa.string(), _arrow(node["values"], names))
-    elif kind == "fixed":
-        arrow = pa.binary(node["size"])
-    else:
-        arrow = _LOGICAL.get((kind, logical), _SCALARS[kind])
-    return arrow
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names = names
+        self._fields = 0
+
+    def of(self, node: Any) -> pa.DataType:
+        """What an Avro type is in Arrow."""
+        if isinstance(node, list):
+            branches = [each for each in node if each != "null"]
+            if len(branches) > 1:
+                raise UnwritableError("Parquet can't hold a field that is of several types")
+            node = branches[0] if branches else "null"
+        node = self._names.get(node, node) if isinstance(node, str) else node
+        return _SCALARS[node] if isinstance(node, str) else self._of_complex(node)
+
+    def _of_complex(self, node: Mapping[str, Any]) -> pa.DataType:
+        kind, logical = node["type"], node.get("logicalType")
+        if logical == "decimal" and "precision" in node:
+            arrow = pa.decimal256(node["precision"], node.get("scale", 0))
+        elif kind in {"record", "error"}:
+            arrow = self._of_record(node["fields"])
+        elif kind == "array":
+            arrow = pa.list_(self.of(node["items"]))
+        elif kind == "map":
+            arrow = pa.map_(pa.string(), self.of(node["values"]))
+        elif kind == "fixed":
+            arrow = pa.binary(node["size"])
+        else:
+            arrow = _LOGICAL.get((kind, logical), _SCALARS[kind])
+        return arrow
+
+    def _of_record(self, fields: Sequence[Mapping[str, Any]]) -> pa.StructType:
+        self._fields += len(fields)
+        if self._fields > _MOST_FIELDS:
+            raise UnwritableError(f"Parquet can't hold more than {_MOST_FIELDS:,} fields")
+        return pa.struct([(each["name"], self.of(each["type"])) for each in fields])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,9 +134,7 @@ def test_the_largest_numbers() -> None:
 def test_texts_short_and_long_plain_and_not() -> None:
     schema = schema_of("string", ["null", "string"], "int")
     texts = ["", "a", "x" * 63, "x" * 64, "x" * 127, "x" * 128, "x" * 9000, "é", "☄" * 100]
-    values = [
-        sized(a.encode()) + b"\2" + sized(b.encode()) + long(7) for a in texts for b in texts
-    ]
+    values = [sized(a.encode()) + b"\2" + sized(b.encode()) + long(7) for a in texts for b in texts]
     assert_same(as_columns(schema, values), as_objects(schema, values))
     assert outlined([sized(b"\xff") + b"\0" + long(7)], schema) == []
 
@@ -182,3 +181,19 @@ def paths_of(table: pa.Table) -> set[str]:
     pq.write_table(table.slice(0, 1), out)
     schema = pq.ParquetFile(pa.BufferReader(out.getvalue())).schema
     return {schema.column(number).path for number in range(len(schema))}
+
+
+def test_a_short_schema_of_endless_columns_is_refused_soon() -> None:
+    kind: Any = "int"
+    for level in range(30):
+        name = f"r{level}"
+        fields = [{"name": "a", "type": ["null", kind]}, {"name": "b", "type": ["null", "int"]}]
+        if level:
+            fields[1]["type"] = ["null", f"r{level - 1}"]
+        kind = {"type": "record", "name": name, "fields": fields}
+    schema = read_schema(json.dumps(kind))
+    start = time.process_time()
+    with pytest.raises(UnwritableError, match="20,000 fields"):
+        arrow_schema(schema)
+    assert outliner_of(schema) is None
+    assert time.process_time() - start < 2
