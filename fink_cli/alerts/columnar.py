@@ -23,7 +23,7 @@ Places = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 # Behind the last message, so that what is read of it at fixed width stays within.
-_MARGIN = bytes(16)
+_MARGIN = 16
 # Longer texts and bytes, in the mean, are copied one by one.
 _SHORT = 256
 
@@ -85,9 +85,11 @@ def _lot(
         outlines: where their arrays and maps have their items.
         paths: the arrays and maps of the schema.
     """
-    content = np.frombuffer(b"".join([*messages, _MARGIN]), np.uint8)
     sizes = np.fromiter(map(len, messages), np.int64, len(messages))
     begins = np.cumsum(sizes) - sizes
+    content = np.empty(int(sizes.sum()) + _MARGIN, np.uint8)
+    for message, begin in zip(messages, begins.tolist(), strict=True):
+        content[begin : begin + len(message)] = np.frombuffer(message, np.uint8)
     items = {}
     for number, path in enumerate(paths):
         own = [outline[number] for outline in outlines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -191,6 +192,8 @@ def consume(
     else:
         decoder = decoder_of(schema, None if saver or browse else needed(look, condition))
     counts = Counts()
+    # Python's collector need not look again and again at what has been loaded by now.
+    gc.freeze()
     with (
         open_source(
             resolve_connection(profile, servers), topics, group, place, until_end
