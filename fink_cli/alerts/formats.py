@@ -47,17 +47,18 @@ class AlertContent(Protocol):
 
 
 class Package(Protocol):
-    """Alerts on their way into a file, in less memory than they take decoded."""
+    """Alerts on their way into a file."""
 
     def add(self, alerts: Sequence[AlertContent]) -> None:
-        """Take alerts.
+        """Take alerts; there is at least one.
 
         Raises:
             UnwritableError: the format can't hold them.
+            OSError: the file can't be written.
         """
 
-    def write(self, file: Path) -> None:
-        """Write what was taken; nothing can be added then.
+    def finish(self) -> None:
+        """Write what is left; nothing can be added then.
 
         Raises:
             UnwritableError: the format can't hold it.
@@ -65,34 +66,34 @@ class Package(Protocol):
         """
 
 
-def package(form: FileFormat, schema: Schema) -> Package:
-    """A package for alerts of one schema, or for those that came without.
+def package(form: FileFormat, schema: Schema, file: Path) -> Package:
+    """What writes alerts of one schema, or those that came without, to a file.
 
     Raises:
         UnwritableError: the format can't hold such alerts.
+        OSError: the file can't be written.
     """
     if form is FileFormat.NDJSON:
-        return _Lines()
+        return _Lines(file)
     if form is FileFormat.AVRO:
-        return _Container(schema)
+        return _Container(schema, file)
     # Loaded here: pyarrow takes half a second, which a look at a topic need not wait for.
     from fink_cli.alerts.parquet import InferredTable, RowGroups
 
-    return InferredTable() if schema.inferred else RowGroups(schema)
+    return InferredTable(file) if schema.inferred else RowGroups(schema, file)
 
 
 class _Lines:
     """JSON lines, with the values as :func:`to_json_bytes` has them."""
 
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
+    def __init__(self, file: Path) -> None:
+        self._out = file.open("wb")
 
     def add(self, alerts: Sequence[AlertContent]) -> None:
-        self._parts.append(b"".join(to_json_bytes(each.content) + b"\n" for each in alerts))
+        self._out.writelines(to_json_bytes(each.content) + b"\n" for each in alerts)
 
-    def write(self, file: Path) -> None:
-        with file.open("wb") as out:
-            out.writelines(self._parts)
+    def finish(self) -> None:
+        self._out.close()
 
 
 class _Block(NamedTuple):
@@ -105,11 +106,11 @@ class _Block(NamedTuple):
 class _Container:
     """An Avro object container. Alerts that came as Avro go into it as they came."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, file: Path) -> None:
         if schema.inferred:
             raise UnwritableError("alerts that came as JSON have no Avro schema")
         self._schema = schema
-        self._out = BytesIO()
+        self._out = file.open("wb")
         self._writer = Writer(self._out, schema.parsed, codec="deflate", compression_level=1)
         self._block, self._count = BytesIO(), 0
 
@@ -129,8 +130,7 @@ class _Container:
         fastavro.schemaless_writer(made, self._schema.parsed, dict(alert.content))
         return made.getvalue()
 
-    def write(self, file: Path) -> None:
+    def finish(self) -> None:
         if self._count:
             self._end_block()
-        with file.open("wb") as out:
-            out.write(self._out.getbuffer())
+        self._out.close()

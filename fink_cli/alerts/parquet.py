@@ -46,16 +46,12 @@ _UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
 
 class RowGroups:
-    """A Parquet file of alerts of one schema, made in memory.
+    """A Parquet file of alerts of one schema, each lot of them a row group."""
 
-    Each lot is a row group, compressed at once: tables that waited would take twice the memory, and
-    fresh memory takes the system as long as the compression.
-    """
-
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, file: Path) -> None:
         self._shape = arrow_schema(schema)
         self._schema = schema
-        self._out = pa.BufferOutputStream()
+        self._file = file
         self._writer: pq.ParquetWriter | None = None
 
     @cached_property
@@ -77,34 +73,33 @@ class RowGroups:
                 for has_outline, some in lots
             )
             if self._writer is None:
-                self._writer = pq.ParquetWriter(self._out, self._shape, **encoding_of(table))
+                self._writer = pq.ParquetWriter(self._file, self._shape, **encoding_of(table))
             self._writer.write_table(table)
         except _UNFIT as error:
             raise _unwritable(error) from error
 
-    def write(self, file: Path) -> None:
-        """Write the file.
+    def finish(self) -> None:
+        """End the file.
 
         Raises:
             OSError: it can't be written.
         """
         if self._writer is not None:
             self._writer.close()
-        with file.open("wb") as out:
-            out.write(self._out.getvalue())
 
 
 class InferredTable:
     """A Parquet file of alerts without a schema: of their fields each has its own type."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self._contents: list[Mapping[str, Any]] = []
 
     def add(self, alerts: Sequence[AlertContent]) -> None:
         """Take alerts; a field that one lacks will be null."""
         self._contents += [each.content for each in alerts]
 
-    def write(self, file: Path) -> None:
+    def finish(self) -> None:
         """Write the file.
 
         Raises:
@@ -114,7 +109,7 @@ class InferredTable:
         names = dict.fromkeys(chain.from_iterable(self._contents))
         try:
             columns = {name: [each.get(name) for each in self._contents] for name in names}
-            pq.write_table(pa.table(columns), file, compression="zstd")
+            pq.write_table(pa.table(columns), self._file, compression="zstd")
         except _UNFIT as error:
             raise _unwritable(error) from error
 

@@ -219,9 +219,8 @@ def consume(
                     follow(source, decoder, sink, limit, interrupted, counts, rules)
                 ended = interrupted()
         finally:
-            if saver is not None and group is None:
-                # Nothing was committed, so what was read is saved even if an error ended it.
-                saver.secure(True)
+            if saver is not None:
+                _leave(saver, group)
             _summarise(counts, form, saver, recent.found if marks else 0)
     if ended:
         raise typer.Exit(INTERRUPTED)
@@ -230,6 +229,18 @@ def consume(
             f"{_count(counts.skipped, 'message')} could not be decoded.",
             "Leave out --strict to pass over such messages.",
         )
+
+
+def _leave(saver: Saver, group: str | None) -> None:
+    """Leave no file unfinished.
+
+    Without a group nothing was committed, so what was read is saved even if an error ended it.
+    """
+    try:
+        if group is None:
+            saver.secure(True)
+    finally:
+        saver.drop()
 
 
 class _Selected:

@@ -15,10 +15,58 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from fink_cli.errors import UsageError
 
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+
+
+class Aside:
+    """A file on its way: written under a hidden name, then kept or dropped.
+
+    Args:
+        folder: where it is, now and then.
+        title: what its hidden name tells of it.
+
+    Attributes:
+        path: the file.
+
+    Raises:
+        OSError: it can't be written.
+    """
+
+    def __init__(self, folder: Path, title: str) -> None:
+        self.path = folder / f".{title}.{uuid.uuid4().hex}.part"
+        self._lock = self._new()
+
+    def _new(self) -> BinaryIO:
+        """The new file, with a lock that shows that its writer lives."""
+        while True:
+            held = self.path.open("xb")
+            # Where there are no locks nothing is removed either.
+            with suppress(OSError):
+                fcntl.flock(held, fcntl.LOCK_EX)
+            # Somebody who cleans up may have been quicker.
+            if os.fstat(held.fileno()).st_nlink:
+                return held
+            held.close()
+
+    def keep(self, file: Path) -> None:
+        """Give it its name, once it is on the disk.
+
+        Raises:
+            OSError: it can't be.
+        """
+        with self._lock:
+            _to_disk(self.path)
+            self.path.replace(file)
+        _to_disk(file.parent)
+
+    def drop(self) -> None:
+        """Remove it."""
+        self._lock.close()
+        self.path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -28,36 +76,19 @@ def set_aside(file: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be written. Nothing is left of it then, nor after any other error.
     """
-    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    aside = Aside(file.parent, file.name)
     try:
-        with _held(aside):
-            yield aside
-            _to_disk(aside)
-            aside.replace(file)
-        _to_disk(file.parent)
+        yield aside.path
+        aside.keep(file)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        aside.drop()
         raise
-
-
-@contextmanager
-def _held(aside: Path) -> Iterator[None]:
-    """A new file, with a lock that shows that its writer lives."""
-    while True:
-        with aside.open("xb") as held:
-            # Where there are no locks nothing is removed either.
-            with suppress(OSError):
-                fcntl.flock(held, fcntl.LOCK_EX)
-            # Somebody who cleans up may have been quicker.
-            if os.fstat(held.fileno()).st_nlink:
-                yield
-                return
 
 
 def remove_abandoned(folder: Path) -> int:
     """Remove what killed processes left of files that they were writing; how many there were.
 
-    Only what :func:`set_aside` names so is looked at, and what another process holds is left.
+    Only what :class:`Aside` names so is looked at, and what another process holds is left.
     """
     removed = 0
     for each in folder.glob(".*.part"):

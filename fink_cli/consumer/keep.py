@@ -37,9 +37,9 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as aside:
             part = Path(aside) / "part"
-            content = package(form, alert.schema)
+            content = package(form, alert.schema, part)
             content.add([alert])
-            content.write(part)
+            content.finish()
             with part.open("rb") as written:
                 os.fsync(written.fileno())
             return _linked(part, folder, name, _ENDINGS[form])

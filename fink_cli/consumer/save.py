@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fink_cli.alerts.formats import FileFormat, Package, UnwritableError, package
 from fink_cli.alerts.schema import Schema
-from fink_cli.consumer.files import remove_abandoned, set_aside
+from fink_cli.consumer.files import Aside, remove_abandoned
 from fink_cli.consumer.read import Alert
 from fink_cli.errors import OperationFailedError
 
@@ -52,7 +52,8 @@ class _Waiting:
         count: how many there are.
         loose: those that are not packed yet.
         weight: the memory that these take, in bytes.
-        packed: the others; none as long as there are none.
+        aside: the file that the others are in, and ``packed`` what writes it; none as long as
+            there are none.
     """
 
     first: Alert
@@ -60,6 +61,7 @@ class _Waiting:
     count: int = 0
     loose: list[Alert] = field(default_factory=list)
     weight: int = 0
+    aside: Aside | None = None
     packed: Package | None = None
 
     def add(self, alert: Alert) -> None:
@@ -69,17 +71,19 @@ class _Waiting:
         self.loose.append(alert)
         self.weight += alert.size * (DECODED if alert.outline is None else 1)
 
-    def pack(self, form: FileFormat) -> Package:
-        """Pack those that are not; all of them.
+    def pack(self, form: FileFormat, folder: Path) -> tuple[Aside, Package]:
+        """Write those that are not to the file.
 
         Raises:
             UnwritableError: the format can't hold them.
+            OSError: the file can't be written.
         """
-        self.packed = self.packed or package(form, self.first.schema)
+        self.aside = self.aside or Aside(folder, _plain(self.first.topic))
+        self.packed = self.packed or package(form, self.first.schema, self.aside.path)
         if self.loose:
             self.packed.add(self.loose)
             self.loose, self.weight = [], 0
-        return self.packed
+        return self.aside, self.packed
 
 
 class Saver:
@@ -120,7 +124,7 @@ class Saver:
         waiting.add(alert)
         if waiting.weight >= PACKED_BYTES:
             with self._explained():
-                waiting.pack(self._form)
+                waiting.pack(self._form, self._folder)
         self._count += 1
         self._bytes += alert.size
 
@@ -146,6 +150,14 @@ class Saver:
             self._since = now
         return not self._waiting
 
+    def drop(self) -> None:
+        """Let go of what waits; it is in no file."""
+        for waiting in self._waiting.values():
+            if waiting.aside is not None:
+                waiting.aside.drop()
+        self._waiting.clear()
+        self._count = self._bytes = 0
+
     def _is_saved(self, alert: Alert) -> bool:
         partition = (_plain(alert.topic), alert.partition)
         last = self._before.get((*partition, alert.offset, _milliseconds(alert.timestamp)))
@@ -154,10 +166,10 @@ class Saver:
         return alert.offset <= self._again.get(partition, -1)
 
     def _write(self, waiting: _Waiting) -> None:
-        packed = waiting.pack(self._form)
+        aside, packed = waiting.pack(self._form, self._folder)
+        packed.finish()
         name = file_name(waiting.first, waiting.last, self._tag, self._form)
-        with set_aside(self._folder / name) as aside:
-            packed.write(aside)
+        aside.keep(self._folder / name)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

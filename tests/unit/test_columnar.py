@@ -158,9 +158,10 @@ def test_a_file_of_alerts_with_and_without_outlines(tmp_path: Path) -> None:
     decoder = OutliningDecoder(schema)
     alerts = [found for each in values for found in decoder.records(None, each)]
     assert [each.outline is None for each in alerts] == [False, False, True, False, True]
-    made = package(FileFormat.PARQUET, schema)
-    made.add(alerts)
-    made.write(tmp_path / "a.parquet")
+    made = package(FileFormat.PARQUET, schema, tmp_path / "a.parquet")
+    made.add(alerts[:4])
+    made.add(alerts[4:])
+    made.finish()
     assert_same(pq.read_table(tmp_path / "a.parquet"), as_objects(schema, values))
 
 

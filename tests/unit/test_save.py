@@ -52,9 +52,12 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 def save(folder: Path, alerts: list[Alert], group: str | None = "g", form: str = "ndjson") -> Saver:
     saver = Saver(folder, FileFormat(form), group)
-    for each in alerts:
-        saver.add(each)
-    saver.secure(True)
+    try:
+        for each in alerts:
+            saver.add(each)
+        saver.secure(True)
+    finally:
+        saver.drop()
     return saver
 
 
