@@ -23,7 +23,15 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Producer
 
-from fink_cli.alerts.codec import Decoder, UndecodableError, to_json_bytes
+from fink_cli.alerts.codec import (
+    Decoded,
+    Decoder,
+    OutliningDecoder,
+    UndecodableError,
+    to_json_bytes,
+)
+from fink_cli.alerts.columnar import Columns
+from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from tests.broker.watching import FINK, KEY, Fink, Message, message, summary
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT, encoded, messages, mutated
 from tests.unit.test_encodings import ALERTS, container, framed
@@ -68,6 +76,33 @@ def test_no_accident_takes_long(raw_dir: Path, count: int) -> None:
                     to_json_bytes(each.content)
             longest = max(longest, time.process_time() - start)
     assert longest < LONGEST_SECONDS
+
+
+def decodings(decoder: Decoder, key: bytes | None, value: bytes | None) -> list[Decoded] | None:
+    """The alerts in a message; none where it is undecodable."""
+    try:
+        return decoder.records(key, value)
+    except UndecodableError:
+        return None
+
+
+@pytest.mark.parametrize("count", FULL)
+def test_columns_hold_what_objects_hold(raw_dir: Path, count: int) -> None:
+    whole, outlining = Decoder(), OutliningDecoder()
+    pairs: dict[str, list[tuple[Decoded, Decoded]]] = {}
+    for key, value in accidents(raw_dir, count):
+        expected, found = decodings(whole, key, value), decodings(outlining, key, value)
+        assert (expected is None) == (found is None)
+        for both in zip(expected or (), found or (), strict=True):
+            if both[1].outline is not None:
+                pairs.setdefault(both[1].schema.text, []).append(both)
+    assert sum(map(len, pairs.values())) > count / 20
+    for some in pairs.values():
+        schema = some[0][1].schema
+        shape = arrow_schema(schema)
+        table = Columns(schema, shape).of([found for _, found in some])
+        objects = arrow_table(shape, [expected.content for expected, _ in some])
+        assert repr(table.to_pylist()) == repr(objects.to_pylist())
 
 
 @pytest.mark.parametrize("count", FULL)
