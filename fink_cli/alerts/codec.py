@@ -68,7 +68,7 @@ class Decoder:
         self._by_id = by_id
         self._quick = lru_cache(maxsize=REMEMBERED_SCHEMAS)(self._reader)
         self._remembered = lru_cache(maxsize=REMEMBERED_SCHEMAS)(_schema_or_error)
-        self._last: tuple[bytes, Schema | BadSchemaError] = (b"", BadSchemaError("it is empty"))
+        self._last: tuple[bytes, Schema | BadSchemaError] | None = None
 
     def records(self, key: bytes | None, value: bytes | None) -> list[Decoded]:
         """The alerts in a message: one, but for containers.
@@ -124,7 +124,7 @@ class Decoder:
 
     def _known(self, text: bytes) -> Schema:
         # Mostly that of the message before: to compare 15 KB is quicker than to hash them.
-        if text != self._last[0]:
+        if self._last is None or text != self._last[0]:
             self._last = text, self._remembered(text)
         found = self._last[1]
         if isinstance(found, BadSchemaError):
