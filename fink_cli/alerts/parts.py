@@ -18,6 +18,8 @@ Part = Callable[[bytes, int, list[Any]], int]
 
 _FORMATS = {"float": "f", "double": "d"}
 _FLOAT, _DOUBLE = struct.Struct("<f"), struct.Struct("<d")
+COMPILED_AFTER = 500
+"""How often parts are passed over one by one before a regular expression is made for them."""
 # More, and a long has more than the 63 bits that are read here.
 _LONGEST_SHIFT = 56
 
@@ -273,18 +275,37 @@ def in_turn(parts: Sequence[Part]) -> Part:
     return read
 
 
-def odd(_value: bytes, _at: int, _out: list[Any]) -> int:
-    """Nothing can be read here."""
-    raise OddError
-
-
-def matching(patterns: Sequence[bytes], rest: Part = odd) -> Part:
-    """Pass over what regular expressions match, one after the other; else do the rest."""
+def matching(patterns: Sequence[bytes]) -> Part:
+    """Pass over what regular expressions match, one after the other."""
     match = re.compile(b"".join(patterns), re.DOTALL).match
 
-    def read(value: bytes, at: int, out: list[Any]) -> int:
+    def read(value: bytes, at: int, _out: list[Any]) -> int:
         found = match(value, at)
-        return rest(value, at, out) if found is None else found.end()
+        if found is None:
+            raise OddError
+        return found.end()
+
+    return read
+
+
+def soon_matching(patterns: Sequence[bytes], otherwise: Part) -> Part:
+    """Do ``otherwise`` what regular expressions do at once, as soon as they pay.
+
+    They take longer to compile than ``otherwise`` takes for some hundred alerts, and not each
+    value need match.
+    """
+    uses = 0
+    match: Callable[[bytes, int], re.Match[bytes] | None] | None = None
+
+    def read(value: bytes, at: int, out: list[Any]) -> int:
+        nonlocal uses, match
+        if match is None:
+            uses += 1
+            if uses < COMPILED_AFTER:
+                return otherwise(value, at, out)
+            match = re.compile(b"".join(patterns), re.DOTALL).match
+        found = match(value, at)
+        return otherwise(value, at, out) if found is None else found.end()
 
     return read
 

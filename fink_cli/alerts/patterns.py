@@ -74,10 +74,10 @@ class Passing:
             of: what passes over one field.
         """
 
-        def exactly(lot: Sequence[Field]) -> Part:
-            return parts.in_turn(_in_lots(lot, self._exact, of, lambda _: parts.odd))
+        def likely(lot: Sequence[Field], patterns: Sequence[bytes]) -> Part:
+            return parts.soon_matching(patterns, parts.in_turn(_in_lots(lot, self._exact, of)))
 
-        return parts.in_turn(_in_lots(fields, self._likely, of, exactly))
+        return parts.in_turn(_in_lots(fields, self._likely, of, likely))
 
 
 class _Patterns:
@@ -119,9 +119,11 @@ def _in_lots(
     fields: Sequence[Field],
     patterns: _Patterns,
     of: Callable[[Field], Part],
-    rest: Callable[[Sequence[Field]], Part],
+    matching: Callable[[Sequence[Field], Sequence[bytes]], Part] = lambda _, patterns: (
+        parts.matching(patterns)
+    ),
 ) -> list[Part]:
-    """Pass over fields: those that have a pattern at once, and if they do not match as the rest."""
+    """What passes over fields: those that have patterns with these, and others one by one."""
     found: list[Part] = []
     known = [(each, patterns.of(each["type"])) for each in fields]
     for has_none, some in groupby(known, lambda each: each[1] is None):
@@ -130,7 +132,7 @@ def _in_lots(
             if has_none:
                 found += map(of, own)
             else:
-                found.append(parts.matching([pattern or b"" for _, pattern in lot], rest(own)))
+                found.append(matching(own, [pattern or b"" for _, pattern in lot]))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 import pytest
 
+from fink_cli.alerts import parts
 from fink_cli.alerts.binary import UndecodableError, decoded
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.projection import wanted_fields
@@ -130,6 +131,13 @@ def reference(value: bytes, schema: Schema) -> dict[str, Any] | None:
         return None
 
 
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regular expressions are made after a few alerts, so that a test has some before and after."""
+    monkeypatch.setattr(parts, "COMPILED_AFTER", 6)
+
+
+@pytest.mark.usefixtures("early")
 @pytest.mark.parametrize("seed", range(150))
 def test_types_of_all_kinds(seed: int) -> None:
     sampler = Sampler(seed)
