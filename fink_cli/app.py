@@ -33,6 +33,7 @@ _GROUPS: dict[str, tuple[str, str]] = {
 _SHELLS = ("bash", "zsh", "fish")
 # Typer offers these in every group; they belong to the program.
 _COMPLETION = {"install_completion", "show_completion"}
+_COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}
 
 
 def groups() -> dict[str, str]:
@@ -149,10 +150,22 @@ def main(words: Sequence[str] | None = None) -> None:
     """
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, _interrupt)
-    shell = os.environ.get("_FINK_COMPLETE", "").partition("complete_")[2]
+    asked = os.environ.get("_FINK_COMPLETE", "")
+    shell = asked.partition("complete_")[2]
     if shell in _SHELLS:
         _complete(shell)
+    if asked or not _COMPLETION_OPTIONS.isdisjoint(sys.argv):
+        _get_completion_ready()
     app(words, prog_name="fink")
+
+
+def _get_completion_ready() -> None:
+    from fink_cli.completion.complete import known_tree
+    from fink_cli.completion.scripts import use_own_scripts
+
+    use_own_scripts()
+    # So that the first press finds it.
+    known_tree()
 
 
 def _complete(shell: str) -> NoReturn:

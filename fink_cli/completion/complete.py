@@ -33,9 +33,12 @@ def complete(shell: str, environ: Mapping[str, str], groups: Mapping[str, str]) 
     """
     ends = time.monotonic() + WAIT_SECONDS
     line = read_line(shell, environ)
-    found = next_words(known_tree(groups), line.before, line.begun)
+    tree = known_tree()
+    guess = Node(commands={name: Node(said) for name, said in groups.items()})
+    found = next_words(tree or guess, line.before, line.begun)
     candidates = [*found.candidates, *_names(found, ends, environ)]
-    files = not found.source and not candidates
+    # While the tree is not known, a file's name may be offered where another belongs.
+    files = tree is not None and not found.source and not candidates
     action = environ.get("_TYPER_COMPLETE_FISH_ACTION", "")
     return answer(shell, candidates, found.prefix, files, action)
 
@@ -56,14 +59,14 @@ def _names(found: Next, ends: float, environ: Mapping[str, str]) -> list[Candida
     return [Candidate(name, "") for name in safe_names(names) if name.startswith(found.begun)]
 
 
-def known_tree(groups: Mapping[str, str]) -> Node:
-    """The shape of the command line, from the cache; before it is there, its groups."""
+def known_tree() -> Node | None:
+    """The shape of the command line, from the cache; where it is not, it will be there soon."""
     file = tree_file()
     try:
         return from_data(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         refresh_beside(file, ["tree", str(file)])
-    return Node(commands={name: Node(said) for name, said in groups.items()})
+    return None
 
 
 def tree_file() -> Path:

@@ -1,7 +1,7 @@
 """What the shells' scripts ask, and the form in which they want the answer.
 
-The scripts are Typer's, and so is what they say: bash gives ``COMP_WORDS`` and ``COMP_CWORD``, zsh
-and fish the line up to the cursor in ``_TYPER_COMPLETE_ARGS``.
+The scripts are Typer's or like them, and so is what they say: bash gives ``COMP_WORDS`` and
+``COMP_CWORD``, zsh and fish the line up to the cursor in ``_TYPER_COMPLETE_ARGS``.
 """
 
 from __future__ import annotations
@@ -64,11 +64,12 @@ def answer(
         shell: ``bash``, ``zsh`` or ``fish``.
         candidates: the words.
         prefix: what stands before the name in the same word; bash has it as words of their own.
-        files: whether a file's name may stand here when there is no candidate.
+        files: whether a file's name may stand here when there is no candidate; bash and fish are
+            told so by the exit code.
         action: what fish wants: ``is-args`` asks only whether there is anything.
     """
     if shell == "bash":
-        return "\n".join(each.word for each in candidates), 0
+        return "\n".join(each.word for each in candidates), 1 if files and not candidates else 0
     words = [Candidate(f"{prefix}{word}", _plain(said)) for word, said in candidates]
     if shell == "fish":
         if action == "is-args":

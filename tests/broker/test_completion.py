@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import time
 import uuid
@@ -219,25 +220,42 @@ def test_zsh_and_fish_are_answered(environ: dict[str, str], topic: str, shell: s
     assert (done.stdout, done.stderr, done.returncode) == (expected[shell], "", 0)
 
 
-def test_the_key_works_in_bash(environ: dict[str, str], topic: str, tmp_path: Path) -> None:
-    pressed_until(environ, topic, "kafka", "topic", "describe", "")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_key_works_once_it_is_installed(
+    environ: dict[str, str], topic: str, tmp_path: Path, shell: str
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
     path = f"{PROGRAM.parent}{os.pathsep}{environ['PATH']}"
-    bash = pexpect.spawn(
-        "bash",
-        ["--norc", "--noprofile", "-i"],
-        env={**environ, "PATH": path, "PS1": "$ ", "HOME": str(tmp_path)},
-        encoding="utf-8",
-        timeout=20,
-        dimensions=(40, 200),
-    )
-    bash.sendline('eval "$(_FINK_COMPLETE=source_bash fink)"; echo rea""dy')
-    bash.expect("ready\r\n")
-    bash.send(f"fink kafka top\tdescr\t{topic[:-2]}\t")
-    bash.expect(f"fink kafka topic describe {topic} ")
-    bash.send("-o js\t\r")
-    bash.expect("-o json")
-    bash.expect(f'"name": "{topic}"')
-    bash.close(force=True)
+    env = {**environ, "PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    env.pop("XDG_CONFIG_HOME", None)
+    (tmp_path / "a-file").touch()
+    # By a shell, since it is the parent that tells which one is meant.
+    install = [shell, "-c", "fink --install-completion; true"]
+    done = subprocess.run(install, env=env, capture_output=True, text=True, check=False)
+    assert f"{shell} completion installed" in done.stdout, done.stderr
+    pressed_until(environ, topic, "kafka", "topic", "describe", "")
+    with pexpect.spawn(
+        shell, ["-i"], env=env, encoding="utf-8", timeout=20, dimensions=(40, 200), cwd=tmp_path
+    ) as line:
+        line.sendline('echo rea""dy')
+        line.expect("ready\r?\n")
+        # A word at a time: fish takes what is typed ahead for part of the word.
+        for begun, whole in (
+            ("fink kafka top", "topic"),
+            ("descr", "describe"),
+            (topic[:-2], topic),
+        ):
+            line.send(f"{begun}\t")
+            line.expect(f"{whole} ")
+        line.send("-o json\r")
+        line.expect(f'"name": "{topic}"')
+        if shell == "bash":
+            # A file where one may stand, and none in the place of a topic.
+            line.send("fink kafka topic describe a-f\t\r")
+            line.expect("no topic 'a-f'")
+        line.send("fink consume --schema a-f\t --topic\r")
+        line.expect("--schema a-file")
 
 
 def test_the_script_can_be_installed(environ: dict[str, str], tmp_path: Path) -> None:
