@@ -128,7 +128,7 @@ def stretched(image: Image) -> Image:
     noise = 1.4826 * float(np.median(np.abs(known - sky)))
     low, high = sky - noise, max(float(np.percentile(known, 99.5)), sky + 5 * noise)
     if not high > low:
-        low, high = float(known.min()), float(known.max())
+        low, high = float(np.min(known)), float(np.max(known))
     if not high > low:
         return np.where(np.isfinite(image), 0.5, np.nan)
     soft = max(_LINEAR_NOISE * noise, (high - low) * 1e-4)
@@ -150,4 +150,4 @@ def _summed(image: Image, size: int, axis: int) -> Image:
     starts = np.arange(size) * before // size
     if size >= before:
         return np.asarray(np.take(image, starts, axis=axis))
-    return np.add.reduceat(image, starts, axis=axis)
+    return np.asarray(np.add.reduceat(image, starts, axis=axis))

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+import uuid
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -228,7 +229,9 @@ def by_producer(
     cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path, subprocess.CompletedProcess[str]]:
     """A topic, its source, and the run by which a user with a producer's rights published it."""
-    topic, science = "by_producer", tmp_path_factory.mktemp("science")
+    # With several workers it may be made twice in a cluster, from a folder of its own each time.
+    topic = f"by_producer_{uuid.uuid4().hex[:8]}"
+    science = tmp_path_factory.mktemp("science")
     write_science(simulate_alerts(100), science, files=1)
     for user, rights in (("producer_1", PRODUCER), ("consumer_1", CONSUMER)):
         set_password(cluster.connection, user, f"{user}-secret")
