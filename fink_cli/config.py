@@ -46,6 +46,7 @@ _JAVA_LOGIN = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
 }
 LOCAL = "local"
+NOT_CONFIGURED_HINT = "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS"
 
 
 @dataclass(frozen=True)
@@ -166,10 +167,7 @@ def resolve_connection(
     """
     settings = _settle(profile, bootstrap_servers, environ)
     if "bootstrap_servers" not in settings:
-        raise NotConfiguredError(
-            "No cluster is configured.",
-            "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS",
-        )
+        raise NotConfiguredError("No cluster is configured.", NOT_CONFIGURED_HINT)
     connection = Connection(**{name: value for name, (value, _) in settings.items()})
     if connection.login and not (connection.username and connection.password):
         missing = "password" if connection.username else "user"

@@ -22,7 +22,7 @@ def main() -> None:
     except UsageError as error:
         output.fail(error)
         raise SystemExit(error.exit_code) from None
-    output.note(f"fink_kafka {arguments[0]} is now: {new}")
+    output.note(f"fink_kafka {arguments[0]} is now: {new}", whole=True)
     if new.password is not None:
         output.warn(
             "A password in a command is visible to others on this machine, and stays in the "

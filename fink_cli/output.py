@@ -23,6 +23,7 @@ from typing import Any
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -68,14 +69,19 @@ def _without_colour(stream: Any) -> dict[str, Any]:
     return {}
 
 
-def note(text: str) -> None:
-    """Say something by the way."""
-    stderr().print(Text(_lines(text), style="dim"), soft_wrap=True)
+def note(text: str, whole: bool = False) -> None:
+    """Say something by the way.
+
+    Args:
+        text: what to say.
+        whole: it holds a command, and is never broken into lines, so that it can be copied.
+    """
+    _say(Text(_lines(text), style="dim"), whole)
 
 
 def step(text: str) -> None:
     """Say that a step of several is done."""
-    stderr().print(Text.assemble(("✓ ", "green"), _lines(text)), soft_wrap=True)
+    _say(Text.assemble(("✓ ", "green"), _lines(text)))
 
 
 def advice(title: str, commands: Sequence[str]) -> None:
@@ -88,15 +94,20 @@ def advice(title: str, commands: Sequence[str]) -> None:
 
 def warn(text: str) -> None:
     """Warn of something that did not stop the command."""
-    stderr().print(Text.assemble(("Warning: ", "yellow"), _lines(text)), soft_wrap=True)
+    _say(Text.assemble(("Warning: ", "yellow"), _lines(text)))
 
 
 def fail(error: FinkError) -> None:
     """Print an error: what happened, and what to type next."""
-    lines = Text.assemble(("Error: ", "bold red"), _lines(error.message))
+    _say(Text.assemble(("Error: ", "bold red"), _lines(error.message)))
     if error.hint:
-        lines.append(f"\n{_lines(error.hint)}")
-    stderr().print(lines, soft_wrap=True)
+        _say(Text(_lines(error.hint)), whole=True)
+
+
+def _say(text: Text, whole: bool = False) -> None:
+    """Break prose between words, where a terminal would break it within them."""
+    whole = whole or not sys.stderr.isatty()
+    stderr().print(text, soft_wrap=whole)
 
 
 def _lines(text: str) -> str:
@@ -204,12 +215,34 @@ def as_data(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _table(rows: Sequence[Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+def _table(rows: Sequence[Any]) -> RenderableType:
     fields = dataclasses.fields(rows[0])
+    table = _columns(rows, fields)
+    if _fits(table):
+        return table
+    # What is the same in every row is said once above them, and leaves its room to the others.
+    values = {each: [_cell(getattr(row, each.name)).plain for row in rows] for each in fields}
+    same = [each for each in fields if len(set(values[each])) == 1]
+    others = [each for each in fields if each not in same]
+    facts = [_facts(rows[0], same)] if same else []
+    if not others:
+        return Group(*facts)
+    table = _columns(rows, others)
+    return Group(*facts, table if _fits(table) else _columns(rows, others, gap=0))
+
+
+def _fits(table: Table) -> bool:
+    console = stdout()
+    unbounded = console.options.update(width=100_000)
+    return Measurement.get(console, unbounded, table).maximum <= console.width
+
+
+def _columns(rows: Sequence[Any], fields: Sequence[Any], gap: int = 1) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, gap, 0, 0))
     for each in fields:
-        number = isinstance(getattr(rows[0], each.name), int | float)
-        title = each.name.replace("_", " ")
+        value = getattr(rows[0], each.name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        title = _title(each)
         # Folded, since what is cut off at the edge of a terminal is lost.
         table.add_column(
             title,
@@ -223,17 +256,26 @@ def _table(rows: Sequence[Any]) -> Table:
 
 
 def _card(result: Any) -> RenderableType:
+    fields = dataclasses.fields(result)
+    below = [each for each in fields if _is_rows(getattr(result, each.name))]
+    facts = _facts(result, [each for each in fields if each not in below])
+    return Group(facts, *(_table(getattr(result, each.name)) for each in below))
+
+
+def _facts(result: Any, fields: Sequence[Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
-    below: list[RenderableType] = []
-    for each in dataclasses.fields(result):
+    for each in fields:
         value = getattr(result, each.name)
-        if _is_rows(value):
-            below.append(_table(value))
-        elif value not in (None, [], {}):
-            grid.add_row(each.name.replace("_", " "), _cell(value))
-    return Group(grid, *below)
+        if value not in (None, [], {}):
+            grid.add_row(_title(each), _cell(value))
+    return grid
+
+
+def _title(field: Any) -> str:
+    """What a person reads: the key, or what the field says where a unit is wanted."""
+    return str(field.metadata.get("title", field.name.replace("_", " ")))
 
 
 def _is_rows(value: Any) -> bool:
@@ -253,7 +295,8 @@ def _cell(value: Any) -> Text:
         return Text(f"{value:,.1f}")
     if isinstance(value, timedelta):
         return Text(_duration(value))
-    return Text(printable(str(as_data(value))))
+    said = ("no", "yes")[value] if isinstance(value, bool) else str(as_data(value))
+    return Text(printable(said))
 
 
 def _duration(value: timedelta) -> str:

@@ -87,7 +87,7 @@ def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers
     for name in sorted({row.user for row in found if row.mechanism == users.SHA_256}):
         several = users.SHA_512 in users.mechanisms_of(found, name)
         which = "SCRAM-SHA-512 and SCRAM-SHA-256 passwords" if several else "SCRAM-SHA-256 only"
-        output.note(f"{name} has {which}: fink auth rotate -u {name} replaces each.")
+        output.note(f"{name} has {which}: fink auth rotate -u {name} replaces each.", whole=True)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 
 from fink_cli import output
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import explain_settings, set_default_profile
+from fink_cli.config import NOT_CONFIGURED_HINT, explain_settings, set_default_profile
 from fink_cli.errors import UsageError
 from fink_cli.output import Format
 from fink_cli.paths import config_file
@@ -23,7 +23,8 @@ app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, 
 @app.command()
 def show(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """Show the settings that hold now, and where each comes from. Passwords are not shown."""
-    output.emit(explain_settings(profile, servers), form, empty="Nothing is configured.")
+    empty = f"Nothing is configured. {NOT_CONFIGURED_HINT}"
+    output.emit(explain_settings(profile, servers), form, empty=empty)
 
 
 @app.command()

@@ -125,10 +125,10 @@ def _show(consumer: Connection, limit: int) -> int:
 def _say_what_next() -> None:
     fink = "fink" if shutil.which("fink") else shlex.quote(sys.argv[0])
     output.advice(
-        "Now with your own alerts:",
+        "Now with your own alerts, FOLDER being one of Parquet files:",
         [
             f"{fink} kafka start && {fink} kafka topic create my_alerts",
-            f"{fink} distribute run --once --topic my_alerts --source FOLDER_OF_PARQUET_FILES",
-            f"{fink} consume --topic my_alerts",
+            f"{fink} distribute run --once --topic my_alerts --source FOLDER",
+            f"{fink} consume --topic my_alerts --until-end",
         ],
     )

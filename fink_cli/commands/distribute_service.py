@@ -152,7 +152,7 @@ def status(
     found = background.known(fink_home(), wish)
     if form is Format.TABLE and not skipped and len(found) > 1:
         output.emit([_overview(each) for each in found], form)
-        output.note("More of one: fink distribute status --topic T, or --config FILE")
+        output.note("More of one: fink distribute status --topic T, or --config FILE", whole=True)
         return
     which = background.the_one(found)
     if skipped:

@@ -39,5 +39,5 @@ def doctor(
         output.emit(found, form)
     failures = sum(each.state is State.FAILURE for each in found)
     if failures:
-        output.note(f"{failures} failure(s).")
+        output.note(f"{failures} failure{'s' if failures > 1 else ''}.")
         raise typer.Exit(FAILED)

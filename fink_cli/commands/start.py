@@ -33,7 +33,7 @@ def distribution_test(ctx: typer.Context, exit_after: ExitAfter = None) -> None:
 
 
 def _stand_for(ctx: typer.Context, new: old_names.NewCommand, *needed: str) -> None:
-    output.note(f"fink start {ctx.info_name} is now: {new}")
+    output.note(f"fink start {ctx.info_name} is now: {new}", whole=True)
     unset = [name for name in needed if not os.environ.get(name)]
     if unset:
         output.note(f"What the configuration file said, variables say now: set {', '.join(unset)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fink_cli import jars
 from fink_cli.distribution.ask import ask
@@ -30,10 +30,10 @@ class Expected:
     stream: str
     topic: str
     passed: int
-    share: float
+    share: float = field(metadata={"title": "share %"})
     undecided: int
     night: int
-    night_mb: float
+    night_mb: float = field(metadata={"title": "night MB"})
 
 
 def survey(wish: Wish, sample: int, report: jars.Report) -> Findings:

@@ -43,7 +43,7 @@ class Status:
     published: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
     batches: int = 0
-    rate: float = 0.0
+    rate: float = field(default=0.0, metadata={"title": "alerts a second"})
     error: str | None = None
     files: int = 0
     files_in_hand: float | None = None

@@ -23,6 +23,7 @@ LOGIN_SECONDS = 8.0
 TOPIC_SECONDS = 5.0
 TOGETHER_SECONDS = 18.0
 
+_HERE = "It is the cluster on this machine: fink kafka start"
 _ELSEWHERE = "Check the address and the network: fink config show"
 _ADVERTISED = (
     "A client is sent to this address, the broker's advertised listener: its operator can name "
@@ -77,7 +78,8 @@ def _way_to_the_cluster(
 def _brokers(
     connection: Connection, first: list[Address], topic: str | None, whole: Deadline
 ) -> list[Finding]:
-    reached = _reached("broker", first, _ELSEWHERE, whole)
+    hint = _HERE if machine.is_local(connection.bootstrap_servers) else _ELSEWHERE
+    reached = _reached("broker", first, hint, whole)
     up = [each for each, at in zip(first, reached, strict=True) if at.state is State.OK]
     found = tolerant(reached)
     if not up:

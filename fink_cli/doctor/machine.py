@@ -85,7 +85,7 @@ def _cached(name: str) -> Finding:
         return warning(
             check,
             f"{which} in the cache ({folder}); {size:.0f} MiB are fetched when they are needed",
-            "Fetch them now: fink kafka start" if name == "kafka" else "",
+            f"Fetch them now: fink {'kafka start' if name == 'kafka' else 'demo'}",
         )
     return fine(check, f"{len(lock)} in {folder}, every sum as it should be")
 
@@ -166,6 +166,16 @@ def _cluster_ports(cluster: Cluster) -> Finding:
     named = ", ".join(str(each.port) for each in cluster.brokers)
     state = "free; the local cluster is stopped" if stopped else "the local cluster's, which runs"
     return fine("ports", f"{named}: {state}")
+
+
+def is_local(bootstrap_servers: str) -> bool:
+    """Whether an address is one of the local cluster's."""
+    try:
+        cluster = read_cluster(fink_home())
+    except FinkError:
+        return False
+    asked = {each.strip() for each in bootstrap_servers.split(",")}
+    return cluster is not None and not asked.isdisjoint(cluster.bootstrap_servers.split(","))
 
 
 def _by(port: int) -> str:

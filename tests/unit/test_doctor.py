@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from fink_cli.cluster.java import Java
+from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
 from fink_cli.config import Connection
 from fink_cli.doctor.bounded import Deadline, begin
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.examine import tolerant
 from fink_cli.doctor.finding import Finding, State, failure, fine
-from fink_cli.doctor.machine import LITTLE_BYTES, judge_disk, judge_java
+from fink_cli.doctor.machine import LITTLE_BYTES, is_local, judge_disk, judge_java
 from fink_cli.doctor.network import Address, addresses, judge_certificate
 from fink_cli.doctor.slack import judge_slack
 from fink_cli.errors import OperationFailedError, UsageError
@@ -149,3 +150,14 @@ def test_errors_of_probes_are_findings_and_defects_are_not_hidden() -> None:
     assert Deadline(5).value("x", begin(refused)) == failure("x", "It failed.", "Type this.")
     with pytest.raises(ZeroDivisionError):
         Deadline(5).value("x", begin(lambda: 1 // 0))
+
+
+def test_the_local_cluster_is_known_by_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINK_HOME", str(tmp_path))
+    assert not is_local("127.0.0.1:9093")
+    login = Login("u", "p")
+    write_cluster(tmp_path, Cluster("id", (Broker(1, 9093, 9094),), login, login, login))
+    assert is_local("elsewhere:1, 127.0.0.1:9093")
+    assert not is_local("127.0.0.1:9999")

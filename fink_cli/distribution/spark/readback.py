@@ -11,6 +11,7 @@ from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.types import BinaryType, StructType
 
+from fink_cli.alerts.columns import CLASS, ID, OBJECT, load_roles
 from fink_cli.distribution.question import Reading
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.schemas import quoted
@@ -64,14 +65,15 @@ def _drawn(batch: DataFrame, schema: bytes, reading: Reading) -> str:
 
 
 def _fitting(schema: StructType, width: int) -> list[str]:
-    """The first columns that the terminal has room for; what is not text would fill it."""
+    """The columns that the terminal has room for: what an alert is, then the others in order."""
+    # Images would fill it.
+    texts = [each.name for each in schema if not isinstance(each.dataType, BinaryType)]
+    first = [load_roles().find(role, texts) for role in (OBJECT, ID, CLASS)]
     shown: list[str] = []
     used = 1
-    for each in schema:
-        if isinstance(each.dataType, BinaryType):
-            continue
-        used += max(len(each.name), _COLUMN_CHARACTERS) + 1
+    for name in dict.fromkeys([*filter(None, first), *texts]):
+        used += max(len(name), _COLUMN_CHARACTERS) + 1
         if shown and used > width:
             break
-        shown.append(quoted(each.name))
+        shown.append(quoted(name))
     return shown

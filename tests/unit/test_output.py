@@ -1,0 +1,95 @@
+"""What a person sees of a result, in a terminal that is wide enough or not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pexpect
+import pytest
+
+from fink_cli import output
+from fink_cli.output import Format
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row with more columns than 60 characters hold."""
+
+    outcome: str
+    principal: str
+    permission: str
+    resource_name: str
+    pattern_type: str
+    decided: bool
+
+
+RULES = [
+    Rule("added", "User:producer", "ALLOW", "fink_outstream", "LITERAL", True),
+    Rule("added", "User:consumer", "ALLOW", "fink_outstream", "LITERAL", False),
+]
+Shown = Callable[..., str]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shown]:
+    """What is printed in a terminal of a width."""
+
+    def show(rules: list[Rule], width: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(width))
+        output.stdout.cache_clear()
+        output.emit(rules, Format.TABLE)
+        return capsys.readouterr().out
+
+    yield show
+    output.stdout.cache_clear()
+
+
+def test_a_table_that_fits_is_left_as_it_is(shown: Shown) -> None:
+    said = shown(RULES, 100)
+    assert said.count("ALLOW") == 2
+    assert "yes" in said
+    assert "no" in said
+
+
+def test_what_every_row_has_is_said_once_where_room_is_short(shown: Shown) -> None:
+    said = shown(RULES, 60)
+    assert said.count("ALLOW") == said.count("fink_outstream") == 1
+    assert "User:producer" in said
+    assert max(map(len, said.splitlines())) <= 60
+
+
+def test_a_single_row_becomes_a_list(shown: Shown) -> None:
+    lines = shown(RULES[:1], 60).splitlines()
+    assert [line.split("  ")[0] for line in lines][:3] == ["outcome", "principal", "permission"]
+
+
+def test_rows_that_differ_and_do_not_fit_are_folded(shown: Shown) -> None:
+    differing = [
+        Rule("a" * 9, "b" * 9, "c" * 9, "d" * 9, "e" * 9, True),
+        Rule("f" * 9, "g" * 9, "h" * 9, "i" * 9, "j" * 9, False),
+    ]
+    said = shown(differing, 40)
+    assert sum(said.count(letter) for letter in "bg") >= 18
+
+
+def test_prose_breaks_between_words_and_a_command_never() -> None:
+    code = (
+        "from fink_cli import output; from fink_cli.errors import FinkError\n"
+        "output.fail(FinkError('word ' * 12 + 'end.', 'Type: fink ' + 'option ' * 8 + 'end'))"
+    )
+    shell = pexpect.spawn(
+        sys.executable,
+        ["-c", code],
+        encoding="utf-8",
+        dimensions=(20, 40),
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    shell.expect(pexpect.EOF)
+    lines = [line.rstrip() for line in shell.before.splitlines()]
+    assert [len(line) <= 40 for line in lines] == [True, True, False]
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(plain.stderr.splitlines()) == 2
