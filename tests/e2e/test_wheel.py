@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import sysconfig
@@ -26,9 +27,11 @@ WHERE = "import fink_cli; print(fink_cli.__file__)"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
-def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+def run(
+    *command: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 240
+) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -50,6 +53,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Its dependencies are those that are installed here (PySpark alone is 400 MB): a line in a .pth
     file is searched last, and other .pth files, such as that of the checkout, take no effect there.
+    That pip gets them by itself is held by the long test below.
     """
     folder = tmp_path_factory.mktemp("installed") / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
@@ -115,13 +119,39 @@ def imported_packages(tree: ast.Module) -> Iterator[str]:
 
 
 def test_the_demo_runs_from_it(cluster: TestCluster, installed: Path, tmp_path: Path) -> None:
+    run_demo(installed, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_it_installs_with_all_that_it_needs(
+    cluster: TestCluster, wheel: Path, tmp_path: Path
+) -> None:
+    """In an environment that holds nothing, by what the wheel declares, in the locked versions."""
+    lock = (ROOT / "requirements" / "run.txt").read_text()
+    pins = tmp_path / "pins.txt"
+    # Without the hashes, since pip would ask for one of the wheel too.
+    pins.write_text("\n".join(re.findall(r"^\S+==[^\\\n]+", lock, re.MULTILINE)))
+    folder = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", folder, cwd=tmp_path)
+    cache = run(*PIP, "cache", "dir", cwd=tmp_path).strip()
+    words = ("--disable-pip-version-check", "--quiet", "--cache-dir", cache)
+    pip = (folder / "bin" / "python", "-m", "pip", *words)
+    run(*pip, "install", "--constraint", pins, wheel, cwd=tmp_path, timeout=900)
+    run(*pip, "check", cwd=tmp_path)
+    run_demo(folder / "bin", tmp_path)
+    assert "fink kafka start" in run(folder / "bin" / "fink_kafka", "--help", cwd=tmp_path)
+
+
+def run_demo(programs: Path, home: Path) -> None:
+    """See all of it work, as somebody who has a home of their own and no checkout."""
     # The cluster's start has filled the cache of Kafka's jars.
     environ = clean_environ(
-        tmp_path / "none", HOME=str(tmp_path), XDG_CACHE_HOME=str(cache_folder().parent)
+        home / "none", HOME=str(home), XDG_CACHE_HOME=str(cache_folder().parent)
     )
     for key in ("FINK_HOME", "FINK_CONFIG"):
         del environ[key]
-    environ["PATH"] = f"{installed}:/usr/bin:/bin"
-    done = run(installed / "fink", "demo", "--alerts", "40", cwd=tmp_path, env=environ)
-    assert str(ROOT) not in run(installed / "python", "-c", WHERE, cwd=tmp_path)
+    environ["PATH"] = f"{programs}:/usr/bin:/bin"
+    done = run(programs / "fink", "demo", "--alerts", "40", cwd=home, env=environ)
+    assert str(ROOT) not in run(programs / "python", "-c", WHERE, cwd=home)
     assert sum(line.startswith("ZTF") for line in done.splitlines()) == 20
