@@ -160,8 +160,8 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _get_completion_ready() -> None:
+    from fink_cli.commands.completion import use_own_scripts
     from fink_cli.completion.complete import known_tree
-    from fink_cli.completion.scripts import use_own_scripts
 
     use_own_scripts()
     # So that the first press finds it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -80,6 +81,14 @@ def run_fink(
         text=True,
         check=False,
     )
+
+
+def program(name: str) -> Path:
+    """A program that pip can't bring. Where it is missing the test is skipped, and says so."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed: apt-get install {name}")
+    return Path(found)
 
 
 @pytest.fixture(scope="session")

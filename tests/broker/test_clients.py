@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -19,7 +18,7 @@ from fink_cli.cluster.install import kafka_jars
 from fink_cli.jars import Jar, fetch
 from fink_cli.paths import cache_folder
 from tests.broker.watching import messages
-from tests.conftest import Fink, run_fink
+from tests.conftest import Fink, program, run_fink
 
 # Where hop-client and fink-client are installed: beside the tests, or in an environment of theirs.
 CLIENTS = Path(os.environ.get("FINK_TEST_CLIENTS") or sys.prefix) / "bin"
@@ -95,9 +94,7 @@ def test_confluent_kafka(export: Callable[[str], Path], topic: str) -> None:
 
 
 def test_kcat(export: Callable[[str], Path], user: str, topic: str, tmp_path: Path) -> None:
-    kcat = shutil.which("kcat")
-    if kcat is None:
-        pytest.skip("kcat is not installed: apt-get install kcat")
+    kcat = program("kcat")
     # librdkafka before 2.6.1 (Debian 12 has 2.0.2) breaks RFC 5802 in a way that Kafka 4 refuses
     # (librdkafka's issue 4895): kcat gets the one that confluent-kafka brings.
     library = _bundled_librdkafka(tmp_path)

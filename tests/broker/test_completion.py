@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import subprocess
 import time
 import uuid
@@ -19,7 +18,7 @@ from fink_cli.cluster.process import free_ports
 from fink_cli.completion.complete import WAIT_SECONDS
 from tests.broker.test_cluster import relayed
 from tests.broker.watching import new_user
-from tests.conftest import PROGRAM, TestCluster, clean_environ
+from tests.conftest import PROGRAM, TestCluster, clean_environ, program
 
 LIMIT_SECONDS = 0.3
 
@@ -224,8 +223,7 @@ def test_zsh_and_fish_are_answered(environ: dict[str, str], topic: str, shell: s
 def test_the_key_works_once_it_is_installed(
     environ: dict[str, str], topic: str, tmp_path: Path, shell: str
 ) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
+    program(shell)
     path = f"{PROGRAM.parent}{os.pathsep}{environ['PATH']}"
     env = {**environ, "PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     env.pop("XDG_CONFIG_HOME", None)
