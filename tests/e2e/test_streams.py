@@ -429,5 +429,6 @@ def test_check_schema_and_test_agree_with_what_is_published(
     )
     assert shown.returncode == 0, shown.stderr
     assert f"Batch 0: {passed} alerts" in shown.stdout
-    printed = {line.split("|")[1].strip() for line in shown.stdout.splitlines() if "|ZTF" in line}
+    # What an alert is stands first: its object, then its own id.
+    printed = {line.split("|")[2].strip() for line in shown.stdout.splitlines() if "|ZTF" in line}
     assert printed == set(ids(cluster, bright))
