@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, 
 @app.command()
 def show(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """Show the settings that hold now, and where each comes from. Passwords are not shown."""
-    empty = f"Nothing is configured. {NOT_CONFIGURED_HINT}"
+    empty = f"No cluster is configured. {NOT_CONFIGURED_HINT}"
     output.emit(explain_settings(profile, servers), form, empty=empty)
 
 
