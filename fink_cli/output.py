@@ -140,11 +140,11 @@ def emit(result: Any, form: Format, empty: str = "") -> None:
         empty: what to say on stderr when a table would have no row.
     """
     if form is Format.JSON:
-        print_line(json.dumps(as_data(result), indent=2, ensure_ascii=False))
+        print_line(escaped_in_json(json.dumps(as_data(result), indent=2, ensure_ascii=False)))
     elif form is Format.YAML:
         import yaml
 
-        print_line(yaml.safe_dump(as_data(result), sort_keys=False, allow_unicode=True).rstrip())
+        print_line(yaml.safe_dump(as_data(result), sort_keys=False).rstrip())
     elif isinstance(result, list):
         if result:
             stdout().print(_table(result))

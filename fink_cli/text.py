@@ -23,5 +23,11 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def escaped_in_json(document: str) -> str:
-    r"""Write the control characters that JSON allows in a text, such as U+009B, as ``\u009b``."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", document)
+    r"""Write the control characters that JSON allows in a text, such as U+009B, as ``\u009b``.
+
+    Line ends stay: within a text JSON allows none, so they are those of an indented document.
+    """
+    lines = document.split("\n")
+    return "\n".join(
+        _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", line) for line in lines
+    )

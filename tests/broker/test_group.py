@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -117,6 +118,19 @@ def test_what_is_kept_for_ever_has_no_end(
     commit(cluster, group, topic, 0)
     [row] = read(fink, "describe", group)["partitions"]
     assert (row["lag"], row["expires_in"]) == (1, None)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_name_does_not_act_on_the_terminal(
+    fink: Fink, cluster: TestCluster, topic: str, group: str, form: str
+) -> None:
+    name = f"{group}-\x9b31m\u202eä"
+    commit(cluster, name, topic, 0)
+    done = fink("kafka", "group", "list", "-o", form)
+    assert done.returncode == 0, done.stderr
+    assert "\x9b" not in done.stdout
+    assert "\u202e" not in done.stdout
+    assert name in {each["group"] for each in yaml.safe_load(done.stdout)}
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

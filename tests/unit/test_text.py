@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fink_cli.text import printable
+from fink_cli.text import escaped_in_json, printable
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,10 @@ from fink_cli.text import printable
 )
 def test_control_characters_are_shown(given: str, shown: str) -> None:
     assert printable(given) == shown
+
+
+def test_an_indented_document_keeps_its_line_ends() -> None:
+    assert escaped_in_json('{\n  "a": "\x9bä\u202e"\n}') == '{\n  "a": "\\u009bä\\u202e"\n}'
 
 
 def test_it_is_cut_at_the_limit() -> None:
