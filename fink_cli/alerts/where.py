@@ -54,18 +54,71 @@ def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]
         if left is None or right is None:
             return False
         try:
-            return compare(left, right)
+            return compare(*_moments(left, right))
         except TypeError:
             return False
 
     return test
 
 
+class _Time(str):
+    """A time as its text in ISO 8601, which compares as the moment that it is.
+
+    Texts would not do: of 12:00:00Z and 12:00:00.5Z the first comes after the second.
+    """
+
+    moment: datetime
+
+    def __new__(cls, value: datetime) -> _Time:
+        """The time as a text."""
+        utc = _utc(value)
+        made = super().__new__(
+            cls, f"{utc.replace(tzinfo=None).isoformat()}{'Z' if value.tzinfo else ''}"
+        )
+        made.moment = utc
+        return made
+
+
+def _moments(left: Any, right: Any) -> tuple[Any, Any]:
+    """Both sides as moments where one is a time, and the other one or a text that is one."""
+    if isinstance(left, _Time) or isinstance(right, _Time):
+        moments = _moment(left), _moment(right)
+        if None not in moments:
+            return moments
+    return left, right
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, _Time):
+        return value.moment
+    try:
+        return _utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 def _contains(left: Any, right: Any) -> bool:
     try:
-        return right is not None and left in right
+        return right is not None and _is_in(left, right)
     except TypeError:
         return False
+
+
+def _lacks(left: Any, right: Any) -> bool:
+    try:
+        return left is not None and right is not None and not _is_in(left, right)
+    except TypeError:
+        return False
+
+
+def _is_in(left: Any, right: Any) -> bool:
+    if isinstance(left, _Time) and isinstance(right, tuple):
+        return any(operator.eq(*_moments(left, each)) for each in right)
+    return bool(left in right)
 
 
 def _length(value: Any) -> int | None:
@@ -91,7 +144,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Gt: _compared(operator.gt),
     ast.GtE: _compared(operator.ge),
     ast.In: _contains,
-    ast.NotIn: _compared(lambda left, right: left not in right),
+    ast.NotIn: _lacks,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
@@ -125,7 +178,8 @@ class Where:
 
         A field that is missing, null or NaN is null. A comparison with null is false, but for
         ``== None``, ``!= None``, ``is None`` and ``is not None``; a calculation with null, or one
-        that has no result, is null. Times compare as texts in ISO 8601 (UTC, ``…Z``).
+        that has no result, is null. Times compare as moments with each other and with texts in
+        ISO 8601, in UTC where these do not say; with any other text as their own, ``…Z``.
         """
         self._alert = alert
         return bool(self._evaluator.eval(self.text, self._tree))
@@ -185,10 +239,7 @@ def plain(value: Any) -> Any:
     """A field's value as an expression sees it: NaN is null, a time its text in ISO 8601."""
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-        return f"{moment.isoformat()}{'Z' if value.tzinfo else ''}"
-    return value
+    return _Time(value) if isinstance(value, datetime) else value
 
 
 def _wrong(why: str, text: str) -> UsageError:

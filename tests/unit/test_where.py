@@ -22,6 +22,8 @@ ALERT: dict[str, Any] = {
     "names": {"2MASS_name": "x"},
     "class": "SN",
     "when": datetime(2021, 11, 22, 2, 30, tzinfo=UTC),
+    "part": datetime(2021, 11, 22, 2, 30, 0, 500_000, tzinfo=UTC),
+    "local": datetime(2021, 11, 22, 2, 30, 0, 500_000),
     "cutout": b"\x00\xff",
 }
 
@@ -45,6 +47,13 @@ ALERT: dict[str, Any] = {
         ("candidate.isdiffpos", True),
         ("not candidate.isdiffpos", False),
         ("when >= '2021-11-22' and when < '2021-11-23'", True),
+        ("when > '2021-11-22T02:30:00.25Z'", False),
+        ("part > '2021-11-22T02:30:00Z' and part > when and when < part", True),
+        ("part == '2021-11-22T02:30:00.5Z' and part == '2021-11-22T03:30:00.500+01:00'", True),
+        ("part in ['2021-11-22T02:30:00.500Z'] and part not in ['2021-11-22T02:30:00Z']", True),
+        ("part < '2021-11-23' and part >= '2021-11' and '02:30' in part", True),
+        ("part > 3 or part in 3 or part not in 3", False),
+        ("local > '2021-11-22T02:30:00' and local == part", True),
         # Null: missing, null, NaN, and what can't be calculated.
         ("candidate.magpsf < 20", False),
         ("candidate.magpsf >= 20", False),
