@@ -12,7 +12,7 @@ import os
 import shlex
 import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ _JAVA_LOGIN = {
 }
 LOCAL = "local"
 NOT_CONFIGURED_HINT = "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS"
+# Gets the password of a profile, given its name and its password_command.
+Ask = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def resolve_connection(
         NotConfiguredError: nothing says which cluster.
         UsageError: the profile is wrong.
     """
-    settings = _settle(profile, bootstrap_servers, environ)
+    settings = _settle(profile, bootstrap_servers, environ, _ask)
     if "bootstrap_servers" not in settings:
         raise NotConfiguredError("No cluster is configured.", NOT_CONFIGURED_HINT)
     connection = Connection(**{name: value for name, (value, _) in settings.items()})
@@ -188,7 +190,9 @@ def explain_settings(
     Raises:
         UsageError: the profile is wrong.
     """
-    settled = _settle(profile, bootstrap_servers, environ)
+    # The command that tells the password is not run: it may fail or wait for a person, and the
+    # password is not shown.
+    settled = _settle(profile, bootstrap_servers, environ, lambda _name, _command: "(set)")
     return [
         Setting(name, "(set)" if name == "password" else value, source)
         for name, (value, source) in settled.items()
@@ -196,14 +200,15 @@ def explain_settings(
 
 
 def _settle(
-    profile: str | None, bootstrap_servers: str | None, environ: Mapping[str, str]
+    profile: str | None, bootstrap_servers: str | None, environ: Mapping[str, str], ask: Ask
 ) -> dict[str, tuple[str, str]]:
     """Each setting with its source; the flag comes before the variable, then the profile."""
     settings: dict[str, tuple[str, str]] = {}
-    # With servers and user from the environment, the profile is left out whole: its password
-    # belongs to another cluster and must not be sent to this one.
-    if profile is not None or not {"FINK_BOOTSTRAP_SERVERS", "FINK_USERNAME"} <= environ.keys():
-        name, found = _from_profile(profile or environ.get("FINK_PROFILE"), environ)
+    named = profile or environ.get("FINK_PROFILE")
+    # With servers and user from the environment, the default profile is left out whole: its
+    # password belongs to another cluster and must not be sent to this one.
+    if named or not (environ.get("FINK_BOOTSTRAP_SERVERS") and environ.get("FINK_USERNAME")):
+        name, found = _from_profile(named, environ, ask)
         settings = {key: (value, f"profile '{name}'") for key, value in found.items()}
     for key, variable in _VARIABLES.items():
         if environ.get(variable):
@@ -231,12 +236,14 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
     return str(found)
 
 
-def _from_profile(name: str | None, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _from_profile(
+    name: str | None, environ: Mapping[str, str], ask: Ask
+) -> tuple[str, dict[str, str]]:
     document = read_config(config_file())
     chosen = name or document.get("default")
     if chosen is None:
         return "", {}
-    return chosen, _open_profile(chosen, dict(_profile(document, chosen)), environ)
+    return chosen, _open_profile(chosen, dict(_profile(document, chosen)), environ, ask)
 
 
 def _profile(document: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -264,7 +271,9 @@ def set_default_profile(name: str) -> None:
     write_private(file, tomlkit.dumps(document))
 
 
-def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+def _open_profile(
+    name: str, table: dict[str, Any], environ: Mapping[str, str], ask: Ask
+) -> dict[str, str]:
     unknown = sorted(table.keys() - FIELDS)
     if unknown:
         raise UsageError(
@@ -287,14 +296,15 @@ def _open_profile(name: str, table: dict[str, Any], environ: Mapping[str, str]) 
     # A password from the environment makes the command that gets it needless.
     command = table.pop("password_command", None)
     if command is not None and not environ.get("FINK_PASSWORD"):
-        table["password"] = _ask(name, command)
+        table["password"] = ask(name, str(command))
     return {key: str(value) for key, value in table.items()}
 
 
 def _ask(name: str, command: str) -> str:
     try:
         done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+    # A quote that is not closed is a ValueError, a command of nothing an IndexError.
+    except (OSError, ValueError, IndexError, subprocess.CalledProcessError) as error:
         raise UsageError(
             f"The password_command of profile '{name}' failed.", "Run it by hand to see why."
         ) from error

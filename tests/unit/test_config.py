@@ -60,6 +60,36 @@ def test_a_profiles_password_does_not_go_to_another_cluster() -> None:
         resolve_connection(environ=elsewhere)
 
 
+@pytest.mark.usefixtures("config")
+def test_a_profile_that_is_named_counts_with_servers_and_user_from_variables() -> None:
+    variables = {"FINK_BOOTSTRAP_SERVERS": "c:1", "FINK_USERNAME": "cat"}
+    named = resolve_connection(environ={"FINK_PROFILE": "b", **variables})
+    assert named == resolve_connection("b", environ=variables)
+    assert (named.bootstrap_servers, named.username, named.password) == ("c:1", "cat", "pb")
+    assert (named.security_protocol, named.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-256")
+    empty = dict.fromkeys(variables, "")
+    assert resolve_connection(environ=empty) == resolve_connection(environ={})
+
+
+def test_settings_are_explained_without_asking_for_the_password(
+    config: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    config.write_text(
+        f'[profiles.c]\nbootstrap_servers = "c:1"\npassword_command = "touch {asked}"\n'
+    )
+    found = {each.name: each for each in explain_settings("c", environ={})}
+    assert (found["password"].value, found["password"].source) == ("(set)", "profile 'c'")
+    assert not asked.exists()
+
+
+@pytest.mark.parametrize("command", ['"pass \'show"', '""', '"false"', '"/no/such/program"', "3"])
+def test_a_password_command_that_is_wrong(config: Path, command: str) -> None:
+    config.write_text(f'[profiles.c]\nbootstrap_servers = "c:1"\npassword_command = {command}\n')
+    with pytest.raises(UsageError, match="password_command of profile 'c' failed"):
+        resolve_connection("c", environ={})
+
+
 def test_a_password_file_must_be_private(config: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("from a file\n")
