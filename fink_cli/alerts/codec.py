@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from fink_cli.alerts.binary import UndecodableError, decoded
+from fink_cli.alerts.bounds import refuse_heavy, refuse_long
 from fink_cli.alerts.container import MAGIC, opened, records_of
 from fink_cli.alerts.loose import alert_of_json, inferred_schema
 from fink_cli.alerts.outline import Outline, outliner_of
@@ -78,6 +79,7 @@ class Decoder:
         """
         if value is None:
             raise UndecodableError("the message has no value")
+        refuse_long(value)
         if value.startswith(MAGIC):
             text, blocks = opened(value)
             found = self._known(text)
@@ -140,6 +142,7 @@ class Decoder:
         return Decoded(schema, self._content(value, schema), value)
 
     def _content(self, value: bytes, schema: Schema) -> dict[str, Any]:
+        refuse_heavy(value, schema)
         # What is odd or wrong about a message is for the reference to say.
         alert = self._quick(schema)(value)
         return decoded(value, schema) if alert is None else alert
@@ -168,6 +171,7 @@ class OutliningDecoder(Decoder):
         self._outliner = lru_cache(maxsize=REMEMBERED_SCHEMAS)(outliner_of)
 
     def _decoded(self, value: bytes, schema: Schema) -> Decoded:
+        refuse_heavy(value, schema)
         outliner = self._outliner(schema)
         outline = None if outliner is None else outliner.outline(value)
         if outline is None:

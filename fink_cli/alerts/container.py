@@ -10,17 +10,19 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import fastavro
 
 from fink_cli.alerts.binary import UndecodableError, next_of
+from fink_cli.alerts.bounds import refuse_heavy_blocks
 from fink_cli.alerts.schema import MAX_VALUES, Schema
 
 MAGIC = b"Obj\x01"
-MOST_BYTES = 16 * 1024 * 1024
+# Three cutouts of 10 MB, and what belongs to them.
+MOST_BYTES = 32 * 1024 * 1024
 _SYNC = 16
 _CRC = 4
 _HEADER = fastavro.parse_schema({"type": "map", "values": "bytes"})
@@ -123,12 +125,13 @@ def _long(stream: BytesIO) -> int:
         raise UndecodableError("a block of the Avro container is cut or malformed") from error
 
 
-def records_of(blocks: Iterable[Block], schema: Schema) -> list[tuple[dict[str, Any], bytes]]:
+def records_of(blocks: Sequence[Block], schema: Schema) -> list[tuple[dict[str, Any], bytes]]:
     """The alerts in the blocks, each with what it was decoded from.
 
     Raises:
         UndecodableError: one can't be decoded, or few bytes hold very many.
     """
+    refuse_heavy_blocks(blocks, schema)
     found: list[tuple[dict[str, Any], bytes]] = []
     for block in blocks:
         stream = BytesIO(block.data)

@@ -7,15 +7,18 @@ from typing import Any
 import orjson
 
 from fink_cli.alerts.binary import UndecodableError
-from fink_cli.alerts.schema import MAX_DEPTH, Schema
+from fink_cli.alerts.bounds import refuse_heavy_json
+from fink_cli.alerts.schema import MAX_DEPTH, MAX_VALUES, Schema
 
 
 def alert_of_json(value: bytes) -> dict[str, Any]:
     """The alert that is a JSON object.
 
     Raises:
-        UndecodableError: it is no JSON object, or nests deeper than ``MAX_DEPTH``.
+        UndecodableError: it is no JSON object, nests deeper than ``MAX_DEPTH``, has more than
+            ``MAX_VALUES`` fields outside of arrays, or would take too much memory.
     """
+    refuse_heavy_json(value)
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -26,6 +29,8 @@ def alert_of_json(value: bytes) -> dict[str, Any]:
     for _ in range(MAX_DEPTH):
         level = [below for each in level for below in _inside(each)]
         if not level:
+            if _fields(content) > MAX_VALUES:
+                raise UndecodableError(f"the JSON has more than {MAX_VALUES:,} fields")
             return content
     raise UndecodableError(f"the JSON nests deeper than {MAX_DEPTH}")
 
@@ -34,6 +39,12 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+def _fields(value: Any) -> int:
+    if not isinstance(value, dict):
+        return 0
+    return len(value) + sum(_fields(each) for each in value.values())
 
 
 def inferred_schema(content: dict[str, Any]) -> Schema:

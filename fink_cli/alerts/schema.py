@@ -20,8 +20,8 @@ MAX_DEPTH = 64
 MAX_VALUES = 20_000
 VALUES_PER_BYTE = 4
 
-_RECORDS = {"record", "error"}
-_NAMED = {*_RECORDS, "enum", "fixed"}
+RECORDS = frozenset({"record", "error"})
+_NAMED = {*RECORDS, "enum", "fixed"}
 # The least bytes that a value of the type takes in Avro's binary encoding.
 _LEAST_BYTES = {
     "null": 0,
@@ -70,7 +70,7 @@ def read_schema(text: str | bytes) -> Schema:
             could decode into more values than that.
     """
     document = _loaded(text)
-    if not isinstance(document, dict) or document.get("type") not in _RECORDS:
+    if not isinstance(document, dict) or document.get("type") not in RECORDS:
         raise BadSchemaError("the schema is not an Avro record")
     parsed = _parsed(document)
     excess, _ = _Cost(parsed["__named_schemas"]).of(parsed, "")
@@ -126,7 +126,7 @@ def leaf_paths(schema: Any) -> dict[str, str]:
             break
         path, node, namespace, inside = waiting.pop()
         kind, node, namespace, name = _resolved(node, namespace, names)
-        if kind in _RECORDS and name not in inside:
+        if kind in RECORDS and name not in inside:
             below = [
                 (_joined(path, each["name"]), each.get("type"), namespace, inside | {name})
                 for each in _fields(node)
@@ -185,7 +185,7 @@ def _essence(node: Any, depth: int) -> Any:
     kind = node["type"]
     result = {"type": kind} | _logical(node)
     result |= _named(node) if kind in _NAMED else {}
-    if kind in _RECORDS:
+    if kind in RECORDS:
         result["fields"] = [
             {"name": name, "type": _essence(of, depth + 1)} for name, of in _typed_fields(node)
         ]
@@ -292,7 +292,7 @@ class _Cost:
         return 1 - VALUES_PER_BYTE, 1 + depth
 
     def _of_named(self, node: Mapping[str, Any], where: str) -> tuple[int, int]:
-        if node["type"] not in _RECORDS:
+        if node["type"] not in RECORDS:
             least = node["size"] if node["type"] == "fixed" else _LEAST_BYTES["enum"]
             return 1 - VALUES_PER_BYTE * least, 1
         below = [self.of(each["type"], _joined(where, each["name"])) for each in node["fields"]]

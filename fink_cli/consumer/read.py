@@ -36,7 +36,8 @@ class Alert:
         content: the alert.
         encoded: what it was decoded from, as schemaless Avro; none where it came otherwise.
         outline: where its arrays and maps have their items; the content is then not all of it.
-        size: the bytes of the message, or this alert's share of them.
+        size: the bytes of the message, or this alert's share of them; of a container that is packed
+            the bytes of the alert.
         id: what the header ``alert-id`` says; none where one message holds several alerts.
         published: what the header ``published-at`` says.
     """
@@ -301,8 +302,19 @@ def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
     timestamp, size = _timestamp(message), len(value or b"") // len(found)
     name = _header(message, "alert-id") if len(found) == 1 else None
     published = _moment(_header(message, "published-at"))
+    # A container may be packed: its message is short then, and its alerts are not.
     return [
-        Alert(topic, partition, offset, timestamp, *each, size, name, published) for each in found
+        Alert(
+            topic,
+            partition,
+            offset,
+            timestamp,
+            *each,
+            max(size, len(each.encoded or b"")),
+            name,
+            published,
+        )
+        for each in found
     ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import fastavro
@@ -251,6 +253,19 @@ def test_what_is_kept_is_bounded() -> None:
     assert [each.number for each in kept] == [10]
     kept.add(Item(11, small(11, size=1000), {}))
     assert [each.number for each in kept] == [11]
+
+
+def test_what_is_kept_counts_as_what_it_takes_in_memory() -> None:
+    feed = Feed()
+    many = small(1)
+    feed.show(replace(many, content={**many.content, "many": [{"a": True} for _ in range(5000)]}))
+    tracemalloc.start()
+    again = [{"a": True} for _ in range(5000)]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(again) == 5000
+    (alert,) = feed.take()
+    assert 0.8 * taken < alert.size < 1.5 * taken
 
 
 def test_the_reader_waits_for_room() -> None:

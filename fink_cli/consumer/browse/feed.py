@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fink_cli.alerts.memory import memory_of
 from fink_cli.consumer.read import Alert, Progress, Skipped
 
 # The reader waits once so many are not drawn yet, so that a filter misses none.
 MOST_WAITING = 300
-MOST_WAITING_BYTES = 16 * 1024 * 1024
+MOST_WAITING_BYTES = 48 * 1024 * 1024
 MOST_KEPT = 500
-MOST_KEPT_BYTES = 32 * 1024 * 1024
+# So many alerts of ZTF take 75 MB: an alert takes twice to three times what its message does.
+MOST_KEPT_BYTES = 96 * 1024 * 1024
 _WAIT_SECONDS = 0.2
 
 
@@ -39,7 +41,11 @@ class Feed:
         return self._closed
 
     def show(self, alert: Alert) -> None:
-        """Hand over an alert; waits while too many wait."""
+        """Hand over an alert; waits while too many wait.
+
+        Its size is from then on what it takes in memory, which may be many times its message.
+        """
+        alert = replace(alert, size=_memory(alert))
         with self._changed:
             while self._is_full() and not self._closed:
                 self._changed.wait(_WAIT_SECONDS)
@@ -73,6 +79,11 @@ class Feed:
             self._changed.notify_all()
 
 
+def _memory(alert: Alert) -> int:
+    own = alert.schema.parsed if alert.schema.inferred else None
+    return memory_of(alert.content) + memory_of(own) + len(alert.encoded or b"")
+
+
 @dataclass(frozen=True)
 class Item:
     """An alert in the list.
@@ -89,7 +100,7 @@ class Item:
 
 
 class Kept:
-    """The newest alerts: so many, and so many bytes of messages, at most."""
+    """The newest alerts: so many, and so many bytes of memory, at most."""
 
     def __init__(self, count: int = MOST_KEPT, size: int = MOST_KEPT_BYTES) -> None:
         self._count, self._size = count, size
