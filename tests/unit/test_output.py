@@ -86,7 +86,8 @@ def test_prose_breaks_between_words_and_a_command_never() -> None:
         ["-c", code],
         encoding="utf-8",
         dimensions=(20, 40),
-        env={**os.environ, "NO_COLOR": "1"},
+        # Said beforehand: a terminal may tell its size only after the start.
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "40"},
     )
     shell.expect(pexpect.EOF)
     lines = [line.rstrip() for line in shell.before.splitlines()]
