@@ -190,12 +190,20 @@ class Where:
         Raises:
             UsageError: one names a field that no such alert has.
         """
-        for path in self.paths:
-            if not can_lead(schema.parsed, path.steps):
-                raise UsageError(
-                    f"--where names {path.text}, and the alerts have no such field.",
-                    _suggestion(path, schema),
-                )
+        for path in self.missing(schema):
+            raise self.mistake(path, schema)
+
+    def missing(self, schema: Schema) -> list[Path]:
+        """The fields that no alert of a schema can have."""
+        return [each for each in self.paths if not can_lead(schema.parsed, each.steps)]
+
+    @staticmethod
+    def mistake(path: Path, schema: Schema) -> UsageError:
+        """The error for a field that no alert has; the schema tells which may be meant."""
+        return UsageError(
+            f"--where names {path.text}, and the alerts have no such field.",
+            _suggestion(path, schema),
+        )
 
 
 @dataclass

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,29 +20,31 @@ from fink_cli.alerts.codec import OutliningDecoder
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.alerts.select import parse_fields
 from fink_cli.alerts.sky import Position
-from fink_cli.alerts.where import Where, parse_where
+from fink_cli.alerts.where import parse_where
 from fink_cli.commands.consume_browse import browse as browse_alerts
 from fink_cli.commands.consume_options import (
     Positions,
     decoder_of,
     refuse_parts_of,
     refuse_to_browse,
+    topic_names,
     treated_duplicates,
 )
 from fink_cli.commands.consume_save import SavingSink
+from fink_cli.commands.consume_selected import Selected
 from fink_cli.commands.consume_show import show
-from fink_cli.commands.consume_sinks import Look, chosen_by, needed, open_sink
+from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.consumer.bad import keep_bad
 from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
 from fink_cli.consumer.files import made_folder
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Alert, Counts, Rules, Sink, follow
+from fink_cli.consumer.read import Counts, Rules, Sink, follow
 from fink_cli.consumer.save import Saver
 from fink_cli.consumer.start import parse_start
 from fink_cli.consumer.table import AGAIN_SIGN
-from fink_cli.errors import INTERRUPTED, OperationFailedError, UsageError
+from fink_cli.errors import INTERRUPTED, OperationFailedError
 from fink_cli.output import Format
 
 app = typer.Typer(add_completion=False, help="Watch the alerts of a topic in the terminal.")
@@ -167,7 +168,7 @@ def consume(
     """Watch the alerts of topics, until Ctrl-C, --limit or --until-end."""
     if context.invoked_subcommand is not None:
         return
-    topics = _names(topic or [])
+    topics = topic_names(topic or [])
     place = None if start is None else parse_start(start, datetime.now(UTC))
     paths = None if fields is None else parse_fields(fields)
     condition = None if where is None else parse_where(where)
@@ -177,13 +178,12 @@ def consume(
         refuse_to_browse(group, form)
     treated = treated_duplicates(duplicates, dedup)
     recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
-    selected = _Selected(condition, recent if treated is Duplicates.DROP else None)
+    selected = Selected(condition, recent if treated is Duplicates.DROP else None)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     saver = None if folder is None or browse else Saver(folder, file_format, group)
-    rules = Rules(selected, keep, raw)
-    if saver is not None:
-        rules = replace(rules, secure=saver.secure, full=saver.full)
+    safe = (None, None) if saver is None else (saver.secure, saver.full)
+    rules = Rules(selected, keep, raw, *safe)
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
@@ -200,6 +200,7 @@ def consume(
         ) as source,
         _interruptible() as interrupted,
     ):
+        selected.begin(len(source.topics), browse or (saver is None and is_redrawn(look)))
         try:
             if browse:
                 ended = browse_alerts(
@@ -221,6 +222,7 @@ def consume(
         finally:
             if saver is not None:
                 _leave(saver, group)
+            selected.leave()
             _summarise(counts, form, saver, recent.found if marks else 0)
     if ended:
         raise typer.Exit(INTERRUPTED)
@@ -241,34 +243,6 @@ def _leave(saver: Saver, group: str | None) -> None:
             saver.secure(True)
     finally:
         saver.drop()
-
-
-class _Selected:
-    """Which alerts are chosen; the first one shows whether a --where expression can be right."""
-
-    def __init__(self, where: Where | None, recent: Recent | None) -> None:
-        self._where = where
-        self._recent = recent
-        self._checked = False
-
-    def __call__(self, alert: Alert) -> bool:
-        if self._where is not None and not self._checked:
-            if not alert.schema.inferred:
-                self._where.check(alert.schema)
-            self._checked = True
-        if self._where is not None and not self._where.matches(alert.content):
-            return False
-        return self._recent is None or self._recent.is_new(alert.id)
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    """The topics; several may also stand in one value, as FINK_TOPIC can hold only one."""
-    names = [name for each in given for name in each.replace(",", " ").split()]
-    if not names:
-        raise UsageError(
-            "No topic is named.", "Name one: fink consume --topic NAME, or set FINK_TOPIC"
-        )
-    return list(dict.fromkeys(names))
 
 
 def _sink(saver: Saver | None, until_end: bool) -> AbstractContextManager[Sink] | None:

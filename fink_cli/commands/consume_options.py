@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from fink_cli.alerts.sky import Position
 from fink_cli.commands.consume_browse import require_terminal
 from fink_cli.commands.consume_sinks import Needed
 from fink_cli.consumer.dedup import Duplicates
+from fink_cli.consumer.topics import split_names
 from fink_cli.errors import UsageError
 from fink_cli.output import Format
 
@@ -45,15 +46,6 @@ def _schema_of_id(folder: Path, number: int) -> Schema | None:
     return _read_schema_file(file) if file.exists() else None
 
 
-def decoding_schema(file: Path | None) -> Schema | None:
-    """The schema in a file, if there is one.
-
-    Raises:
-        UsageError: the file can't be used.
-    """
-    return None if file is None else _read_schema_file(file)
-
-
 def _read_schema_file(file: Path) -> Schema:
     try:
         return read_schema(file.read_bytes())
@@ -66,6 +58,20 @@ def _read_schema_file(file: Path) -> Schema:
         raise UsageError(
             f"{file} is of no use: {error}.", "It must hold the Avro schema of an alert, as JSON."
         ) from error
+
+
+def topic_names(given: Sequence[str]) -> list[str]:
+    """The topics; several may also stand in one value, as FINK_TOPIC can hold only one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = split_names(given)
+    if not names:
+        raise UsageError(
+            "No topic is named.", "Name one: fink consume --topic NAME, or set FINK_TOPIC"
+        )
+    return names
 
 
 def treated_duplicates(duplicates: Duplicates | None, dedup: bool) -> Duplicates:

@@ -66,7 +66,7 @@ def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Sink]:
         yield YamlDocuments(look.fields, look.again)
     elif look.detail:
         yield DetailViews(look.position, look.again)
-    elif not output.can_redraw():
+    elif not is_redrawn(look):
         yield PlainTable(Rows(look.fields, topics, look.position, look.again))
     else:
         rows = Rows(look.fields, topics, look.position, look.again)
@@ -76,6 +76,11 @@ def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Sink]:
                 yield live
         finally:
             live.leave()
+
+
+def is_redrawn(look: Look) -> bool:
+    """Whether what is shown is drawn again and again, in place of what was drawn before."""
+    return look.form is Format.TABLE and not look.detail and output.can_redraw()
 
 
 def needed(look: Look, where: Where | None) -> Needed:

@@ -17,6 +17,11 @@ def is_pattern(name: str) -> bool:
     return "*" in name or "?" in name
 
 
+def split_names(given: Iterable[str]) -> list[str]:
+    """The names and patterns in texts that may hold several each, separated by commas or spaces."""
+    return list(dict.fromkeys(name for each in given for name in each.replace(",", " ").split()))
+
+
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
     """The names that a pattern selects, sorted; never Kafka's own topics (``__…``)."""
     return sorted(
@@ -38,12 +43,21 @@ def resolve_topics(
             usable_topic(connection, each, "READ")
             found[each] = None
             continue
-        selected = matching(each, cluster.topics)
-        if not selected:
-            raise OperationFailedError(
-                f"No topic that user '{connection.username or 'anonymous'}' can see "
-                f"matches '{each}'.",
-                "See what there is: fink kafka topic list",
-            )
-        found |= dict.fromkeys(selected)
+        found |= dict.fromkeys(selected(connection, cluster, each))
     return list(found)
+
+
+def selected(connection: Connection, cluster: ClusterMetadata, pattern: str) -> list[str]:
+    """The topics that a pattern selects.
+
+    Raises:
+        OperationFailedError: there are none.
+    """
+    found = matching(pattern, cluster.topics)
+    if not found:
+        raise OperationFailedError(
+            f"No topic that user '{connection.username or 'anonymous'}' can see "
+            f"matches '{pattern}'.",
+            "See what there is: fink kafka topic list",
+        )
+    return found

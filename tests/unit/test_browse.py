@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 import tracemalloc
@@ -16,6 +17,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
+from fink_cli.alerts.schema import read_schema
 from fink_cli.consumer.browse.app import Browser, FilterLine
 from fink_cli.consumer.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
 from fink_cli.consumer.browse.screens import DetailScreen
@@ -122,6 +124,21 @@ def test_filter(tmp_path: Path) -> None:
         assert len(shown(app)) == 11
 
     browse([small(each) for each in range(9)], tmp_path, script)
+
+
+def test_a_field_that_only_some_alerts_have(tmp_path: Path) -> None:
+    fields = [{"name": "objectId", "type": "string"}, {"name": "m", "type": "double"}]
+    schema = read_schema(json.dumps({"type": "record", "name": "o", "fields": fields}))
+    other = replace(alert_of({"objectId": "other", "m": 3.0}), schema=schema)
+
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await typed(pilot, "m > 1")
+        assert message(app) == ""
+        assert len(shown(app)) == 1
+        await typed(pilot, "n > 1")
+        assert "no such field" in message(app)
+
+    browse([small(1), other], tmp_path, script)
 
 
 @pytest.mark.parametrize(

@@ -275,8 +275,12 @@ class Browser(App[bool]):
         if not text:
             return None
         where = parse_where(text)
-        for schema in {each.alert.schema for each in self._kept if not each.alert.schema.inferred}:
-            where.check(schema)
+        schemas = {each.alert.schema for each in self._kept if not each.alert.schema.inferred}
+        lacking = [where.missing(each) for each in schemas]
+        for path in where.paths:
+            # Of several topics, or schemas of a topic, one that has the field is enough.
+            if lacking and all(path in each for each in lacking):
+                raise where.mistake(path, next(iter(schemas)))
         return where
 
     def _current(self) -> Alert | None:
