@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from fink_cli import output
 from fink_cli.alerts.codec import to_json_bytes
 from fink_cli.alerts.sky import Position
-from fink_cli.commands.consume_options import Positions, decoding_schema
+from fink_cli.commands.consume_options import Positions, decoder_of, topic_names
 from fink_cli.commands.consume_sinks import record
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
@@ -27,8 +28,15 @@ from fink_cli.output import Format
 
 def show(
     topic: Annotated[
-        str, typer.Option("--topic", "-t", help="Topic to look in.", envvar="FINK_TOPIC")
-    ],
+        list[str] | None,
+        typer.Option(
+            "--topic",
+            "-t",
+            help="Topic to look in, or a pattern such as 'fink_*'; may be repeated.",
+            envvar="FINK_TOPIC",
+        ),
+    ] = None,
+    *,
     wanted: Annotated[
         str,
         typer.Option(
@@ -37,7 +45,10 @@ def show(
     ],
     schema: Annotated[
         Path | None,
-        typer.Option(help="Decode with this Avro schema, not the one in each message's key."),
+        typer.Option(
+            help="Decode with this Avro schema, not the one in each message's key; or a folder "
+            "with ID.avsc for each id of messages in Confluent's framing."
+        ),
     ] = None,
     position: Positions = Position.DEG,
     form: Output = Format.TABLE,
@@ -45,9 +56,11 @@ def show(
     servers: Servers = None,
 ) -> None:
     """Show one alert: what and where it is, its scores, light curve and cutouts."""
-    given = decoding_schema(schema)
+    topics = topic_names(topic or [])
+    decoder = partial(decoder_of, schema)
+    decoder(None)
     with open_source(
-        resolve_connection(profile, servers), [topic], None, Earliest(), until_end=True
+        resolve_connection(profile, servers), topics, None, Earliest(), until_end=True
     ) as source:
         names = source.topics
         with output.count_progress() as bar:
@@ -55,7 +68,7 @@ def show(
             search = find_alert(
                 source,
                 wanted,
-                given,
+                decoder,
                 lambda read, left: bar.update(task, completed=read, total=read + left),
             )
     if search.undecodable:

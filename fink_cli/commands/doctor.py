@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from fink_cli import output
 from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.consumer.topics import split_names
 from fink_cli.doctor.examine import examine
 from fink_cli.doctor.finding import State
 from fink_cli.errors import FAILED
@@ -19,8 +21,13 @@ app = typer.Typer(help="Look for what is wrong, and say what to type.")
 @app.command()
 def doctor(
     topic: Annotated[
-        str | None,
-        typer.Option("--topic", "-t", help="Topic to look at.", envvar="FINK_TOPIC"),
+        list[str] | None,
+        typer.Option(
+            "--topic",
+            "-t",
+            help="Topic to look at, or a pattern such as 'fink_*'; may be repeated.",
+            envvar="FINK_TOPIC",
+        ),
     ] = None,
     form: Output = Format.TABLE,
     profile: Profile = None,
@@ -32,7 +39,7 @@ def doctor(
     Slack. It changes nothing, and needs no right but the user's own.
     """
     with output.spinner("Looking"):
-        found = examine(profile, servers, topic)
+        found = examine(profile, servers, split_names(topic or []), sys.stdin.isatty())
     if form is Format.TABLE:
         output.print_checks([(each.state, each.check, each.found, each.hint) for each in found])
     else:

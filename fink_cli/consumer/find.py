@@ -10,11 +10,13 @@ from confluent_kafka import Message
 
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import ID, OBJECT, load_roles
+from fink_cli.alerts.projection import Steps
 from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.poll import Source
 from fink_cli.consumer.read import Alert, Skipped, read_message
 
+Needed = Callable[[Schema], Iterable[Steps] | None]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +40,7 @@ class Search:
 def find_alert(
     source: Source,
     wanted: str,
-    schema: Schema | None,
+    decoder: Callable[[Needed | None], Decoder],
     report: Callable[[int, int], None],
 ) -> Search:
     """Read to the end, and take the newest alert with an id.
@@ -48,13 +50,13 @@ def find_alert(
     Args:
         source: the messages; it ends at some time.
         wanted: what the header ``alert-id``, the alert's id or its object's name is.
-        schema: decodes every message; none leaves it to the messages.
+        decoder: makes the decoder of alerts of which so much is needed.
         report: is told how many messages were read, and how many are left.
 
     Raises:
         FinkError: the topic can't be read, or the cluster is lost.
     """
-    ids_only = Decoder(schema, _id_paths)
+    ids_only = decoder(_id_paths)
     search = Search()
     newest: Message | None = None
     since = _LONG_AGO
@@ -72,7 +74,7 @@ def find_alert(
             if fitting and (fitting[-1].timestamp or _LONG_AGO) >= since:
                 newest, since = message, fitting[-1].timestamp or _LONG_AGO
         report(search.read, source.lag)
-    whole = [] if newest is None else read_message(newest, Decoder(schema))
+    whole = [] if newest is None else read_message(newest, decoder(None))
     if isinstance(whole, list):
         search.alert = next((each for each in reversed(whole) if _fits(each, wanted)), None)
     return search

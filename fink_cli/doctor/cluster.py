@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from fink_cli.admin.topics import usable_topic
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.config import Connection
+from fink_cli.consumer.topics import is_pattern, selected
 from fink_cli.doctor.finding import Finding, failure, fine, unlooked, warning
 from fink_cli.doctor.network import Address, speaks_tls
 from fink_cli.doctor.newest import newest_message
@@ -72,6 +74,22 @@ def _hint(connection: Connection, first: Address, error: FinkError) -> str:
         f"It takes connections and does not answer {connection.security_protocol}: check the "
         "port and the security protocol: fink config show"
     )
+
+
+def topics_of(connection: Connection, wanted: Sequence[str]) -> list[str]:
+    """The topics that are meant: names as they are, whether there are such or not.
+
+    Raises:
+        FinkError: a pattern selects none.
+    """
+    if not any(map(is_pattern, wanted)):
+        return list(wanted)
+    attempt, watch = connection.attempt(), ErrorWatch()
+    with kafka_errors(attempt):
+        client = AdminClient(settings_for(connection, watch))
+    known = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
+    found = (selected(connection, known, each) if is_pattern(each) else [each] for each in wanted)
+    return list(dict.fromkeys(name for names in found for name in names))
 
 
 class Rights(NamedTuple):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from functools import partial
 
 from fink_cli.config import Connection, resolve_connection
 from fink_cli.doctor import machine
 from fink_cli.doctor.bounded import Deadline, begin
 from fink_cli.doctor.clock import clock
-from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema
+from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema, topics_of
 from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
 from fink_cli.doctor.modes import file_modes
 from fink_cli.doctor.network import Address, addresses, certificate, reach
@@ -18,10 +20,13 @@ from fink_cli.errors import FinkError, NotConfiguredError
 
 # They follow one another; all of it ends within the last.
 SETTINGS_SECONDS = 3.0
+# A password_command may ask the person at the terminal.
+PERSON_SECONDS = 60.0
 REACH_SECONDS = 4.0
 LOGIN_SECONDS = 8.0
 TOPIC_SECONDS = 5.0
 TOGETHER_SECONDS = 18.0
+MOST_TOPICS = 5
 
 _HERE = "It is the cluster on this machine: fink kafka start"
 _ELSEWHERE = "Check the address and the network: fink config show"
@@ -31,15 +36,18 @@ _ADVERTISED = (
 )
 
 
-def examine(profile: str | None, servers: str | None, topic: str | None) -> list[Finding]:
+def examine(
+    profile: str | None, servers: str | None, topics: Sequence[str], attended: bool = False
+) -> list[Finding]:
     """Look at everything.
 
     Args:
         profile: the profile's name, if the flag is given.
         servers: the bootstrap servers, if the flag is given.
-        topic: the topic to look at; none where none is configured.
+        topics: the topics to look at, and patterns; none where none is configured.
+        attended: whether a person can answer what a password_command asks.
     """
-    deadline = Deadline(TOGETHER_SECONDS)
+    settings = _configured(begin(partial(resolve_connection, profile, servers)))
     here: dict[str, Future[Finding]] = {
         "java": begin(machine.java),
         "kafka jars": begin(machine.kafka),
@@ -49,7 +57,14 @@ def examine(profile: str | None, servers: str | None, topic: str | None) -> list
         "file modes": begin(file_modes),
     }
     said = begin(partial(slack, profile))
-    there = _way_to_the_cluster(profile, servers, topic, deadline)
+    if attended:
+        connection = Deadline(PERSON_SECONDS).value("profile", settings)
+        # The time of all else begins when that is answered.
+        deadline = Deadline(TOGETHER_SECONDS)
+    else:
+        deadline = Deadline(TOGETHER_SECONDS)
+        connection = deadline.part(SETTINGS_SECONDS).value("profile", settings)
+    there = _way_to_the_cluster(connection, topics, deadline)
     if all(each.check != "clock" for each in there):
         there.append(clock(None))
     return [
@@ -60,10 +75,8 @@ def examine(profile: str | None, servers: str | None, topic: str | None) -> list
 
 
 def _way_to_the_cluster(
-    profile: str | None, servers: str | None, topic: str | None, whole: Deadline
+    connection: Connection | Finding, topics: Sequence[str], whole: Deadline
 ) -> list[Finding]:
-    settings = begin(partial(resolve_connection, profile, servers))
-    connection = whole.part(SETTINGS_SECONDS).value("profile", _configured(settings))
     if isinstance(connection, Finding):
         return [connection]
     who = f" as '{connection.username}'" if connection.login else ""
@@ -72,11 +85,11 @@ def _way_to_the_cluster(
         first = addresses(connection.bootstrap_servers)
     except FinkError as error:
         return [failed("profile", error)]
-    return [fine("profile", said), *_brokers(connection, first, topic, whole)]
+    return [fine("profile", said), *_brokers(connection, first, topics, whole)]
 
 
 def _brokers(
-    connection: Connection, first: list[Address], topic: str | None, whole: Deadline
+    connection: Connection, first: list[Address], topics: Sequence[str], whole: Deadline
 ) -> list[Finding]:
     hint = _HERE if machine.is_local(connection.bootstrap_servers) else _ELSEWHERE
     reached = _reached("broker", first, hint, whole)
@@ -99,7 +112,7 @@ def _brokers(
     found += listeners
     if len(others) == len(logged_in.listeners) and _all_fail(listeners):
         return [*found, *_unlooked("no listener can be reached")]
-    return [*found, *_topic(connection, topic, whole)]
+    return [*found, *_topics(connection, topics, whole)]
 
 
 def _all_fail(findings: list[Finding]) -> bool:
@@ -145,19 +158,35 @@ def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Fin
     return [fine("tls", f"not used: {protocol}")]
 
 
-def _topic(connection: Connection, topic: str | None, whole: Deadline) -> list[Finding]:
-    if not topic:
+def _topics(connection: Connection, wanted: Sequence[str], whole: Deadline) -> list[Finding]:
+    if not wanted:
         hint = "Name one: fink doctor --topic T, or set FINK_TOPIC"
         return [warning("topic", "not configured", hint)]
+    known = whole.part(TOPIC_SECONDS).value("topic", begin(partial(topics_of, connection, wanted)))
+    if isinstance(known, Finding):
+        return [known, unlooked("schema", "the topics can't be looked at")]
+    pending = [begin(partial(_topic, connection, each, whole)) for each in known[:MOST_TOPICS]]
+    looked = [each.result() for each in pending]
+    found = [finding for findings, _ in looked for finding in findings]
+    if len(known) > MOST_TOPICS:
+        found.append(fine("topic", f"{len(known) - MOST_TOPICS} more, which were not looked at"))
+    written = [moment for _, moment in looked if moment is not None]
+    return [*found, clock(max(written, default=None))]
+
+
+def _topic(
+    connection: Connection, topic: str, whole: Deadline
+) -> tuple[list[Finding], datetime | None]:
+    """What is found of a topic, and when its newest message was written."""
     allowed = whole.part(TOPIC_SECONDS).value("topic", begin(partial(rights, connection, topic)))
     if not isinstance(allowed, Rights):
-        return [allowed, unlooked("schema", "the topic can't be looked at")]
+        return [allowed, unlooked("schema", "the topic can't be looked at")], None
     newest = whole.part(TOPIC_SECONDS).value(
         "schema", begin(partial(schema, connection, topic, allowed.allowed))
     )
     if not isinstance(newest, Newest):
         newest = Newest(newest, None)
-    return [allowed.finding, newest.finding, clock(newest.written)]
+    return [allowed.finding, newest.finding], newest.written
 
 
 def _unlooked(why: str, *before: str) -> list[Finding]:

@@ -12,7 +12,17 @@ import pexpect
 import pytest
 from confluent_kafka import Producer
 
-from tests.broker.watching import FINK, KEY, Fink, lines, message, messages, numbers, summary
+from tests.broker.watching import (
+    FINK,
+    KEY,
+    SCHEMA,
+    Fink,
+    lines,
+    message,
+    messages,
+    numbers,
+    summary,
+)
 
 
 def send_real(cluster: Any, topic: str, raw_dir: Path, count: int = 3) -> list[dict[str, Any]]:
@@ -150,6 +160,24 @@ def test_show_takes_the_newest(fink: Fink, make_topic: Any, publish: Any) -> Non
     done = fink("consume", "show", "--topic", topic, "--id", "ZTF0001", "-o", "json")
     assert (json.loads(done.stdout)["partition"], done.returncode) == (0, 0)
     assert "The newest of 3 that fit." in done.stderr
+
+
+def test_show_takes_the_topics_and_schemas_that_consume_takes(
+    fink: Fink, make_topic: Any, publish: Any, tmp_path: Path
+) -> None:
+    one, two = make_topic(), make_topic()
+    publish(one, message(1))
+    publish(two, (None, b"\x00" + (7).to_bytes(4, "big") + (message(2)[1] or b"")))
+    (tmp_path / "7.avsc").write_text(json.dumps(SCHEMA))
+    words = ("consume", "show", "--schema", str(tmp_path), "-o", "json", "--id")
+    for given, wanted, topic in (
+        (f"{one},{two}", "ZTF0001", one),
+        (f"{one} {two[:-1]}?", "ZTF0002", two),
+    ):
+        done = fink(*words, wanted, env={"FINK_TOPIC": given})
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["topic"] == topic
+    assert fink("consume", "show", "--id", "x").returncode == 2
 
 
 def test_show_what_is_not_there(fink: Fink, topic: str, publish: Any) -> None:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
+import pexpect
 import pytest
 from confluent_kafka.admin import AclOperation
 
@@ -21,7 +23,7 @@ from fink_cli.cluster.process import free_ports
 from fink_cli.paths import cache_folder
 from tests.broker.test_cluster import fake_java, relayed
 from tests.broker.watching import PASSWORD, as_user, message, new_user, right
-from tests.conftest import PROGRAM, TestCluster, clean_environ, run_fink
+from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
 from tests.slack.fake_slack import TOKEN, fake_slack
 
 Findings = dict[str, dict[str, str]]
@@ -91,6 +93,28 @@ def test_the_newest_of_several_partitions_is_looked_at(
     found = doctor(cluster.environ, "--topic", topic)
     assert found["schema"]["state"] == "failure"
     assert "--schema FILE" in found["schema"]["hint"]
+
+
+def test_several_topics_and_patterns_are_looked_at(
+    cluster: TestCluster, fink: Fink, publish: Callable[..., None]
+) -> None:
+    name = f"test_{uuid.uuid4().hex[:8]}_"
+    topics = [f"{name}{each}" for each in range(7)]
+    assert fink("kafka", "topic", "create", *topics).returncode == 0
+    publish(topics[1], message(1))
+
+    def looked_at(names: str) -> list[str]:
+        done = run_fink("doctor", "-o", "json", env={**cluster.environ, "FINK_TOPIC": names})
+        assert done.returncode == 0, done.stdout
+        found = json.loads(done.stdout)
+        assert sum(each["check"] == "clock" for each in found) == 1
+        return [each["found"] for each in found if each["check"] in {"topic", "schema"}]
+
+    found = looked_at(f"{topics[0]}, {topics[1][:-1]}?")
+    assert [each.partition(":")[0] for each in found if ": may" in each] == topics[:5]
+    assert f"the newest message of {topics[1]} is an alert of 7 fields" in found
+    assert found[-1] == "2 more, which were not looked at"
+    assert "matches 'nix_*'" in doctor(cluster.environ, "--topic", "nix_*")["topic"]["found"]
 
 
 def test_a_message_from_the_future_tells_of_the_clock(
@@ -320,6 +344,16 @@ def test_a_password_command_that_hangs(consumer: dict[str, str]) -> None:
     env = profile_of(consumer, password_command="sleep 30")
     found = doctor(env)
     assert found["profile"]["state"] == "failure"
+
+
+def test_a_person_has_time_to_answer_a_password_command(consumer: dict[str, str]) -> None:
+    env = profile_of(consumer, password_command=f"sh -c 'sleep 4; echo {PASSWORD}'")
+    child = pexpect.spawn(str(PROGRAM), ["doctor"], env=env, dimensions=(60, 200))
+    child.expect(pexpect.EOF, timeout=60)
+    said = child.before.decode()
+    child.close()
+    assert f"SASL_PLAINTEXT to {consumer['FINK_BOOTSTRAP_SERVERS']}" in said
+    assert "no answer within" not in said
 
 
 def test_nothing_is_configured(tmp_path: Path) -> None:
