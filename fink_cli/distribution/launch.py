@@ -26,6 +26,10 @@ _LOOK_SECONDS = 0.2
 _BATCH_SECONDS = 120.0
 _END_SECONDS = 10.0
 
+# Tells whose a process is, whatever the folder is called today and wherever the process works:
+# what the driver starts inherits it, and nobody else has it.
+_DRIVER_OF = "FINK_DRIVER_OF"
+
 Watch = Callable[[state.Status], None]
 
 
@@ -86,7 +90,12 @@ def _refuse_a_second(job: Job, folder: state.Folder) -> None:
 
 def _end_former(folder: state.Folder) -> None:
     """End what is left of a driver that was killed: its JVM may still be writing."""
-    left = [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(folder.path)]
+    name = _name(folder)
+    left = [
+        each
+        for each in psutil.process_iter(["environ"])
+        if (each.info["environ"] or {}).get(_DRIVER_OF) == name
+    ]
     for each in left:
         with suppress(psutil.NoSuchProcess):
             each.kill()
@@ -95,6 +104,10 @@ def _end_former(folder: state.Folder) -> None:
             f"Processes of a former run do not end: {', '.join(str(each.pid) for each in left)}.",
             "See what holds them: ps -o pid,stat,wchan,args -p PID",
         )
+
+
+def _name(folder: state.Folder) -> str:
+    return str(folder.path.resolve())
 
 
 def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
@@ -111,7 +124,7 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
             cwd=folder.path,
             # Its own session: Ctrl-C must reach fink alone, which lets the batch be finished.
             start_new_session=True,
-            env=environment(job.spark.master),
+            env={**environment(job.spark.master), _DRIVER_OF: _name(folder)},
         )
     if driver.stdin is not None:
         driver.stdin.write(dump_job(job) + "\n")
