@@ -196,7 +196,32 @@ def usable_topic(connection: Connection, name: str, operation: str) -> TopicFact
 def usable_topics(
     connection: Connection, names: Sequence[str], operation: str
 ) -> dict[str, TopicFacts]:
-    """Topics that the user may use.
+    """Topics that the user may use; see :func:`find_usable_topics`.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: a topic is missing, or the user lacks the operation on it. Several
+            missing ones are named together.
+    """
+    found, missing = find_usable_topics(connection, names, operation)
+    if missing:
+        raise no_such_topics(connection, missing)
+    return found
+
+
+def no_such_topics(connection: Connection, missing: Sequence[str]) -> OperationFailedError:
+    """The error that says which topics are missing."""
+    return OperationFailedError(
+        f"These topics do not exist, or user '{connection.username}' can't see them: "
+        f"{', '.join(missing)}.",
+        f"Create them: fink kafka topic create {' '.join(missing)}",
+    )
+
+
+def find_usable_topics(
+    connection: Connection, names: Sequence[str], operation: str
+) -> tuple[dict[str, TopicFacts], list[str]]:
+    """Those of some topics that the user may use, and those that are missing.
 
     Args:
         connection: the cluster and the login.
@@ -204,12 +229,11 @@ def usable_topics(
         operation: the Kafka operation that the user needs on each, for example ``WRITE``.
 
     Returns:
-        What there is to know of each topic, by name.
+        What there is to know of each topic that is there, by name; and the others.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: a topic is missing, or the user lacks the operation on it. Several
-            missing ones are named together.
+        OperationFailedError: the user lacks the operation on a topic, or the only one is missing.
     """
     client = connect_admin(connection)
     described = client.describe_topics(
@@ -231,13 +255,7 @@ def usable_topics(
         if allowed is not None and operation not in allowed:
             raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
         found[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
-    if missing:
-        raise OperationFailedError(
-            f"These topics do not exist, or user '{connection.username}' can't see them: "
-            f"{', '.join(missing)}.",
-            f"Create them: fink kafka topic create {' '.join(missing)}",
-        )
-    return found
+    return found, missing
 
 
 def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, int | None]:

@@ -13,6 +13,7 @@ from rich.progress import TextColumn
 
 from fink_cli import output
 from fink_cli.commands.distribute_check import check, read_back, schema
+from fink_cli.commands.distribute_job import prepared
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -27,16 +28,13 @@ from fink_cli.commands.distribute_options import (
     without_topic,
 )
 from fink_cli.commands.distribute_service import logs, start, status, stop
-from fink_cli.commands.kafka import fetching
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import resolve_connection
 from fink_cli.distribution import launch
-from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import FAILED, Status
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
-from fink_cli.paths import fink_home
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -101,10 +99,7 @@ def replay(
 
 
 def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
-    connection = resolve_connection(profile, servers)
-    with fetching("Spark's connectors") as report:
-        job = prepare(wish, connection, fink_home(), report)
-    _warn_of_unreadable(job)
+    job = prepared(wish, profile, servers)
     with progress() as watch:
         fared = launch.run(job, watch)
     if form is Format.JSON:
@@ -113,17 +108,6 @@ def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> 
     else:
         output.emit(fared, form)
     _judge(fared, job, wish)
-
-
-def _warn_of_unreadable(job: Job) -> None:
-    closed = [topic for topic, target in job.targets.items() if not target.readable]
-    if closed:
-        user, named = job.connection.username, "', '".join(closed)
-        output.warn(
-            f"User '{user}' lacks READ on topic '{named}', so a run that is "
-            "interrupted can't tell what it had sent, and the next one will stop.\n"
-            f"An operator can grant it: fink acl add -u {user} -t {closed[0]}"
-        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
+from fink_cli.commands.distribute_job import prepared
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -27,13 +28,11 @@ from fink_cli.commands.distribute_options import (
     spark_settings,
     without_topic,
 )
-from fink_cli.commands.kafka import fetching
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import resolve_connection
 from fink_cli.distribution import background
 from fink_cli.distribution.ledger import read_ledger
-from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.distribution.prepare import Wish
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import fink_home
@@ -79,9 +78,7 @@ def start(
         exit_after=exit_after,
         schema=schema,
     )
-    connection = resolve_connection(profile, servers)
-    with fetching("Spark's connectors") as report:
-        job = prepare(wish, connection, fink_home(), report)
+    job = prepared(wish, profile, servers)
     with output.spinner("Starting Spark"):
         status = background.start(job, arguments(wish, profile, servers))
     output.emit(status, form)

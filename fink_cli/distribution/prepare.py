@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fink_cli import jars
-from fink_cli.admin.topics import TopicFacts, largest_messages, usable_topics
+from fink_cli.admin.topics import (
+    TopicFacts,
+    find_usable_topics,
+    largest_messages,
+    no_such_topics,
+)
 from fink_cli.cluster.java import find_java
 from fink_cli.config import Connection
 from fink_cli.distribution import state
@@ -99,25 +104,26 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     """
     distribution, source = declared(wish)
     require_source(source)
-    topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
-    facts = usable_topics(connection, topics, "WRITE")
-    largest = largest_messages(connection, topics)
+    wanted = _topics(distribution, wish.replay)
+    facts, missing = find_usable_topics(connection, wanted, "WRITE")
+    if not facts:
+        raise no_such_topics(connection, missing)
     folder = _folder(home, source, wish, facts)
+    seen = _topics_seen(folder) | set(facts)
+    if not seen.issuperset(missing):
+        raise no_such_topics(connection, [topic for topic in missing if topic not in seen])
+    largest = largest_messages(connection, list(facts))
     private_folder(folder.path)
     private_folder(folder.skipped)
     private_folder(folder.schemas)
+    topics = [topic for topic in _topics(distribution, None) if topic in seen]
     write_private(folder.about, _about(wish, source, topics))
     return Job(
         source=str(source.resolve()),
         folder=str(folder.path),
         distribution=distribution,
         code=str(wish.config.resolve().parent) if wish.config else None,
-        targets={
-            topic: Target(
-                each.partitions, each.allowed is None or "READ" in each.allowed, largest[topic]
-            )
-            for topic, each in facts.items()
-        },
+        targets={topic: _target(facts.get(topic), largest.get(topic)) for topic in wanted},
         connection=connection,
         spark=spark_of(wish, report),
         once=wish.once,
@@ -126,6 +132,27 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
         replay=wish.replay,
         schema=str(wish.schema.resolve()) if wish.schema else None,
     )
+
+
+def _topics(distribution: Distribution, stream: str | None) -> list[str]:
+    """The topics of a stream, or of all; a replay needs no others than its own."""
+    streams = [each for each in distribution.stream if stream in (None, each.title)]
+    return list(dict.fromkeys(route.topic for each in streams for route in each.routes()))
+
+
+def _topics_seen(folder: state.Folder) -> set[str]:
+    """The topics that were there in a run before: one of these that is missing was lost since."""
+    if not folder.about.exists():
+        return set()
+    return set(json.loads(folder.about.read_text(encoding="utf-8"))["topics"])
+
+
+def _target(facts: TopicFacts | None, largest: int | None) -> Target:
+    if facts is None:
+        # Until it is there again nothing is sent to it, whatever its partitions.
+        return Target(partitions=1, readable=True, largest=None, exists=False)
+    readable = facts.allowed is None or "READ" in facts.allowed
+    return Target(facts.partitions, readable, largest)
 
 
 def spark_of(wish: Wish, report: jars.Report) -> Spark:

@@ -19,11 +19,13 @@ class Target:
         partitions: how many there are.
         readable: whether the login may read it.
         largest: how many bytes a batch of messages may have; none where the login may not know.
+        exists: whether it is there; what belongs on one that was lost goes to the ledger.
     """
 
     partitions: int
     readable: bool
     largest: int | None
+    exists: bool = True
 
 
 @dataclass(frozen=True)

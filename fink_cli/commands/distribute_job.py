@@ -1,0 +1,46 @@
+"""The job that ``run``, ``start`` and ``replay`` ask for, and what is to be known of its topics."""
+
+from __future__ import annotations
+
+from fink_cli import output
+from fink_cli.commands.kafka import fetching
+from fink_cli.config import resolve_connection
+from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.distribution.spec import Job
+from fink_cli.paths import fink_home
+
+
+def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
+    """The job, after a warning of what its topics lack.
+
+    Raises:
+        FinkError: it can't be done.
+    """
+    connection = resolve_connection(profile, servers)
+    with fetching("Spark's connectors") as report:
+        job = prepare(wish, connection, fink_home(), report)
+    _warn_of_missing(job)
+    _warn_of_unreadable(job)
+    return job
+
+
+def _warn_of_missing(job: Job) -> None:
+    missing = [topic for topic, target in job.targets.items() if not target.exists]
+    if missing:
+        output.warn(
+            f"These topics are not there any more: {', '.join(missing)}. "
+            "Alerts for them go to the ledger; all others are published.\n"
+            f"Create them: fink kafka topic create {' '.join(missing)}, "
+            "then publish what was skipped: fink distribute replay --stream S"
+        )
+
+
+def _warn_of_unreadable(job: Job) -> None:
+    closed = [topic for topic, target in job.targets.items() if not target.readable]
+    if closed:
+        user, named = job.connection.username, "', '".join(closed)
+        output.warn(
+            f"User '{user}' lacks READ on topic '{named}', so a run that is "
+            "interrupted can't tell what it had sent, and the next one will stop.\n"
+            f"An operator can grant it: fink acl add -u {user} -t {closed[0]}"
+        )
