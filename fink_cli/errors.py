@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import ClassVar
 
 DONE = 0
 FAILED = 1
@@ -23,15 +22,18 @@ class FinkError(Exception):
     Attributes:
         message: one sentence that says what happened.
         hint: one sentence that says what to type next; empty where there is nothing to type.
-        exit_code: the exit code of the program.
+        exit_code: the exit code of the program: that of the kind of error, unless another process
+            of fink failed and has said which.
     """
 
-    exit_code: ClassVar[int] = FAILED
+    exit_code: int = FAILED
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
 
 
 class OperationFailedError(FinkError):

@@ -27,7 +27,7 @@ PASSED_ON = {
     ("fink_cli/alerts/binary.py", "next_of"),
     ("fink_cli/alerts/codec.py", "_known"),
     ("fink_cli/distribution/ask.py", "ask"),
-    ("fink_cli/distribution/background.py", "start"),
+    ("fink_cli/distribution/background.py", "_once_ready"),
 }
 # An entry of the page: a line of its own that is one piece of code.
 _ENTRY = re.compile(r"^`([^`]+)`$", re.MULTILINE)

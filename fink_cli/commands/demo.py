@@ -102,7 +102,7 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
     with fetching("Spark's connectors") as report:
         job = prepare(wish, producer, home, report)
     with progress() as watch:
-        status = launch.run(job, watch)
+        status = launch.run(job, watch).status
     if status.state != STOPPED or status.bad_files:
         raise OperationFailedError(f"The distribution failed: {status.error or status.bad_files}")
     return status.published[_TOPIC]

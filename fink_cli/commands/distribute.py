@@ -33,7 +33,7 @@ from fink_cli.distribution import launch
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import FAILED, Status
-from fink_cli.errors import OperationFailedError
+from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
 from fink_cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
@@ -100,14 +100,22 @@ def replay(
 
 def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
     job = prepared(wish, profile, servers)
-    with progress() as watch:
-        fared = launch.run(job, watch)
+    try:
+        with progress() as watch:
+            ended = launch.run(job, watch)
+    except launch.RunInterruptedError as interrupted:
+        _show(interrupted.status, form)
+        raise
+    _show(ended.status, form)
+    _judge(ended, job, wish)
+
+
+def _show(fared: Status, form: Format) -> None:
     if form is Format.JSON:
         # One line: the last line of what a script reads.
         output.print_json(json.dumps(output.as_data(fared)).encode())
     else:
         output.emit(fared, form)
-    _judge(fared, job, wish)
 
 
 @contextmanager
@@ -130,11 +138,15 @@ def progress() -> Iterator[launch.Watch]:
         yield watch
 
 
-def _judge(fared: Status, job: Job, wish: Wish) -> None:
+def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
+    fared = ended.status
+    if ended.exit_code == USAGE:
+        raise UsageError(fared.error or "The distribution can't be done as it is declared.")
     if fared.state == FAILED:
-        raise OperationFailedError(
+        raise FinkError(
             f"The distribution failed: {fared.error}",
             f"Its log: {Path(job.folder) / 'driver.log'}",
+            ended.exit_code,
         )
     if fared.skipped:
         output.warn(

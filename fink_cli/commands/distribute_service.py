@@ -33,6 +33,7 @@ from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.distribution import background
 from fink_cli.distribution.ledger import read_ledger
 from fink_cli.distribution.prepare import Wish
+from fink_cli.distribution.state import RUNNING
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import fink_home
@@ -82,6 +83,8 @@ def start(
     with output.spinner("Starting Spark"):
         status = background.start(job, arguments(wish, profile, servers))
     output.emit(status, form)
+    if status.state != RUNNING:
+        return
     which = background.the_one(background.known(fink_home(), wish))
     output.advice(
         "It goes on by itself:",
@@ -102,7 +105,8 @@ def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]
         "--profile": profile,
         "--bootstrap-servers": servers,
     }
-    given = [part for flag, value in options.items() if value for part in (flag, str(value))]
+    wanted = {flag: str(value) for flag, value in options.items() if value is not None}
+    given = [part for option in wanted.items() for part in option]
     for name, value in wish.settings.items():
         given += ["--spark-conf", f"{name}={value}"]
     return [*given, *(["--once"] if wish.once else [])]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +18,13 @@ from fink_cli.distribution import state
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.process import last_lines
 from fink_cli.distribution.spec import Job
-from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.errors import FAILED, FinkError, OperationFailedError, UsageError
+from fink_cli.processes import find
 
 _LOOK_SECONDS = 0.1
 # A batch is finished first; it has at most 256 MB of Parquet a core.
 _STOP_SECONDS = 150.0
+_ERROR = "Error: "
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
         How it fares.
 
     Raises:
-        OperationFailedError: it runs already, or ended at once.
+        FinkError: it runs already, or ended at once; with the exit code that it ended with.
+        KeyboardInterrupt: the user interrupted; it has ended.
     """
     folder = state.Folder(Path(job.folder))
     before = state.read_report(folder)
@@ -127,13 +129,39 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while process.poll() is None:
+    try:
+        return _once_ready(process, folder, before)
+    except KeyboardInterrupt:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        raise
+
+
+def _once_ready(
+    process: subprocess.Popen[bytes], folder: state.Folder, before: state.Report | None
+) -> state.Status:
+    while True:
+        code = process.poll()
         report = state.read_report(folder)
-        if report is not None and (before is None or report.pid != before.pid):
+        new = report is not None and (before is None or report.pid != before.pid)
+        well = not code and report is not None and report.status.state != state.FAILED
+        if report and new and well and report.ready:
             return report.status
+        if code is not None:
+            break
         time.sleep(_LOOK_SECONDS)
-    said = [each.removeprefix("Error: ") for each in last_lines(folder.service_log)]
-    raise OperationFailedError("\n".join(said), f"Its log: {folder.log}")
+    raise FinkError(
+        _its_error(last_lines(folder.service_log)),
+        f"Its log: {folder.log}",
+        exit_code=code if code > 0 else FAILED,
+    )
+
+
+def _its_error(lines: Sequence[str]) -> str:
+    """The error in what a run said; all of it, where there is none."""
+    begins = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+    return "\n".join(lines[begins[-1] :] if begins else lines).removeprefix(_ERROR)
 
 
 def stop(which: Known) -> state.Status:
@@ -142,8 +170,9 @@ def stop(which: Known) -> state.Status:
     Raises:
         OperationFailedError: it does not end.
     """
-    if which.report is not None and which.running:
-        os.kill(which.report.pid, signal.SIGTERM)
+    driver = find(which.report.pid, which.report.created) if which.report else None
+    if driver is not None:
+        driver.terminate()
     try:
         with FileLock(which.folder.lock, timeout=_STOP_SECONDS):
             pass

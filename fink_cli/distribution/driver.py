@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from fink_cli.distribution import state
-from fink_cli.distribution.run import Run, StopAskedError
+from fink_cli.distribution.run import Run, StopAskedError, first_status, report_of_this_process
 from fink_cli.distribution.spark.files import follow_files
 from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
 from fink_cli.distribution.spec import Job, load_job
@@ -39,6 +39,8 @@ def run(job: Job, stop: threading.Event) -> None:
         PySparkException: Spark failed (one of FAILURES); the status says so as well.
     """
     folder = state.Folder(Path(job.folder))
+    # The first act: whoever wants to stop it finds it from now on.
+    report_of_this_process(folder, first_status(job), ready=False)
     try:
         title = f"fink {folder.path.name}"
         spark = open_session(job.spark, folder.scratch, title, job.connection)
@@ -60,6 +62,8 @@ def run(job: Job, stop: threading.Event) -> None:
             known = current.failure
             said = f"{known.message} {known.hint}" if known else first_cause(str(error))
             current.tell(state=state.FAILED, error=said)
+            if known:
+                raise known from error
             raise
     finally:
         spark.stop()
@@ -72,22 +76,18 @@ def _tell_not_started(job: Job, said: str) -> None:
         # Only the JVM knows why it ended, and the log is all that is there so far.
         lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
         said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
-    status = state.Status(
-        state=state.FAILED,
-        published=dict.fromkeys(job.targets, 0),
-        error=f"Spark did not start: {said}",
-    )
-    process = psutil.Process()
-    state.write_report(folder, state.Report(process.pid, process.create_time(), status))
+    error = f"Spark did not start: {said}"
+    status = replace(first_status(job), state=state.FAILED, error=error)
+    report_of_this_process(folder, status, ready=False)
 
 
 def _follow(current: Run) -> None:
     job, stop = current.job, current.stop
-    deadline = time.monotonic() + job.exit_after if job.exit_after else None
+    deadline = None if job.exit_after is None else time.monotonic() + job.exit_after
     current.look_at_refused()
     query = follow_files(current.spark, job, current.take)
     while query.isActive:
-        if deadline and time.monotonic() > deadline:
+        if deadline is not None and time.monotonic() >= deadline:
             stop.set()
         # A batch that runs is finished; the next one is refused by `take`.
         if stop.is_set() and not query.status["isTriggerActive"]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 from fink_cli.distribution import state
 from fink_cli.distribution.process import end, environment, last_lines
 from fink_cli.distribution.spec import Job, dump_job
-from fink_cli.errors import USAGE, OperationFailedError, UsageError
+from fink_cli.errors import FAILED, OperationFailedError
 from fink_cli.private import private_folder
 from fink_cli.processes import still_running
 
@@ -33,7 +34,32 @@ _DRIVER_OF = "FINK_DRIVER_OF"
 Watch = Callable[[state.Status], None]
 
 
-def run(job: Job, watch: Watch) -> state.Status:
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended.
+
+    Attributes:
+        status: how it fared.
+        exit_code: what it ended with, of those that fink ends with.
+    """
+
+    status: state.Status
+    exit_code: int
+
+
+class RunInterruptedError(KeyboardInterrupt):
+    """The user interrupted; the driver has finished its batch.
+
+    Attributes:
+        status: how the run fared until then.
+    """
+
+    def __init__(self, status: state.Status) -> None:
+        super().__init__()
+        self.status = status
+
+
+def run(job: Job, watch: Watch) -> Ended:
     """Run the driver to its end, and leave no process of it behind.
 
     Args:
@@ -41,36 +67,37 @@ def run(job: Job, watch: Watch) -> state.Status:
         watch: is shown the status, a few times a second.
 
     Returns:
-        The last status.
+        How it ended.
 
     Raises:
-        UsageError: a stream is not as it should be.
         OperationFailedError: another driver of the same distribution runs, or Spark did not start.
-        KeyboardInterrupt: the user interrupted; the driver has finished its batch by then.
+        KeyboardInterrupt: the user interrupted; a RunInterruptedError, unless nothing had begun.
     """
     folder = state.Folder(Path(job.folder))
     _refuse_a_second(job, folder)
     _end_former(folder)
     driver = _launch(job, folder)
+    interrupted: KeyboardInterrupt | None = None
     try:
         _follow(driver, folder, watch)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        interrupted = error
         _ask_to_stop(driver)
-        raise
     finally:
         end(driver)
         shutil.rmtree(folder.scratch, ignore_errors=True)
     if driver.returncode == state.LOCKED:
         raise _runs_already(job)
     report = state.read_report(folder)
-    if report is None or report.pid != driver.pid:
+    begun = report is not None and report.pid == driver.pid
+    if interrupted is not None:
+        raise RunInterruptedError(report.status) if report and begun else interrupted
+    if report is None or not begun:
         raise OperationFailedError(
             "Spark did not start. Its log ends so:\n" + "\n".join(last_lines(folder.log)),
             f"The whole log: {folder.log}",
         )
-    if driver.returncode == USAGE:
-        raise UsageError(report.status.error or "The distribution can't be done as it is declared.")
-    return report.status
+    return Ended(report.status, driver.returncode if driver.returncode >= 0 else FAILED)
 
 
 def _runs_already(job: Job) -> OperationFailedError:
@@ -135,7 +162,7 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
 def _follow(driver: subprocess.Popen[str], folder: state.Folder, watch: Watch) -> None:
     while driver.poll() is None:
         report = state.read_report(folder)
-        if report is not None and report.pid == driver.pid:
+        if report is not None and report.pid == driver.pid and report.ready:
             watch(report.status)
         time.sleep(_LOOK_SECONDS)
 

@@ -33,10 +33,10 @@ def main() -> None:
     try:
         title = f"fink test {reading.topic}"
         spark = open_session(reading.spark, Path.cwd(), title, reading.connection)
-        deadline = time.monotonic() + reading.exit_after if reading.exit_after else None
+        deadline = None if reading.exit_after is None else time.monotonic() + reading.exit_after
         query = follow_topic(spark, reading, show)
         while query.isActive:
-            if stop.is_set() or (deadline and time.monotonic() > deadline):
+            if stop.is_set() or (deadline is not None and time.monotonic() >= deadline):
                 query.stop()
             time.sleep(_LOOK_SECONDS)
         query.awaitTermination()

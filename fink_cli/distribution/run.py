@@ -65,6 +65,21 @@ class StopAskedError(Exception):
     """The driver was asked to stop, before this micro-batch began."""
 
 
+def first_status(job: Job) -> state.Status:
+    """How a run fares that has done nothing yet."""
+    return state.Status(
+        state=state.RUNNING,
+        published=dict.fromkeys(job.targets, 0),
+        skipped=sum(1 for _ in read_ledger(state.Folder(Path(job.folder)).skipped)),
+    )
+
+
+def report_of_this_process(folder: state.Folder, status: state.Status, ready: bool) -> None:
+    """Write how the driver fares, which is this process."""
+    process = psutil.Process()
+    state.write_report(folder, state.Report(process.pid, process.create_time(), status, ready))
+
+
 class Run:
     """One run of a distribution: what it has done so far, and whether it shall stop."""
 
@@ -87,19 +102,14 @@ class Run:
         self.telling = threading.Lock()
         self.batch_files = 0
         self.failure: FinkError | None = None
-        self.process = psutil.Process()
-        self.status = state.Status(
-            state=state.RUNNING,
-            published=dict.fromkeys(job.targets, 0),
-            skipped=sum(1 for _ in read_ledger(self.folder.skipped)),
-        )
+        self.ready = False
+        self.status = first_status(job)
 
     def tell(self, **changes: object) -> None:
         """Change the status, and write it where others read it."""
         with self.telling:  # the batch is published by a thread of Spark's
             self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-            report = state.Report(self.process.pid, self.process.create_time(), self.status)
-            state.write_report(self.folder, report)
+            report_of_this_process(self.folder, self.status, self.ready)
 
     def look_within(self) -> None:
         """Tell how far the batch is."""
@@ -117,6 +127,7 @@ class Run:
         found = _kept_schema(self.folder) or _first_schema(self.spark, files)
         self.status = replace(self.status, files_found=len(files))
         if found is None:
+            self.ready = True
             self.tell()
             return  # there is no good file yet; the first one tells
         self.shape, schema = found
@@ -126,6 +137,7 @@ class Run:
         _write_schemas(self.folder.schemas, self.plan)
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.plan)
+        self.ready = True
         self.tell()
 
     def _streams(self) -> Sequence[Stream]:
@@ -197,9 +209,17 @@ class Run:
             raise RuntimeError("There is a good file, and no schema.")
         began = time.monotonic()
         # While a broker is away, the batch is tried again; what it wrote is read back first.
-        for attempt in self.patience:
-            with attempt:
-                outcome = publish_batch(self.spark, self.job, self.plan, batch)
+        try:
+            for attempt in self.patience:
+                with attempt:
+                    outcome = publish_batch(self.spark, self.job, self.plan, batch)
+        except FAILURES as error:
+            if _may_pass(error):
+                raise UnreachableError(
+                    f"The brokers did not take all alerts: {first_cause(str(error))}.",
+                    "Run it again when they answer: what stands on the topics is not sent again.",
+                ) from error
+            raise
         self.busy_seconds += time.monotonic() - began
         before = len(read_page(page)) if page.exists() else 0
         write_page(page, [*others, *outcome.skipped])

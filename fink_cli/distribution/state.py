@@ -53,11 +53,20 @@ class Status:
 
 @dataclass(frozen=True)
 class Report:
-    """A driver, by its process id and its beginning in seconds since 1970, and how it fares."""
+    """A driver, by its process id and its beginning in seconds since 1970, and how it fares.
+
+    Attributes:
+        pid: its process id.
+        created: when it began.
+        status: how it fares.
+        ready: whether Spark has started and the streams are accepted. A driver reports before, so
+            that it can be stopped.
+    """
 
     pid: int
     created: float
     status: Status
+    ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ def read_report(folder: Folder) -> Report | None:
         return None
     found = json.loads(folder.status.read_text(encoding="utf-8"))
     rows = [BadFile(**each) for each in found["status"].pop("bad_files")]
-    report = Report(found["pid"], found["created"], Status(**found["status"], bad_files=rows))
+    report = Report(**{**found, "status": Status(**found["status"], bad_files=rows)})
     if report.status.state != RUNNING or find(report.pid, report.created):
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"

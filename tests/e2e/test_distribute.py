@@ -164,8 +164,9 @@ def test_ctrl_c_finishes_and_leaves_no_process(
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
     with subprocess.Popen(
-        [PROGRAM, "distribute", "run", *words],
+        [PROGRAM, "distribute", "run", *words, "-o", "json"],
         env=cluster.environ,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
@@ -179,8 +180,10 @@ def test_ctrl_c_finishes_and_leaves_no_process(
         assert second.returncode == 1
         assert "runs already" in second.stderr
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        shown, said = running.communicate(timeout=60)
     assert running.returncode == 130
+    report = json.loads(shown.splitlines()[-1])
+    assert (report["state"], report["published"]) == ("stopped", {topic: 20})
     assert "Traceback" not in said
     assert not drivers(cluster.home)
     assert publish(fink, tmp_path / "science", topic)["read"] == 0
@@ -388,7 +391,7 @@ def test_exit_after_ends_a_service(fink: Fink, topic: str, tmp_path: Path) -> No
     write_science(simulate_alerts(5), tmp_path / "science", files=1)
     done = fink(
         *("distribute", "run", "--source", str(tmp_path / "science"), "--topic", topic),
-        *("--trigger", "1", "--exit-after", "1", "-o", "json"),
+        *("--trigger", "0", "--exit-after", "0", "-o", "json"),
         timeout=SPARK_SECONDS,
     )
     assert done.returncode == 0, done.stderr

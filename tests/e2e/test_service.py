@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,11 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.distribution.state import Folder, read_report
+from fink_cli.processes import find, runs
 from tests.conftest import PROGRAM, TestCluster, run_fink
 from tests.e2e.reading import messages
 
@@ -65,8 +71,28 @@ class Service:
         return [
             each
             for each in psutil.process_iter(["cwd"])
-            if str(self.home / "distributions") in (each.info["cwd"] or "")
+            if str(self.home.resolve() / "distributions") in (each.info["cwd"] or "")
         ]
+
+    @contextmanager
+    def beside(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin a command, and kill it when it is not needed any more."""
+        command = [PROGRAM, "distribute", *words]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=self.environ, stdout=pipe, stderr=pipe, text=True
+        ) as begun:
+            try:
+                yield begun
+            finally:
+                begun.kill()
+
+    def driver(self, ready: bool = False) -> psutil.Process | None:
+        """The driver that runs, once it has reported; or once its streams are accepted."""
+        folders = list(self.home.glob(f"distributions/{self.topic}-*"))
+        report = read_report(Folder(folders[0])) if folders else None
+        wanted = report is not None and (report.ready or not ready)
+        return find(report.pid, report.created) if report and wanted else None
 
     def on_topic(self) -> int:
         return len(messages(self.cluster.connection, self.topic))
@@ -172,3 +198,86 @@ def interrupted_run_beside(service: Service, topic: str) -> None:
     assert "There are 2 distributions" in asked.stderr
     for each in (service.topic, topic):
         assert f"--topic {each} --source {service.science}" in asked.stderr
+
+
+def test_a_start_is_stopped_or_interrupted_and_what_a_killed_one_left_is_ended(
+    cluster: TestCluster, topic: str, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    service = Service(cluster, topic, tmp_path / "link" / "science")
+    service.land(simulate_alerts(SECOND))
+    words = (*service.which, "--trigger", "0", "--exit-after", "0", "--master", "local[1]")
+    with service.beside("start", *words) as start:
+        until(lambda: any("java" in each.name() for each in service.processes()))
+        driver = service.driver()
+        assert driver is not None
+        left = next(each for each in service.processes() if "java" in each.name())
+        service_process = driver.parent()
+        assert service_process is not None
+        for flag in ("--trigger", "--exit-after"):
+            given = service_process.cmdline()
+            assert float(given[given.index(flag) + 1]) == 0
+        # A JVM that still writes when its driver is killed, and Java has not noticed.
+        left.suspend()
+        service_process.kill()
+        driver.kill()
+        start.wait(SPARK_SECONDS)
+        assert start.returncode == 1
+    assert runs(left)
+
+    with (
+        subprocess.Popen(["sleep", "600"], cwd=service.folder) as bystander,
+        service.beside("start", *service.words) as start,
+    ):
+        until(lambda: service.driver() is not None)
+        assert not runs(left)
+        assert bystander.poll() is None
+        bystander.kill()
+        # Spark starts still.
+        stopped = service.fink("stop", *service.which, "-o", "json")
+        assert stopped.returncode == 0, stopped.stderr
+        assert json.loads(stopped.stdout)["state"] == "stopped"
+        assert "does not run" not in stopped.stderr
+        start.wait(SPARK_SECONDS)
+        assert start.returncode == 0
+    until(lambda: not service.processes(), 30)
+
+    with service.beside("start", *service.words) as start:
+        until(lambda: service.driver() is not None)
+        start.send_signal(signal.SIGINT)
+        start.wait(SPARK_SECONDS)
+        assert start.returncode == 130
+    assert not service.processes()
+
+
+def test_a_start_that_fails_ends_as_the_run_does(service: Service, tmp_path: Path) -> None:
+    service.land(simulate_alerts(1))
+    config = tmp_path / "d.toml"
+    config.write_text(f'[[stream]]\ntopic = "{service.topic}"\nfilter = "nothing_like_it > 1"\n')
+    source = ("--source", str(service.science))
+    done = service.fink("start", "--config", str(config), *source, "--master", "local[1]")
+    assert done.returncode == 2
+    assert "nothing_like_it" in done.stderr
+    assert "goes on" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_path: Path) -> None:
+    user, password = f"user_{service.topic}", "its-secret"
+    set_password(service.cluster.connection, user, password)
+    for rights in (PRODUCER, CONSUMER):
+        allow_on_topic(service.cluster.connection, user, service.topic, rights)
+    service.environ.update(service.cluster.as_user(user, password))
+    service.science.mkdir()
+    (service.science / "note.parquet").write_text("not Parquet")
+    with service.beside("run", *service.words, "--exit-after", "10", "-o", "json") as running:
+        until(lambda: service.driver(ready=True) is not None)
+        set_password(service.cluster.connection, user, "another-secret")
+        service.land(simulate_alerts(1))
+        shown, said = running.communicate(timeout=SPARK_SECONDS)
+    assert running.returncode == 3, said
+    report = json.loads(shown.splitlines()[-1])
+    assert report["state"] == "failed"
+    assert f"refused the login of user '{user}'" in report["error"]
+    assert "Traceback" not in said
