@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +77,22 @@ class Service:
     @contextmanager
     def beside(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         """Begin a command, and kill it when it is not needed any more."""
-        command = [PROGRAM, "distribute", *words]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            command, env=self.environ, stdout=pipe, stderr=pipe, text=True
-        ) as begun:
-            try:
-                yield begun
-            finally:
-                begun.kill()
+        command, pipe = [PROGRAM, "distribute", *words], subprocess.PIPE
+        with (
+            subprocess.Popen(
+                command, env=self.environ, stdout=pipe, stderr=pipe, text=True
+            ) as begun,
+            killed_at_the_end(begun),
+        ):
+            yield begun
+
+    def jvm(self) -> psutil.Process | None:
+        """The JVM of Spark, not that which finds out how to start it."""
+        for each in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if "java" in each.name() and "org.apache.spark.launcher.Main" not in each.cmdline():
+                    return each
+        return None
 
     def driver(self, ready: bool = False) -> psutil.Process | None:
         """The driver that runs, once it has reported; or once its streams are accepted."""
@@ -96,6 +103,16 @@ class Service:
 
     def on_topic(self) -> int:
         return len(messages(self.cluster.connection, self.topic))
+
+
+@contextmanager
+def killed_at_the_end(process: subprocess.Popen[str] | psutil.Process) -> Iterator[None]:
+    """Kill a process when it is not needed any more, or the test has failed."""
+    try:
+        yield
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def until(true: Callable[[], bool], seconds: float = SPARK_SECONDS) -> None:
@@ -209,10 +226,10 @@ def test_a_start_is_stopped_or_interrupted_and_what_a_killed_one_left_is_ended(
     service.land(simulate_alerts(SECOND))
     words = (*service.which, "--trigger", "0", "--exit-after", "0", "--master", "local[1]")
     with service.beside("start", *words) as start:
-        until(lambda: any("java" in each.name() for each in service.processes()))
-        driver = service.driver()
+        until(lambda: service.jvm() is not None)
+        driver, left = service.driver(), service.jvm()
         assert driver is not None
-        left = next(each for each in service.processes() if "java" in each.name())
+        assert left is not None
         service_process = driver.parent()
         assert service_process is not None
         for flag in ("--trigger", "--exit-after"):
@@ -227,13 +244,16 @@ def test_a_start_is_stopped_or_interrupted_and_what_a_killed_one_left_is_ended(
     assert runs(left)
 
     with (
-        subprocess.Popen(["sleep", "600"], cwd=service.folder) as bystander,
+        killed_at_the_end(left),
+        subprocess.Popen(["sleep", "600"], cwd=service.folder, text=True) as bystander,
+        killed_at_the_end(bystander),
         service.beside("start", *service.words) as start,
     ):
         until(lambda: service.driver() is not None)
         assert not runs(left)
         assert bystander.poll() is None
         bystander.kill()
+        bystander.wait()  # so that it is not among the processes below
         # Spark starts still.
         stopped = service.fink("stop", *service.which, "-o", "json")
         assert stopped.returncode == 0, stopped.stderr
