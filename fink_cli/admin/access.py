@@ -27,7 +27,8 @@ from fink_cli.admin.rules import (
     principal_of,
     role_rules,
 )
-from fink_cli.admin.topics import list_topics, usable_topic
+from fink_cli.admin.topics import list_topics
+from fink_cli.admin.usable import usable_topic
 from fink_cli.admin.users import (
     SHA_512,
     delete_logins,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.topics import usable_topic, usable_topics
+from fink_cli.admin.usable import usable_topic, usable_topics
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from fink_cli import output
-from fink_cli.admin.topics import usable_topic
+from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
 from fink_cli.config import Connection

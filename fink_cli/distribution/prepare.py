@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fink_cli import jars
-from fink_cli.admin.topics import (
+from fink_cli.admin.usable import (
     TopicFacts,
     find_usable_topics,
     largest_messages,

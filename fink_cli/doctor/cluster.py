@@ -9,7 +9,7 @@ from typing import NamedTuple
 from confluent_kafka.admin import AdminClient
 
 from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
-from fink_cli.admin.topics import usable_topic
+from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.config import Connection

@@ -163,12 +163,9 @@ def test_ctrl_c_finishes_and_leaves_no_process(
 ) -> None:
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
+    command, pipe = [PROGRAM, "distribute", "run", *words, "-o", "json"], subprocess.PIPE
     with subprocess.Popen(
-        [PROGRAM, "distribute", "run", *words, "-o", "json"],
-        env=cluster.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        command, env=cluster.environ, stdout=pipe, stderr=pipe, text=True
     ) as running:
         deadline = time.monotonic() + SPARK_SECONDS
         while len(read_back(fink, topic)) < 20:
@@ -182,8 +179,7 @@ def test_ctrl_c_finishes_and_leaves_no_process(
         running.send_signal(signal.SIGINT)
         shown, said = running.communicate(timeout=60)
     assert running.returncode == 130
-    report = json.loads(shown.splitlines()[-1])
-    assert (report["state"], report["published"]) == ("stopped", {topic: 20})
+    assert json.loads(shown.splitlines()[-1])["published"] == {topic: 20}
     assert "Traceback" not in said
     assert not drivers(cluster.home)
     assert publish(fink, tmp_path / "science", topic)["read"] == 0

@@ -1,0 +1,123 @@
+"""Topics that a program uses: which of them are there, and what it must know of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import ConfigResource, ResourceType
+
+from fink_cli.admin.client import connect_admin, explained
+from fink_cli.config import Connection
+from fink_cli.errors import OperationFailedError, explain_kafka
+
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """What a program that uses a topic must know.
+
+    Attributes:
+        cluster_id: Kafka's id of the cluster.
+        topic_id: Kafka's id of the topic.
+        partitions: how many there are.
+        allowed: the operations that the user may do on it; none where all are allowed.
+    """
+
+    cluster_id: str
+    topic_id: str
+    partitions: int
+    allowed: frozenset[str] | None
+
+
+def usable_topic(connection: Connection, name: str, operation: str) -> TopicFacts:
+    """A topic that the user may use; see :func:`usable_topics`."""
+    return usable_topics(connection, [name], operation)[name]
+
+
+def usable_topics(
+    connection: Connection, names: Sequence[str], operation: str
+) -> dict[str, TopicFacts]:
+    """Topics that the user may use; see :func:`find_usable_topics`.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: a topic is missing, or the user lacks the operation on it. Several
+            missing ones are named together.
+    """
+    found, missing = find_usable_topics(connection, names, operation)
+    if missing:
+        raise no_such_topics(connection, missing)
+    return found
+
+
+def no_such_topics(connection: Connection, missing: Sequence[str]) -> OperationFailedError:
+    """The error that says which topics are missing."""
+    return OperationFailedError(
+        f"These topics do not exist, or user '{connection.username}' can't see them: "
+        f"{', '.join(missing)}.",
+        f"Create them: fink kafka topic create {' '.join(missing)}",
+    )
+
+
+def find_usable_topics(
+    connection: Connection, names: Sequence[str], operation: str
+) -> tuple[dict[str, TopicFacts], list[str]]:
+    """Those of some topics that the user may use, and those that are missing.
+
+    Args:
+        connection: the cluster and the login.
+        names: the topics.
+        operation: the Kafka operation that the user needs on each, for example ``WRITE``.
+
+    Returns:
+        What there is to know of each topic that is there, by name; and the others.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the user lacks the operation on a topic, or the only one is missing.
+    """
+    client = connect_admin(connection)
+    described = client.describe_topics(
+        TopicCollection(list(names)), include_authorized_operations=True, request_timeout=_SECONDS
+    )
+    found, missing = {}, []
+    cluster_id = str(client.list_topics(timeout=_SECONDS).cluster_id)
+    for name in names:
+        attempt = connection.attempt(operation, "topic", name)
+        try:
+            topic = described[name].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or len(names) == 1:
+                raise explained(error.args[0], attempt) from error
+            missing.append(name)
+            continue
+        # A broker without an authorizer tells no operations: all are allowed.
+        allowed = frozenset(each.name for each in topic.authorized_operations or ()) or None
+        if allowed is not None and operation not in allowed:
+            raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
+        found[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
+    return found, missing
+
+
+def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, int | None]:
+    """How many bytes a batch of messages may have on each topic (``max.message.bytes``).
+
+    Args:
+        connection: the cluster and the login.
+        names: the topics.
+
+    Returns:
+        The bytes by topic; none where the user may not ask (it needs DESCRIBE_CONFIGS).
+    """
+    client = connect_admin(connection)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    found: dict[str, int | None] = {}
+    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
+        try:
+            found[resource.name] = int(future.result()["max.message.bytes"].value)
+        except KafkaException:
+            found[resource.name] = None
+    return found
