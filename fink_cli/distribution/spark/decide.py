@@ -18,12 +18,14 @@ from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from fink_cli.distribution.answers import decide
 from fink_cli.distribution.spark.schemas import column, quoted
+from fink_cli.distribution.spark.times import any_of, beyond_pandas
 from fink_cli.distribution.streams import Route, Stream
 
 # Names that no column of an alert has: Avro does not allow them.
 CODES = "fink:codes"
 _ANSWER = "fink:answer:"
 _NOWHERE = 2**31 - 1
+_OUTSIDE = "a time is outside the years 1678 to 2261, which pandas can hold"
 
 Attempt = Callable[[Column], Column]
 
@@ -99,10 +101,26 @@ def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
 def _answered(alerts: DataFrame, decider: Decider) -> DataFrame:
     """The alerts with the answers of the Python filters beside them."""
     answers = {
-        f"{_ANSWER}{title}": _udf(each.function)(*(column(path) for path in each.columns))
-        for title, each in decider.functions.items()
+        f"{_ANSWER}{title}": _answer(alerts, each) for title, each in decider.functions.items()
     }
     return alerts.withColumns(answers) if answers else alerts
+
+
+def _answer(alerts: DataFrame, asked: PythonFilter) -> Column:
+    """What a Python filter says; an alert with a time that pandas can't hold is not decided."""
+    given = [column(path) for path in asked.columns]
+    kinds = alerts.select(*given).schema
+    beyond = [beyond_pandas(each, kind.dataType) for each, kind in zip(given, kinds, strict=True)]
+    # Spark hands over every alert, also those that are not asked about.
+    safe = [
+        each if out is None else F.when(~out, each) for each, out in zip(given, beyond, strict=True)
+    ]
+    answer = _udf(asked.function)(*safe)
+    outside = [out for out in beyond if out is not None]
+    if not outside:
+        return answer
+    none = F.struct(F.lit(None).cast("boolean").alias("passed"), F.lit(_OUTSIDE).alias("error"))
+    return F.when(any_of(outside), none).otherwise(answer)
 
 
 def _udf(function: Callable[..., Any]) -> Callable[..., Column]:
@@ -156,10 +174,12 @@ def attempting(spark: SparkSession) -> Attempt:
 
 
 def undecided_errors(decider: Decider) -> Column:
-    """What each Python filter said of an alert, by the title of its stream."""
-    entries = [
-        each
-        for title in decider.functions
-        for each in (F.lit(title), F.col(quoted(f"{_ANSWER}{title}")).getField("error"))
-    ]
-    return F.create_map(*entries) if entries else F.lit(None).cast("map<string,string>")
+    """What each stream's Python filter said of an alert, in the order of the streams."""
+    return F.array(
+        *(
+            F.col(quoted(f"{_ANSWER}{each.title}")).getField("error")
+            if each.title in decider.functions
+            else F.lit(None).cast("string")
+            for each in decider.streams
+        )
+    )

@@ -14,7 +14,7 @@ from pyspark.sql.avro.functions import to_avro
 from fink_cli.alerts.schema import fingerprint
 from fink_cli.distribution.delivery import BATCH_HEADER, ID_HEADER, STREAM_HEADER, Sent
 from fink_cli.distribution.spark.decide import CODES, Decider, with_codes
-from fink_cli.distribution.spark.schemas import Alerts, column, quoted
+from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, column, quoted
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,14 @@ def encoded(alerts: DataFrame, plan: Plan) -> DataFrame:
 
 
 def alert_name(alerts: Alerts) -> Column:
-    """The id of an alert; without a column that names it, a hash of its content does."""
+    """The id of an alert; without a column that names it, a hash of its content does.
+
+    Where the column is null, it is a hash of where the alert stands: that of its content would have
+    all columns read for each alert, whatever the streams publish.
+    """
     if alerts.alert_id:
-        return column(alerts.alert_id).cast("string")
+        place = F.concat_ws("#", quoted(FILE), quoted(ROW))
+        return F.coalesce(column(alerts.alert_id).cast("string"), F.sha2(place, 256))
     whole = F.struct(*(F.col(quoted(name)) for name in alerts.spark.names))
     return F.sha2(to_avro(whole, alerts.avro), 256)
 

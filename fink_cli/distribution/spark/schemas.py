@@ -20,7 +20,7 @@ from fink_cli.distribution.streams import Distribution
 from fink_cli.distribution.types import with_text_keys
 from fink_cli.errors import UsageError
 
-FILE = "fink:file"
+FILE, ROW = "fink:file", "fink:row"
 _GLOB = re.compile(r"([\[\]{}*?\\])")
 
 
@@ -51,13 +51,14 @@ def stored_schema(spark: SparkSession, file: Path) -> StructType:
 def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> DataFrame:
     """The alerts of some Parquet files, whatever characters are in their names.
 
-    The file of each alert is in a column ``FILE``.
+    The file of each alert is in a column ``FILE``, and its number within it in ``ROW``.
     """
     paths = (local_glob(file) for file in files)
     found = spark.read.schema(alerts.stored).parquet(*paths)
     both = zip(alerts.stored, alerts.spark, strict=True)
     columns = [_as_published(stored, published) for stored, published in both]
-    return found.select(*columns, F.col("_metadata.file_path").alias(FILE))
+    place = (F.col("_metadata.file_path").alias(FILE), F.col("_metadata.row_index").alias(ROW))
+    return found.select(*columns, *place)
 
 
 def _as_published(stored: StructField, published: StructField) -> Column:

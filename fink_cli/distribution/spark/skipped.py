@@ -56,6 +56,10 @@ def find_skipped(
         undecided_errors(plan.decider).alias("errors"),
         F.explode(quoted(CODES)).alias("code"),
     )
+    # Only its own: an alert may have as many rows as there are errors.
+    rows = rows.select(
+        "alert_id", "file", "code", F.get("errors", -1 - F.col("code")).alias("error")
+    )
     unwanted = [*left.closed, *{code for _, code in sizes}]
     found = only(rows, alert_ids).where((F.col("code") < 0) | F.col("code").isin(*unwanted))
     known: dict[int, str] = {}
@@ -77,7 +81,7 @@ def _skipped(
     file = unquote(urlsplit(row.file).path)
     if row.code < 0:
         kind = UNDECIDED
-        reason = (row.errors or {}).get(stream.title)
+        reason = row.error
         if reason is None:
             # What SQL raised is asked of the first alert; those after it are told the same.
             reason = known.get(row.code) or _sql_error(spark, plan, stream, row.alert_id, file)

@@ -1,0 +1,115 @@
+"""Alerts that are unlike others, within Spark: no id, times beyond pandas, errors everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import Row, SparkSession
+from pyspark.sql.classic.dataframe import DataFrame
+
+from fink_cli.distribution.spark.messages import Plan, encoded, only
+from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.probe import unreadable
+from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
+from fink_cli.distribution.spark.skipped import Left, find_skipped
+from fink_cli.distribution.streams import Distribution, Stream
+
+
+def planned(spark: SparkSession, file: Path, *streams: Stream, code: Path | None = None) -> Plan:
+    distribution = Distribution(stream=list(streams))
+    alerts = describe_alerts(spark, stored_schema(spark, file), distribution)
+    return make_plan(spark, alerts, streams, {each.topic: 1 for each in streams}, code)
+
+
+def test_an_alert_whose_id_is_null_has_a_name_by_which_it_is_replayed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.parquet"
+    table = {"candid": [1, None, None], "objectId": ["x", "y", None], "magpsf": [0.0, 0.0, 0.0]}
+    pq.write_table(pa.table(table), file)
+    plan = planned(spark, file, Stream(topic="s", filter="1 / magpsf > 0"), Stream(topic="all"))
+    rows = encoded(read_alerts(spark, [file], plan.alerts), plan)
+    names = {row.alert_id for row in rows.collect()}
+    assert len(names) == 3
+    assert None not in names
+    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    assert {each.alert_id for each in skipped} == names
+    assert all("DIVIDE_BY_ZERO" in each.reason for each in skipped)
+    assert only(rows, names).count() == 6
+    assert {row.object_id for row in rows.collect()} - names == {"x", "y"}
+
+
+def test_times_beyond_pandas_are_not_decided_and_stop_nothing(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.parquet"
+    far, near = datetime(9999, 12, 31), datetime(2026, 1, 1)
+    kind = pa.timestamp("us", "UTC")
+    table = pa.table(
+        {
+            "candid": [0, 1, 2, 3],
+            "when": pa.array([near, far, near, None], kind),
+            "seen": pa.array(
+                [{"first": near, "all": [near]}, None, {"first": near, "all": [near, far]}, None],
+                pa.struct([("first", kind), ("all", pa.list_(pa.timestamp("us")))]),
+            ),
+        }
+    )
+    pq.write_table(table, file)
+    (tmp_path / "odd_times.py").write_text(
+        "def top(when):\n    return when.notna()\n\n"
+        "def within(seen):\n    return seen['first'].notna()\n"
+    )
+    streams = [Stream(topic=name, filter=f"odd_times.{name}") for name in ("top", "within")]
+    plan = planned(spark, file, *streams, Stream(topic="all"), code=tmp_path)
+    found = encoded(read_alerts(spark, [file], plan.alerts), plan).collect()
+    ways = {code: {row.alert_id for row in found if row.code == code} for code in (0, 1, 2, -1, -2)}
+    assert ways == {0: {"0", "2"}, 1: {"0"}, 2: set("0123"), -1: {"1"}, -2: {"2"}}
+    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    assert {(each.stream, each.alert_id) for each in skipped} == {("top", "1"), ("within", "2")}
+    assert all("outside the years 1678 to 2261" in each.reason for each in skipped)
+
+
+def test_each_skipped_alert_comes_with_its_own_error_alone(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"candid": list(range(5))}), file)
+    names = [f"f{number}" for number in range(6)]
+    module = "".join(
+        f"def {each}(candid):\n    raise ValueError('{each} ' + 'x' * 100)\n" for each in names
+    )
+    (tmp_path / "broken_all.py").write_text(module)
+    streams = [Stream(topic=each, filter=f"broken_all.{each}") for each in names]
+    plan = planned(spark, file, Stream(topic="all"), *streams, code=tmp_path)
+    sizes: list[int] = []
+    collect = DataFrame.collect
+
+    def weighed(self: DataFrame) -> list[Row]:
+        rows = collect(self)
+        sizes.extend(len(str(row)) for row in rows)
+        return rows
+
+    monkeypatch.setattr(DataFrame, "collect", weighed)
+    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    assert len(skipped) == 30
+    assert all(each.reason.startswith(f"ValueError: {each.stream} xx") for each in skipped)
+    assert max(sizes) < 500
+
+
+def test_a_file_torn_within_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    good, torn = tmp_path / "a.parquet", tmp_path / "x.parquet"
+    for file in (good, torn):
+        pq.write_table(pa.table({"candid": range(1000), "text": ["x" * 50] * 1000}), file)
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[:4] + b"\xff" * 200 + whole[204:])
+    assert pq.read_metadata(torn).num_rows == 1000
+    plan = planned(spark, good, Stream(topic="all"))
+    (found,) = unreadable(spark, plan, [good, torn])
+    assert found.file == str(torn)
+    assert found.reason.startswith("can't be read: ")
+    assert unreadable(spark, plan, [good]) == []
