@@ -61,7 +61,8 @@ def shape_of(file: Path) -> tuple[Shape, int]:
 
     Raises:
         OSError: the file can't be read.
-        pyarrow.ArrowInvalid: it is not Parquet, or was cut.
+        pyarrow.ArrowException: it is not Parquet, or was cut.
+        ValueError: what stands in it is no text.
     """
     # Whether a column may be null is no difference: Spark writes it one way, pandas another.
     footer = pq.read_metadata(file)
@@ -70,7 +71,7 @@ def shape_of(file: Path) -> tuple[Shape, int]:
     # Arrow shows both of Parquet's forms of a timestamp as one; Spark can't read one as the other.
     old_times = {each.path.split(".")[0] for each in leaves if each.physical_type == "INT96"}
     shape = {each.name: str(each.type).replace(" not null", "") for each in columns}
-    for name in old_times:
+    for name in old_times & shape.keys():
         shape[name] += " (INT96)"
     return shape, footer.num_rows
 
@@ -105,10 +106,10 @@ def sort_out(files: list[Path], expected: Shape | None) -> tuple[dict[Path, int]
 def _shape_or_reason(file: Path) -> tuple[Shape, int] | str:
     try:
         return shape_of(file)
-    except pa.ArrowInvalid:
-        return "not a whole Parquet file"
     except OSError as error:
         return error.strerror or "can't be read"
+    except (pa.ArrowException, ValueError):
+        return "not a whole Parquet file"
 
 
 def _difference(found: Shape, expected: Shape) -> str:
