@@ -148,6 +148,8 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
             f"Its log: {Path(job.folder) / 'driver.log'}",
             ended.exit_code,
         )
+    if fared.warning:
+        output.warn(fared.warning)
     if fared.skipped:
         output.warn(
             f"{fared.skipped} alert(s) were skipped and are kept in the ledger.\n"

@@ -101,9 +101,38 @@ def end_offsets(connection: Connection, partitions: Mapping[str, int]) -> dict[s
     Raises:
         FinkError: the brokers do not say.
     """
+    return _offsets(connection, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def still_there(connection: Connection, mark: Mark) -> Mark:
+    """A mark without what is gone: retention took it, or the topic was created anew.
+
+    Where a topic begins only after its mark, or ends before it, the mark is put to its beginning.
+
+    Raises:
+        FinkError: the brokers do not answer.
+    """
+    partitions = {topic: len(ends) for topic, ends in mark.ends.items()}
+    earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+    first, after = _offsets(connection, partitions, earliest), end_offsets(connection, partitions)
+
+    def moved(topic: str, each: int, end: int) -> int:
+        low, high = (found.get(topic, {}).get(each, end) for found in (first, after))
+        return end if low <= end <= high else low
+
+    ends = {
+        topic: {each: moved(topic, each, end) for each, end in places.items()}
+        for topic, places in mark.ends.items()
+    }
+    return Mark(mark.batch, ends)
+
+
+def _offsets(
+    connection: Connection, partitions: Mapping[str, int], spec: OffsetSpec
+) -> dict[str, dict[int, int]]:
     client = connect_admin(connection)
     wanted = {
-        TopicPartition(topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        TopicPartition(topic, number): spec
         for topic, count in partitions.items()
         for number in range(count)
     }
@@ -209,7 +238,8 @@ def _consumer(connection: Connection) -> Consumer:
         **settings_for(connection, watch),
         "group.id": "fink-distribution",
         "enable.auto.commit": False,
-        "auto.offset.reset": "error",
+        # Retention may take what is being read: what is left then is all that stands there.
+        "auto.offset.reset": "earliest",
     }
     consumer = Consumer(settings)
     with kafka_errors(connection.attempt()):

@@ -84,7 +84,7 @@ def _tell_not_started(job: Job, said: str) -> None:
 def _follow(current: Run) -> None:
     job, stop = current.job, current.stop
     deadline = None if job.exit_after is None else time.monotonic() + job.exit_after
-    current.look_at_refused()
+    current.intake.look_again()
     query = follow_files(current.spark, job, current.take)
     while query.isActive:
         if deadline is not None and time.monotonic() >= deadline:
@@ -92,7 +92,7 @@ def _follow(current: Run) -> None:
         # A batch that runs is finished; the next one is refused by `take`.
         if stop.is_set() and not query.status["isTriggerActive"]:
             query.stop()
-        current.look_at_refused()
+        current.intake.look_again()
         current.look_within()
         time.sleep(_LOOK_SECONDS)
     query.awaitTermination()

@@ -13,6 +13,7 @@ from fink_cli.distribution.delivery import (
     end_offsets,
     published_since,
     read_mark,
+    still_there,
     wait_until_still,
     write_mark,
 )
@@ -54,12 +55,14 @@ class Batch:
         mark: the file that notes where the topics ended before it.
         files: the Parquet files.
         alert_ids: publish only these alerts; none publishes all.
+        sent: what another micro-batch published of these files.
     """
 
     name: str
     mark: Path
     files: Sequence[Path]
     alert_ids: Collection[str] | None = None
+    sent: Collection[Sent] = ()
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,12 @@ class Outcome:
     Attributes:
         published: how many of its alerts stand on each topic.
         skipped: those that a stream should have had, or might have, and has not.
+        forgotten: topics that no longer hold all that an interrupted attempt may have published.
     """
 
     published: Counter[str]
     skipped: list[Skipped]
+    forgotten: Collection[str]
 
 
 def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome:
@@ -95,10 +100,10 @@ def publish_batch(spark: Session, job: Job, plan: Plan, batch: Batch) -> Outcome
 
 def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | None) -> Outcome:
     """Publish; the messages above a size in bytes, if there is one, each by itself."""
-    sent, closed = _begin(spark, job, plan, batch)
+    sent, closed, forgotten = _begin(spark, job, plan, batch)
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
-    rows = without(rows, plan, sent, closed)
+    rows = without(rows, plan, {*sent, *batch.sent}, closed)
     too_large: list[TooLarge] = []
     if size is None:
         counts = publish(rows, plan, batch.name, job.connection, _batch_bytes(job))
@@ -111,7 +116,8 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     published = _by_topic(plan, sent, counts)
     _require_all_there(job, plan, batch, published)
     left = Left(closed, any(code < 0 for code in counts), too_large)
-    return Outcome(published, find_skipped(spark, plan, batch.files, batch.alert_ids, left))
+    skipped = find_skipped(spark, plan, batch.files, batch.alert_ids, left)
+    return Outcome(published, skipped, forgotten)
 
 
 def _batch_bytes(job: Job) -> int:
@@ -151,28 +157,51 @@ def _require_all_there(job: Job, plan: Plan, batch: Batch, published: Counter[st
             )
 
 
-def _begin(spark: Session, job: Job, plan: Plan, batch: Batch) -> tuple[set[Sent], set[int]]:
+def _begin(
+    spark: Session, job: Job, plan: Plan, batch: Batch
+) -> tuple[set[Sent], set[int], set[str]]:
     """Note where the topics end; or, where the batch was begun before, what it published.
 
     Returns:
-        What was sent before, and the codes of the routes whose topic is missing.
+        What was sent before; the codes of the routes whose topic is missing; and the topics that no
+        longer hold all that may have been sent.
     """
     mark = read_mark(batch.mark)
     again = mark is not None and mark.batch == batch.name
     if again:
-        # What a failed attempt still has to send must not arrive after it was looked for.
-        finish_sending(spark)
-        if not job.spark.master.startswith("local"):
-            wait_until_still(job.connection, plan.partitions)
+        _finish(spark, job, plan)
     now = end_offsets(job.connection, plan.partitions)
     sent: set[Sent] = set()
+    forgotten: set[str] = set()
     if mark is not None and again:
-        sent = published_since(job.connection, mark)
-        write_mark(batch.mark, Mark(batch.name, {**now, **mark.ends}))
+        kept = still_there(job.connection, mark)
+        forgotten = {topic for topic, ends in mark.ends.items() if kept.ends[topic] != ends}
+        sent = published_since(job.connection, kept)
+        write_mark(batch.mark, Mark(batch.name, {**now, **kept.ends}))
     else:
         write_mark(batch.mark, Mark(batch.name, now))
     routes = enumerate(plan.decider.routes)
-    return sent, {code for code, each in routes if each.topic not in now}
+    return sent, {code for code, each in routes if each.topic not in now}, forgotten
+
+
+def _finish(spark: Session, job: Job, plan: Plan) -> None:
+    """Wait: what a failed attempt still has to send must not arrive after it was looked for."""
+    finish_sending(spark)
+    if not job.spark.master.startswith("local"):
+        wait_until_still(job.connection, plan.partitions)
+
+
+def already_sent(spark: Session, job: Job, plan: Plan, batch: Batch) -> set[Sent]:
+    """What stands on the topics of a micro-batch that failed.
+
+    Raises:
+        FinkError: the brokers do not answer, or refuse.
+    """
+    mark = read_mark(batch.mark)
+    if mark is None or mark.batch != batch.name:
+        return set()
+    _finish(spark, job, plan)
+    return published_since(job.connection, still_there(job.connection, mark))
 
 
 def _by_topic(plan: Plan, sent: Collection[Sent], counts: Counter[int]) -> Counter[str]:

@@ -21,6 +21,8 @@ from tenacity import (
 )
 
 from fink_cli.distribution import state
+from fink_cli.distribution.delivery import Sent
+from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
     ledger_files,
@@ -28,7 +30,7 @@ from fink_cli.distribution.ledger import (
     read_page,
     write_page,
 )
-from fink_cli.distribution.publishing import Batch, publish_batch
+from fink_cli.distribution.publishing import Batch, already_sent, publish_batch
 from fink_cli.distribution.science import (
     BadFile,
     Shape,
@@ -38,13 +40,19 @@ from fink_cli.distribution.science import (
 )
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.probe import unreadable
 from fink_cli.distribution.spark.schemas import (
     describe_alerts,
     dump_schema,
     load_schema,
     stored_schema,
 )
-from fink_cli.distribution.spark.session import FAILURES, Session, first_cause, share_done
+from fink_cli.distribution.spark.session import (
+    FAILURES,
+    Session,
+    first_cause,
+    share_done,
+)
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.streams import Stream
 from fink_cli.distribution.types import refuse_columns
@@ -88,7 +96,7 @@ class Run:
         self.spark = spark
         self.stop = stop
         self.folder = state.Folder(Path(job.folder))
-        self.shape: Shape | None = None
+        self.intake = Intake(self.folder, self._tell_bad, self._unreadable)
         self.plan: Plan | None = None
         self.busy_seconds = 0.0
         self.patience = Retrying(
@@ -98,7 +106,6 @@ class Run:
             before_sleep=lambda tried: self.tell(error=_reason(tried)),
             reraise=True,
         )
-        self.lock = threading.Lock()
         self.telling = threading.Lock()
         self.batch_files = 0
         self.failure: FinkError | None = None
@@ -110,6 +117,9 @@ class Run:
         with self.telling:  # the batch is published by a thread of Spark's
             self.status = replace(self.status, **changes)  # type: ignore[arg-type]
             report_of_this_process(self.folder, self.status, self.ready)
+
+    def _tell_bad(self, files: list[BadFile]) -> None:
+        self.tell(bad_files=files)
 
     def look_within(self) -> None:
         """Tell how far the batch is."""
@@ -130,8 +140,8 @@ class Run:
             self.ready = True
             self.tell()
             return  # there is no good file yet; the first one tells
-        self.shape, schema = found
-        write_private(self.folder.shape, json.dumps({"shape": self.shape, "spark": schema}))
+        self.intake.shape, schema = found
+        write_private(self.folder.shape, json.dumps({"shape": found[0], "spark": schema}))
         alerts = describe_alerts(self.spark, load_schema(schema), self.job.distribution)
         self.plan = make_plan(self.spark, alerts, self._streams(), self._partitions(), self._code())
         _write_schemas(self.folder.schemas, self.plan)
@@ -165,15 +175,7 @@ class Run:
     def _take(self, files: list[Path], number: int) -> None:
         if self.plan is None:
             self.get_ready()
-        with self.lock:
-            good, bad = sort_out(files, self.shape)
-            self._refuse(list(good), bad)
-        self.batch_files = len(good)
-        page = self.folder.skipped / f"{number:09d}.jsonl"
-        if good:
-            self._publish(
-                Batch(f"{self.folder.path.name}/{number}", self.folder.batch, list(good)), page, []
-            )
+        good = self._publish_files(self.intake.take(files, number), number)
         self.batch_files = 0
         self.tell(
             read=self.status.read + sum(good.values()),
@@ -184,24 +186,78 @@ class Run:
             files_found=max(self.status.files_found, self.status.files + len(files)),
         )
 
+    def _publish_files(self, good: dict[Path, int], number: int) -> dict[Path, int]:
+        """Publish the files of a micro-batch; those that can't be read after all are refused.
+
+        Returns:
+            The files that were published, with the number of their alerts.
+        """
+        page = self.folder.skipped / f"{number:09d}.jsonl"
+        while good:
+            self.batch_files = len(good)
+            sent = self.intake.sent_of(good)
+            name = f"{self.folder.path.name}/{number}"
+            batch = Batch(name, self.folder.batch, list(good), sent=sent)
+            try:
+                self._publish(batch, page, [])
+            except FAILURES as error:
+                if _may_pass(error):
+                    raise  # it did not within all the time that it was given
+                good = self._without_bad(batch, good, number)
+                if len(good) == len(batch.files):
+                    raise
+            else:
+                break
+        return good
+
+    def _without_bad(self, batch: Batch, good: dict[Path, int], number: int) -> dict[Path, int]:
+        """Refuse the files of a failed micro-batch that can't be read; the others are left."""
+        if self.plan is None:
+            return good
+        _, bad = sort_out(list(good), self.intake.shape)
+        within = not bad
+        bad = bad or self._unreadable(list(good))
+        if not bad:
+            return good
+        sent: set[Sent] = set()
+        for attempt in self.patience:
+            with attempt:
+                sent = already_sent(self.spark, self.job, self.plan, batch)
+        return self.intake.set_aside(number, bad, within, sent)
+
+    def _unreadable(self, files: Sequence[Path]) -> list[BadFile]:
+        return unreadable(self.spark, self.plan, files) if self.plan is not None else []
+
     def replay(self) -> None:
         """Publish what was skipped of a stream; what still can't be stays in the ledger."""
         self.get_ready()
+        bad: set[BadFile] = set()
         for page in ledger_files(self.folder.skipped):
+            if self.stop.is_set():
+                break
             rows = read_page(page)
             wanted = [row for row in rows if row.stream == self.job.replay]
-            there = {row for row in wanted if Path(row.file).exists()}
-            if not there or self.stop.is_set():
-                continue
-            batch = Batch(
-                f"{self.folder.path.name}/replay/{page.stem}",
-                self.folder.replayed,
-                sorted({Path(row.file) for row in there}),
-                {row.alert_id for row in there},
-            )
-            self._publish(batch, page, [row for row in rows if row not in there])
-            self.folder.replayed.unlink()  # replayed again, the page has other alerts
-            self.tell(read=self.status.read + len(there), batches=self.status.batches + 1)
+            files = sorted({Path(row.file) for row in wanted if Path(row.file).exists()})
+            sound, refused = sort_out(files, self.intake.shape)
+            refused = refused + self._unreadable(list(sound))
+            self._tell_bad(sorted(bad := bad | set(refused), key=str))
+            unfit = {each.file for each in refused}
+            there = {row for row in wanted if Path(row.file) in sound and row.file not in unfit}
+            if there:
+                self._replay_page(page, rows, there)
+
+    def _replay_page(self, page: Path, rows: list[Skipped], there: set[Skipped]) -> None:
+        """Publish some alerts of a page, and keep the others on it."""
+        stream = str(self.job.replay)
+        batch = Batch(
+            f"{self.folder.path.name}/replay/{page.stem}/{stream}",
+            self.folder.replayed(page.stem, stream),
+            sorted({Path(row.file) for row in there}),
+            {row.alert_id for row in there},
+        )
+        self._publish(batch, page, [row for row in rows if row not in there])
+        batch.mark.unlink()  # replayed again, the page has other alerts
+        self.tell(read=self.status.read + len(there), batches=self.status.batches + 1)
 
     def _publish(self, batch: Batch, page: Path, others: list[Skipped]) -> None:
         """Publish a micro-batch, and keep what was skipped of it beside others on a page."""
@@ -221,6 +277,12 @@ class Run:
                 ) from error
             raise
         self.busy_seconds += time.monotonic() - began
+        if outcome.forgotten:
+            named = "', '".join(sorted(outcome.forgotten))
+            self.tell(
+                warning=f"Of an interrupted batch, part of what the topic '{named}' held is gone "
+                "(retention, or a topic created anew): that part was published again."
+            )
         before = len(read_page(page)) if page.exists() else 0
         write_page(page, [*others, *outcome.skipped])
         published = {
@@ -233,40 +295,6 @@ class Run:
             rate=round(sum(published.values()) / self.busy_seconds, 1),
         )
 
-    def _refuse(self, good: list[Path], bad: list[BadFile]) -> None:
-        refused = state.read_refused(self.folder)
-        for file in good:
-            refused.pop(str(file), None)
-        for each in bad:
-            refused[each.file] = (*(state.stamp(Path(each.file)) or (0, 0)), each.reason)
-        self._keep_refused(refused)
-
-    def _keep_refused(self, refused: dict[str, tuple[int, int, str]]) -> None:
-        state.write_refused(self.folder, refused)
-        rows = [BadFile(file, reason) for file, (_, _, reason) in sorted(refused.items())]
-        self.tell(bad_files=rows)
-
-    def look_at_refused(self) -> None:
-        """Let refused files that were repaired come again, and forget those that are gone."""
-        with self.lock:
-            refused = state.read_refused(self.folder)
-            changed = False
-            for file, (size, modified, _) in list(refused.items()):
-                stamped = state.stamp(Path(file))
-                if stamped == (size, modified):
-                    continue
-                changed = True
-                del refused[file]
-                if stamped is None:
-                    continue
-                good, bad = sort_out([Path(file)], self.shape)
-                if good:
-                    state.readmit(self.folder, file, stamped)
-                else:
-                    refused[file] = (*stamped, bad[0].reason)
-            if changed or len(refused) != len(self.status.bad_files):
-                self._keep_refused(refused)
-
 
 def _kept_schema(folder: state.Folder) -> tuple[Shape, str] | None:
     if not folder.shape.exists():
@@ -276,11 +304,18 @@ def _kept_schema(folder: state.Folder) -> tuple[Shape, str] | None:
 
 
 def _first_schema(spark: Session, files: Sequence[Path]) -> tuple[Shape, str] | None:
+    failure: Exception | None = None
     for file in files:
         good, _ = sort_out([file], None)
-        if good:
-            refuse_columns(file)
+        if not good:
+            continue
+        refuse_columns(file)
+        try:
             return shape_of(file)[0], dump_schema(stored_schema(spark, file))
+        except FAILURES as error:
+            failure = failure or error  # it may be the file's own: the next one tells
+    if failure is not None:
+        raise failure
     return None
 
 

@@ -31,6 +31,7 @@ class Status:
         batches: micro-batches done by this run.
         rate: alerts published a second, over this run's batches.
         error: why it failed.
+        warning: what happened that its readers may notice.
         files: Parquet files that this run published.
         files_in_hand: how many of the files of the batch that runs are done, as far as Spark tells;
             none while none runs.
@@ -45,6 +46,7 @@ class Status:
     batches: int = 0
     rate: float = field(default=0.0, metadata={"title": "alerts a second"})
     error: str | None = None
+    warning: str | None = None
     files: int = 0
     files_in_hand: float | None = None
     files_found: int = 0
@@ -91,14 +93,27 @@ class Folder:
         return self.path / "batch.json"
 
     @property
+    def taken(self) -> Path:
+        """The files that the last micro-batch publishes, of those that it was handed."""
+        return self.path / "taken.json"
+
+    @property
     def bad_files(self) -> Path:
-        """The bad files, each with its size and time when it was refused."""
+        """The bad files, each as it was when it was refused."""
         return self.path / "bad_files.json"
 
     @property
-    def replayed(self) -> Path:
-        """The replay that was begun last; ``batch`` may still have to be completed."""
-        return self.path / "replay.json"
+    def partly(self) -> Path:
+        """What was published of files that were found to be bad only then."""
+        return self.path / "partly.json"
+
+    def replayed(self, page: str, stream: str) -> Path:
+        """Where the topics ended before a page's alerts of a stream were replayed.
+
+        It is there only while that is not done; so may be those of other pages and streams.
+        """
+        title = hashlib.sha256(stream.encode()).hexdigest()[:16]
+        return self.path / "replays" / f"{page}-{title}.json"
 
     @property
     def skipped(self) -> Path:
@@ -183,35 +198,3 @@ def read_report(folder: Folder) -> Report | None:
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
     return replace(report, status=replace(report.status, state=FAILED, error=died))
-
-
-def read_refused(folder: Folder) -> dict[str, tuple[int, int, str]]:
-    """The refused files: size in bytes, time of change in ns, and reason, by path."""
-    if not folder.bad_files.exists():
-        return {}
-    rows = json.loads(folder.bad_files.read_text(encoding="utf-8"))
-    return {path: (size, modified, reason) for path, (size, modified, reason) in rows.items()}
-
-
-def write_refused(folder: Folder, refused: dict[str, tuple[int, int, str]]) -> None:
-    """Keep the refused files."""
-    write_private(folder.bad_files, json.dumps(refused, indent=2))
-
-
-def stamp(file: Path) -> tuple[int, int] | None:
-    """A file's size in bytes and time of change in ns; none when it is gone."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_size, found.st_mtime_ns
-
-
-def readmit(folder: Folder, file: str, stamped: tuple[int, int]) -> None:
-    """Note that a refused file was repaired: the stream reads the notes beside the source.
-
-    The note's name says which file in which state, so that noting it again changes nothing.
-    """
-    told = f"{file}\n{stamped}"
-    name = hashlib.sha256(told.encode()).hexdigest()[:32]
-    write_private(folder.readmitted / f"{name}.txt", f"{file}\n")
