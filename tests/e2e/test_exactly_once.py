@@ -89,7 +89,7 @@ def driver(environ: dict[str, str]) -> psutil.Process | None:
 
 def run_and_kill(environ: dict[str, str], science: Path, ready: Callable[[], bool]) -> None:
     """Begin a run of one topic, and kill its driver at once when ``ready`` says so."""
-    interrupted(environ, command(science), ready, kill_driver)
+    assert interrupted(environ, command(science), ready, kill_driver), "it ended before"
 
 
 def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
@@ -109,9 +109,16 @@ def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
 def test_a_batch_that_was_published_in_part_is_completed(
     environ: dict[str, str], science: Path
 ) -> None:
-    """The driver dies as soon as the first alerts of its batch stand on the topic."""
+    """The driver dies as soon as the first alerts of its batch stand on the topic.
+
+    Meanwhile a file of the batch that was refused, since it was half written, becomes whole.
+    """
+    half = max(science.rglob("*.parquet"))
+    whole = half.read_bytes()
+    half.write_bytes(whole[: len(whole) // 2])
     run_and_kill(environ, science, something_stands_there(environ))
     assert on_topic(environ).total() > 0
+    half.write_bytes(whole)
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
     found = on_topic(environ)
@@ -132,6 +139,7 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
             time.sleep(0.02)
         status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
         os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+        assert not list(home.glob("distributions/*/checkpoint/commits/0")), "the batch was done"
         assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
         said, _ = running.communicate(timeout=240)
     assert running.returncode == 0
@@ -235,35 +243,41 @@ def launched_for(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > began + seconds
 
 
-def kill_driver(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+def kill_driver(environ: dict[str, str], running: subprocess.Popen[bytes]) -> bool:
     """Kill the driver; who started it, and its JVM, live on."""
     del running
-    if (found := driver(environ)) is not None:
+    if (found := driver(environ)) is None:
+        return False
+    try:
         os.kill(found.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
-def kill_driver_and_parent(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+def kill_driver_and_parent(environ: dict[str, str], running: subprocess.Popen[bytes]) -> bool:
     """Kill who started the driver as well: nobody is there to end the JVM."""
     running.kill()
-    kill_driver(environ, running)
+    return kill_driver(environ, running)
 
 
-def kill_broker(environ: dict[str, str], running: subprocess.Popen[bytes]) -> None:
+def kill_broker(environ: dict[str, str], running: subprocess.Popen[bytes]) -> bool:
     """Kill the broker, bring it back, and kill the driver when it had a moment to go on."""
     status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
     os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
     assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
     time.sleep(2)
-    kill_driver(environ, running)
+    return kill_driver(environ, running)
 
 
-Kill = Callable[[dict[str, str], "subprocess.Popen[bytes]"], None]
+Kill = Callable[[dict[str, str], "subprocess.Popen[bytes]"], bool]
+"""Kills a run, and tells whether it was there to be killed."""
 
 
 def interrupted(
     environ: dict[str, str], words: Sequence[str], ready: Callable[[], bool], kill: Kill
 ) -> bool:
-    """Begin a run, and kill when ``ready`` says so; whether it ran until then."""
+    """Begin a run, and kill when ``ready`` says so; whether it was killed."""
     with subprocess.Popen(
         [PROGRAM, *words], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
@@ -271,11 +285,9 @@ def interrupted(
         while running.poll() is None and not ready():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        lives = running.poll() is None
-        if lives:
-            kill(environ, running)
+        killed = running.poll() is None and kill(environ, running)
         running.wait(90)
-    return lives
+    return killed
 
 
 def chaos(environ: dict[str, str], folder: Path, kills: int, seed: int) -> None:
@@ -286,24 +298,36 @@ def chaos(environ: dict[str, str], folder: Path, kills: int, seed: int) -> None:
     streams, science = folder / "streams.toml", folder / "science"
     streams.write_text(STREAMS)
     science.mkdir()
-    landing = write_science(simulate_alerts(ALERTS, seed=seed), folder / "landing", kills + 1)
+    # A run that ends before its moment is not killed: then it is drawn again, for another file.
+    files = 3 * kills + 1
+    landing = write_science(simulate_alerts(ALERTS, seed=seed), folder / "landing", files)
     words = ["distribute", "run", "--once", "--config", str(streams), "--source", str(science)]
     moments = random.Random(seed)
-    a_few = ALERTS // (kills + 1)
-    for number, file in enumerate(landing[:-1]):
+    killed, longest = 0, 20.0
+    while killed < kills:
+        assert len(landing) > 1, f"only {killed} of {kills} runs were killed"
+        file = landing.pop(0)
         file.rename(science / file.name)
-        # Within the writing, around it, and anywhere in the life of a run.
-        ready = (
-            lambda: more_stand_there(environ, moments.randint(1, a_few)),
-            lambda: begun_for(environ, moments.uniform(0, 2)),
-            lambda: launched_for(moments.uniform(0, 20)),
-        )[number % 3]()
-        kill = moments.choice((kill_driver, kill_driver_and_parent))
-        killed = interrupted(environ, words, ready, kill_broker if number == kills // 2 else kill)
+        # Within the writing, around it, and anywhere in the life of a run; the broker's within.
+        of_broker = killed == kills // 2
+        kind = 0 if of_broker else killed % 3
+        if kind == 0:
+            ready = more_stand_there(environ, moments.randint(1, ALERTS // files))
+        elif kind == 1:
+            ready = begun_for(environ, moments.uniform(0, 2))
+        else:
+            ready = launched_for(moments.uniform(0, longest))
+        kill = kill_broker if of_broker else moments.choice((kill_driver, kill_driver_and_parent))
+        began = time.monotonic()
+        if interrupted(environ, words, ready, kill):
+            killed += 1
+        else:
+            longest = min(longest, time.monotonic() - began)
         stand = standing(environ)
-        log.info("kill %d: %s, %d messages stand", number + 1, killed, stand.total())
+        log.info("%d kills by now, %d messages stand", killed, stand.total())
         assert set(stand.values()) <= {1}, f"{stand.total() - len(stand)} duplicated by now"
-    landing[-1].rename(science / landing[-1].name)
+    for file in landing:
+        file.rename(science / file.name)
     done = run_fink(*words, "-o", "json", env=environ, timeout=240)
     assert done.returncode == 0, done.stderr
     found, wanted = standing(environ), expected(science)
@@ -311,6 +335,34 @@ def chaos(environ: dict[str, str], folder: Path, kills: int, seed: int) -> None:
     assert not wanted - found.keys(), f"{len(wanted - found.keys())} lost"
     assert not found.keys() - wanted, f"{len(found.keys() - wanted)} that do not belong there"
     assert found.total() == len(wanted), f"{found.total() - len(wanted)} duplicated"
+
+
+@pytest.mark.long
+def test_a_killed_replay_is_completed(environ: dict[str, str], tmp_path: Path) -> None:
+    """Two pages of a ledger; the replay dies on the second, and on the first there are new ones."""
+    alerts, science = simulate_alerts(ALERTS, seed=7), tmp_path / "science"
+    config, module = tmp_path / "d.toml", tmp_path / "mine.py"
+    config.write_text('source = "science"\n[[stream]]\ntopic = "t"\nfilter = "mine.passes"\n')
+    words = ["distribute", "run", "--once", "--config", str(config)]
+    for number in (0, 1):
+        module.write_text("def passes(candid):\n    raise ValueError('not yet')\n")
+        write_science(alerts.slice(number * ALERTS // 2, ALERTS // 2), science, files=1)
+        assert run_fink(*words, env=environ, timeout=180).returncode == 0
+    module.write_text("def passes(candid):\n    return candid > 0\n")
+    again = ["distribute", "replay", "--stream", "t", "--config", str(config)]
+    consumer = Consumer({**admin(environ).librdkafka(), "group.id": "look"})
+    partitions = [TopicPartition("t", number) for number in range(3)]
+
+    def on_second_page() -> bool:
+        ends = [consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions]
+        return sum(ends) > ALERTS // 2
+
+    assert interrupted(environ, again, on_second_page, kill_driver), "it ended before"
+    done = run_fink(*again, env=environ, timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = on_topic(environ)
+    assert len(found) == ALERTS
+    assert set(found.values()) == {1}
 
 
 @pytest.mark.long
