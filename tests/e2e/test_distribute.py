@@ -332,6 +332,9 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     files = write_science(alerts.slice(0, 40), science, files=4)
     whole = files[1].read_bytes()
     files[1].write_bytes(whole[: len(whole) // 2])
+    # Its footer is whole: Spark finds out when it reads the alerts.
+    sound = files[2].read_bytes()
+    files[2].write_bytes(sound[:4] + b"\xff" * 1000 + sound[1004:])
     (science / "note.parquet").write_text("not Parquet")
     pq.write_table(pa.table({"candid": [1], "colour": ["red"]}), science / "z_other.parquet")
 
@@ -339,23 +342,25 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     done = fink(*words, "-o", "json", timeout=SPARK_SECONDS)
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert report["published"] == {topic: 30}
-    assert {Path(each["file"]).name: each["reason"][:17] for each in report["bad_files"]} == {
-        files[1].name: "not a whole Parqu",
-        "note.parquet": "not a whole Parqu",
-        "z_other.parquet": "of another schema",
+    assert report["published"] == {topic: 20}
+    assert {Path(each["file"]).name: each["reason"][:13] for each in report["bad_files"]} == {
+        files[1].name: "not a whole P",
+        files[2].name: "can't be read",
+        "note.parquet": "not a whole P",
+        "z_other.parquet": "of another sc",
     }
     assert f"{files[1]}: not a whole Parquet file" in done.stderr
     assert "Traceback" not in done.stderr
 
     files[1].write_bytes(whole)
+    files[2].write_bytes(sound)
     (science / "note.parquet").unlink()
     (science / "z_other.parquet").unlink()
     (late,) = write_science(alerts.slice(40, 10), science, files=1)
     # As a copy that keeps the time of a night long ago: Spark would leave it out by itself.
     os.utime(late, (1_500_000_000, 1_500_000_000))
     mended = publish(fink, science, topic)
-    assert mended["published"] == {topic: 20}
+    assert mended["published"] == {topic: 30}
     assert mended["bad_files"] == []
     found = [alert["candid"] for alert in read_back(fink, topic)]
     assert sorted(found) == sorted(alerts["candid"].to_pylist())
