@@ -18,6 +18,7 @@ from fink_cli.distribution.delivery import (
     write_mark,
 )
 from fink_cli.distribution.ledger import Skipped
+from fink_cli.distribution.spark.attempts import first_attempts
 from fink_cli.distribution.spark.kafka import (
     BUFFER_BYTES,
     TooLarge,
@@ -103,7 +104,7 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     sent, closed, forgotten = _begin(spark, job, plan, batch)
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
-    rows = without(rows, plan, {*sent, *batch.sent}, closed)
+    rows = first_attempts(without(rows, plan, {*sent, *batch.sent}, closed))
     too_large: list[TooLarge] = []
     if size is None:
         counts = publish(rows, plan, batch.name, job.connection, _batch_bytes(job))

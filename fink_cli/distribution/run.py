@@ -38,6 +38,7 @@ from fink_cli.distribution.science import (
     shape_of,
     sort_out,
 )
+from fink_cli.distribution.spark.attempts import BEGUN_AGAIN
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
@@ -66,6 +67,7 @@ _PASSING = re.compile(
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
     r"|BrokerNotAvailable|LeaderNotAvailable|UnknownTopicOrPartition|OutOfOrderSequence"
     r"|UnknownProducerId|InvalidProducerEpoch)Exception"
+    rf"|{BEGUN_AGAIN}"
 )
 
 
@@ -335,7 +337,7 @@ def _write_wanted(file: Path, plan: Plan) -> None:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether a batch failed for a reason that time may mend: the brokers were away."""
+    """Whether a batch failed for a reason that time may mend: brokers were away, a worker lost."""
     if isinstance(error, UnreachableError):
         return True
     return isinstance(error, FAILURES) and bool(_PASSING.search(str(error)))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pyspark
 import pytest
@@ -24,7 +25,8 @@ from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
 from fink_cli.config import resolve_connection
-from tests.conftest import Fink, TestCluster, clean_environ, run_fink
+from fink_cli.distribution.spark.attempts import BEGUN_AGAIN
+from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
 from tests.e2e.reading import messages
 
 SPARK_SECONDS = 240
@@ -261,6 +263,52 @@ def test_two_workers_and_three_brokers(
     for file in (file for work in standalone.works for file in work.parent.rglob("*")):
         if file.is_file() and file.suffix not in {".jar", ".zip"}:
             assert secret.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.long
+def test_a_lost_worker_makes_nothing_stand_twice(
+    brokers: TestCluster, standalone: Standalone, tmp_path: Path
+) -> None:
+    """Spark begins the tasks of the lost worker again; what they had sent already stands there."""
+    words = ("--partitions", str(PARTITIONS), "--replication-factor", "3")
+    made = run_fink("kafka", "topic", "create", "slow", *words, env=brokers.environ)
+    assert made.returncode == 0, made.stderr
+    write_science(simulate_alerts(ALERTS, seed=3), tmp_path / "science", files=2)
+    (tmp_path / "slow.py").write_text(
+        "import time\n\ndef passes(candid):\n    time.sleep(2)\n    return candid > 0\n"
+    )
+    config = tmp_path / "slow.toml"
+    config.write_text('source = "science"\n[[stream]]\ntopic = "slow"\nfilter = "slow.passes"\n')
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [
+                *(PROGRAM, "distribute", "run", "--once", "--config", config),
+                *("--master", standalone.master, "--spark-conf", "spark.executor.memory=512m"),
+                *("--spark-conf", "spark.sql.execution.arrow.maxRecordsPerBatch=10"),
+            ],
+            env={**brokers.environ, "PYSPARK_PYTHON": str(standalone.python)},
+            stdout=out,
+            stderr=out,
+        ) as running,
+    ):
+        until(lambda: len(ids(brokers, "slow")) > 0, SPARK_SECONDS)
+        work = str(standalone.works[0])
+        (worker,) = (
+            each.pid
+            for each in psutil.process_iter(["cmdline"])
+            if work in (each.info["cmdline"] or []) and each.pid == os.getpgid(each.pid)
+        )
+        os.killpg(worker, signal.SIGKILL)  # its executor with it
+        assert running.poll() is None
+        assert len(ids(brokers, "slow")) < ALERTS, "the batch was done"
+        assert running.wait(SPARK_SECONDS) == 0, log.read_text()
+    (driver_log,) = brokers.home.glob("distributions/slow-*/driver.log")
+    assert BEGUN_AGAIN in driver_log.read_text()
+    found = ids(brokers, "slow")
+    assert len(set(found)) == ALERTS
+    assert len(found) == ALERTS
 
 
 @pytest.mark.long

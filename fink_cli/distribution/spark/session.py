@@ -80,6 +80,7 @@ def open_session(
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         **spark.settings,
         # A task that is tried again publishes again: the batch fails, and is run again as a whole.
+        # What these do not hold, the loss of a worker, `first_attempts` does.
         "spark.speculation": "false",
         "spark.task.maxFailures": "1",
         "spark.stage.maxConsecutiveAttempts": "1",
