@@ -274,11 +274,12 @@ def test_a_lost_worker_makes_nothing_stand_twice(
     made = run_fink("kafka", "topic", "create", "slow", *words, env=brokers.environ)
     assert made.returncode == 0, made.stderr
     write_science(simulate_alerts(ALERTS, seed=3), tmp_path / "science", files=2)
-    (tmp_path / "slow.py").write_text(
-        "import time\n\ndef passes(candid):\n    time.sleep(2)\n    return candid > 0\n"
-    )
     config = tmp_path / "slow.toml"
-    config.write_text('source = "science"\n[[stream]]\ntopic = "slow"\nfilter = "slow.passes"\n')
+    # A filter that takes a moment for each alert, so that some are sent before others.
+    config.write_text(
+        'source = "science"\n[[stream]]\ntopic = "slow"\n'
+        'filter = "aggregate(sequence(1L, 1000000L + candid % 2), 0L, (a, x) -> a + x) > 0"\n'
+    )
     log = tmp_path / "log"
     with (
         log.open("wb") as out,
@@ -286,7 +287,6 @@ def test_a_lost_worker_makes_nothing_stand_twice(
             [
                 *(PROGRAM, "distribute", "run", "--once", "--config", config),
                 *("--master", standalone.master, "--spark-conf", "spark.executor.memory=512m"),
-                *("--spark-conf", "spark.sql.execution.arrow.maxRecordsPerBatch=10"),
             ],
             env={**brokers.environ, "PYSPARK_PYTHON": str(standalone.python)},
             stdout=out,
