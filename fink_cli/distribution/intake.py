@@ -120,6 +120,12 @@ class Intake:
             self._refuse(self._read_refused(), number, bad, within)
             return taken
 
+    def unfinished(self) -> int | None:
+        """The number of a micro-batch that was interrupted, which the next run completes."""
+        number, _ = self._read_taken()
+        done = self._folder.checkpoint / "commits" / str(number)
+        return None if number is None or done.exists() else number
+
     def sent_of(self, files: Collection[Path]) -> set[Sent]:
         """What was published of files before they were refused; it may hold more than theirs."""
         with self._lock:

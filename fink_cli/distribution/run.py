@@ -194,7 +194,7 @@ class Run:
         Returns:
             The files that were published, with the number of their alerts.
         """
-        page = self.folder.skipped / f"{number:09d}.jsonl"
+        page = self._page(number)
         while good:
             self.batch_files = len(good)
             sent = self.intake.sent_of(good)
@@ -211,6 +211,9 @@ class Run:
             else:
                 break
         return good
+
+    def _page(self, number: int) -> Path:
+        return self.folder.skipped / f"{number:09d}.jsonl"
 
     def _without_bad(self, batch: Batch, good: dict[Path, int], number: int) -> dict[Path, int]:
         """Refuse the files of a failed micro-batch that can't be read; the others are left."""
@@ -234,9 +237,17 @@ class Run:
         """Publish what was skipped of a stream; what still can't be stays in the ledger."""
         self.get_ready()
         bad: set[BadFile] = set()
+        unfinished = self.intake.unfinished()
         for page in ledger_files(self.folder.skipped):
             if self.stop.is_set():
                 break
+            if unfinished is not None and page == self._page(unfinished):
+                # Its batch would decide them once more, and publish what is replayed now.
+                self.tell(
+                    warning="The last batch was interrupted. Run the distribution, which completes "
+                    "it; what it skipped can be replayed then."
+                )
+                continue
             rows = read_page(page)
             wanted = [row for row in rows if row.stream == self.job.replay]
             files = sorted({Path(row.file) for row in wanted if Path(row.file).exists()})

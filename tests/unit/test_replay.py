@@ -93,6 +93,23 @@ def test_a_killed_replay_is_known_whatever_is_replayed_before_it(
     assert list((tmp_path / "replays").iterdir()) == []
 
 
+def test_what_an_interrupted_batch_skipped_waits_until_it_is_complete(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch decides its alerts again, by the mended filter: they would be published twice."""
+    for page in (3, 4):
+        rows = [Skipped("s", str(page), UNDECIDED, "", str(file))]
+        write_page(tmp_path / "skipped" / f"{page:09d}.jsonl", rows)
+    (tmp_path / "taken.json").write_text('{"batch": 4, "files": {}}')
+    commits = tmp_path / "checkpoint" / "commits"
+    commits.mkdir(parents=True)
+    (commits / "3").touch()
+    assert len(replay(tmp_path, "s", monkeypatch)) == 1
+    assert [row.alert_id for row in read_ledger(tmp_path / "skipped")] == ["4"]
+    (commits / "4").touch()
+    assert len(replay(tmp_path, "s", monkeypatch)) == 1
+
+
 def test_a_file_that_cannot_be_read_keeps_its_alerts_in_the_ledger(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
