@@ -251,6 +251,9 @@ def test_apply_refuses_a_file_for_another_cluster(
 ) -> None:
     text = f'[users.{user}]\nconsumer = ["t"]\n'
     elsewhere = declare(f'cluster_id = "somewhere-else"\n{text}')
+    planned = fink("acl", "plan", elsewhere)
+    assert planned.returncode == 0
+    assert "for another cluster: somewhere-else" in planned.stderr
     refused = fink("acl", "apply", elsewhere, "-y")
     assert refused.returncode == 1
     assert "for the cluster somewhere-else" in refused.stderr

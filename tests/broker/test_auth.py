@@ -194,6 +194,27 @@ def test_rotate_replaces_the_password_of_each_mechanism(
     assert {line.split()[-1].rstrip(".") for line in changed} == {"SCRAM_SHA_256", "SCRAM_SHA_512"}
 
 
+def test_a_dry_run_adds_and_rotates_nothing(fink: Fink, cluster: TestCluster, user: str) -> None:
+    assert "would add" in fink("auth", "add", "-u", user, "--dry-run").stdout
+    assert users(fink, user) == []
+    assert fink("auth", "add", "-u", user, "-p", "old").returncode == 0
+    assert "would rotate" in fink("auth", "rotate", "-u", user, "--dry-run").stdout
+    assert login_code(fink, cluster, user, "old") == 0
+
+
+def test_who_rotates_their_own_password_is_told_what_follows(
+    fink: Fink, cluster: TestCluster, user: str
+) -> None:
+    assert fink("auth", "add", "-u", user, "-p", "old").returncode == 0
+    granted = fink("acl", "add", "-u", user, "--cluster", "--operation", "ALL")
+    assert granted.returncode == 0, granted.stderr
+    own = cluster.as_user(user, "old")
+    rotated = fink("auth", "rotate", "-u", user, "--password-stdin", stdin="new\n", env=own)
+    assert rotated.returncode == 0, rotated.stderr
+    assert "put the new password into your profile" in rotated.stderr
+    assert login_code(fink, cluster, user, "new") == 0
+
+
 def test_rotate_gives_sha_512_to_whoever_had_sha_256_alone(
     fink: Fink, cluster: TestCluster, user: str
 ) -> None:

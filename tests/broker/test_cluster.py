@@ -409,6 +409,22 @@ def test_a_broker_that_dies_shows_its_last_words(environ: dict[str, str]) -> Non
     assert "The whole log:" in died.stderr
 
 
+def test_a_dry_run_destroys_nothing(cluster: TestCluster) -> None:
+    done = run_fink("kafka", "destroy", "--dry-run", env=cluster.environ)
+    assert done.returncode == 0
+    assert f"Would remove:\n  {cluster.home / 'kafka'}, with every topic" in done.stderr
+    assert run_fink("kafka", "topic", "list", env=cluster.environ).returncode == 0
+
+
+def test_where_there_is_no_cluster_it_is_said(tmp_path: Path, cluster: TestCluster) -> None:
+    absent = clean_environ(tmp_path)
+    done = run_fink("kafka", "destroy", "--yes", env=absent)
+    assert (done.returncode, done.stderr) == (0, f"There is no local cluster in {tmp_path}.\n")
+    done = run_fink("kafka", "logs", "--broker", "2", env=cluster.environ)
+    assert done.returncode == 1
+    assert "There is no log of broker 2" in done.stderr
+
+
 def test_destroy_asks_first(environ: dict[str, str]) -> None:
     assert run_fink("kafka", "start", env=environ).returncode == 0
     asked = run_fink("kafka", "destroy", env=environ)
