@@ -203,6 +203,8 @@ class Source:
             partition = Partition(each.topic, each.partition)
             for known in (self._next, self._handled, self._ends):
                 known.pop(partition, None)
+        # Nothing left to read is not all read: what is unread comes with the next assignment.
+        self._placed = False
 
     def _assign(self, partitions: Sequence[Partition], committed: dict[Partition, int]) -> None:
         attempt = self._connection.attempt("READ", "topic", ", ".join(self.topics))
