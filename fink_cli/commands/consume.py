@@ -6,6 +6,7 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -182,8 +183,11 @@ def consume(
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     saver = None if folder is None or browse else Saver(folder, file_format, group)
-    safe = (None, None) if saver is None else (saver.secure, saver.full)
-    rules = Rules(selected, keep, raw, *safe)
+    rules = Rules(selected, keep, raw)
+    if saver is not None:
+        rules = replace(
+            rules, secure=saver.secure, full=saver.full, restart=partial(_restart, saver, recent)
+        )
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
@@ -231,6 +235,12 @@ def consume(
             f"{_count(counts.skipped, 'message')} could not be decoded.",
             "Leave out --strict to pass over such messages.",
         )
+
+
+def _restart(saver: Saver, recent: Recent) -> None:
+    """Let go of alerts that will come again, and are no duplicates then."""
+    if saver.restart():
+        recent.clear()
 
 
 def _leave(saver: Saver, group: str | None) -> None:

@@ -34,6 +34,11 @@ class Recent:
         self._known: set[str] = set()
         self._order: deque[str] = deque()
 
+    def clear(self) -> None:
+        """Forget all ids."""
+        self._known.clear()
+        self._order.clear()
+
     def is_new(self, alert_id: str | None) -> bool:
         """Whether an id is not among the last ones; from now on it is. No id is always new."""
         if alert_id is None:

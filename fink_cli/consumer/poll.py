@@ -65,9 +65,12 @@ class Source:
     Attributes:
         topics: the topics that are read.
         leaving: called while partitions still are ours and are about to go to another member.
+        restarting: called when what was read and not committed will be read again, by us or by
+            another member: partitions were lost, or are shared out anew.
     """
 
     leaving: Callable[[], None] | None = None
+    restarting: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -169,7 +172,7 @@ class Source:
                 list(self.topics),
                 on_assign=self._take,
                 on_revoke=self._hand_over,
-                on_lost=self._give_up,
+                on_lost=self._lose,
             )
             return
         partitions = [
@@ -183,6 +186,8 @@ class Source:
         return sorted(found.topics[topic].partitions)
 
     def _take(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
+        if self.restarting is not None:
+            self.restarting()
         committed = self._consumer.committed(given, timeout=ANSWER_SECONDS)
         self._assign(
             [Partition(each.topic, each.partition) for each in given],
@@ -193,12 +198,17 @@ class Source:
             },
         )
 
-    def _hand_over(self, consumer: Consumer, taken: list[TopicPartition]) -> None:
+    def _hand_over(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
         if self.leaving is not None:
             self.leaving()
-        self._give_up(consumer, taken)
+        self._give_up(taken)
 
-    def _give_up(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
+    def _lose(self, _consumer: Consumer, lost: list[TopicPartition]) -> None:
+        self._give_up(lost)
+        if self.restarting is not None:
+            self.restarting()
+
+    def _give_up(self, taken: list[TopicPartition]) -> None:
         for each in taken:
             partition = Partition(each.topic, each.partition)
             for known in (self._next, self._handled, self._ends):

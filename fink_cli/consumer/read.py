@@ -88,6 +88,8 @@ class Rules:
         secure: called before each commit; makes safe what was shown, if it is time to or if its
             argument says that it must, and says whether all is.
         full: whether there is so much to make safe that it is time to.
+        restart: called when what was shown and is not committed will come again; it must not be
+            made safe as well.
     """
 
     selected: Callable[[Alert], bool] | None = None
@@ -95,6 +97,7 @@ class Rules:
     raw: bool = False
     secure: Callable[[bool], bool] | None = None
     full: Callable[[], bool] | None = None
+    restart: Callable[[], None] | None = None
 
 
 @dataclass
@@ -183,6 +186,7 @@ def follow(
     pulse = _Pulse(source, sink, counts, rules)
     if rules.secure is not None:
         source.leaving = partial(pulse.commit, True)
+    source.restarting = rules.restart
 
     def ended() -> bool:
         return (limit is not None and counts.shown >= limit) or stopped()

@@ -1,10 +1,10 @@
 """Alerts into files of a folder, each alert of a group once.
 
 A file holds alerts of one partition and one schema, and its name says which:
-``TOPIC-PARTITION-FIRST-LAST-MILLISECONDS-GROUP-RANDOM.FORMAT``. The offsets of a group are
-committed once their file is in place. If it is killed between the two, the alerts come again; then
-the name of the file shows that they are saved. The time of the first message tells a topic that
-was made anew, whose offsets start again, from the one before.
+``TOPIC-PARTITION-FIRST-LAST-MILLISECONDS-SCHEMA-GROUP-RANDOM.FORMAT``. The offsets of a group are
+committed once their files are in place. If it is killed before, the alerts come again; then the
+names of the files show which are saved: those of this schema, between the two offsets. The time of
+the first message tells a topic that was made anew, whose offsets start again, from the one before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -35,11 +36,16 @@ PACKED_BYTES = 24 * 1024 * 1024
 DECODED = 8
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
-_NAME = re.compile(r"(.+)-(\d+)-(\d+)-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{12}\.\w+")
-_NO_GROUP = "0" * 8
+_NAME = re.compile(
+    r"(?P<topic>.+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<milliseconds>\d+)-"
+    r"(?P<schema>[0-9a-f]{8})-(?P<group>[0-9a-f]{8})-[0-9a-f]{12}\.\w+"
+)
+_NONE = "0" * 8
 
-# Topic, partition, offset and time of the first message of a file.
-First = tuple[str, int, int, int]
+# Topic, partition and schema of alerts that share a file.
+Place = tuple[str, int, str]
+# The place of a file, offset and time of its first message.
+First = tuple[Place, int, int]
 
 
 @dataclass
@@ -104,20 +110,20 @@ class Saver:
         self.abandoned = remove_abandoned(folder)
         self._folder = folder
         self._form = form
-        self._tag = _NO_GROUP if group is None else sha256(group.encode()).hexdigest()[:8]
-        names = [] if group is None else [each.name for each in folder.glob(f"*.{form.value}")]
-        self._before = saved_before(names, self._tag)
-        # The last offset of the file that the alerts of a partition are in, read again.
-        self._again: dict[tuple[str, int], int] = {}
-        self._waiting: dict[tuple[str, int, Schema | None], _Waiting] = {}
+        self._group = None if group is None else _tag(group)
+        self._before: dict[First, int] = {}
+        # The last offset of the file that the alerts of a place are in, read again.
+        self._again: dict[Place, int] = {}
+        self._waiting: dict[Place, _Waiting] = {}
         self._count = self._bytes = 0
         self._since = time.monotonic()
+        self.restart()
 
     def add(self, alert: Alert) -> None:
         """Take an alert, unless a file has it from before."""
-        if self._is_saved(alert):
+        place = _place(alert)
+        if self._is_saved(alert, place):
             return
-        place = (alert.topic, alert.partition, None if alert.schema.inferred else alert.schema)
         waiting = self._waiting.get(place)
         if waiting is None:
             waiting = self._waiting[place] = _Waiting(alert, alert.offset)
@@ -150,6 +156,20 @@ class Saver:
             self._since = now
         return not self._waiting
 
+    def restart(self) -> bool:
+        """Begin anew at what is committed: what waits comes again, to this process or another.
+
+        Returns:
+            Whether something waited.
+        """
+        waited = bool(self._waiting)
+        self.drop()
+        self._again.clear()
+        if self._group is not None:
+            names = (each.name for each in self._folder.glob(f"*.{self._form.value}"))
+            self._before = saved_before(names, self._group)
+        return waited
+
     def drop(self) -> None:
         """Let go of what waits; it is in no file."""
         for waiting in self._waiting.values():
@@ -158,17 +178,16 @@ class Saver:
         self._waiting.clear()
         self._count = self._bytes = 0
 
-    def _is_saved(self, alert: Alert) -> bool:
-        partition = (_plain(alert.topic), alert.partition)
-        last = self._before.get((*partition, alert.offset, _milliseconds(alert.timestamp)))
+    def _is_saved(self, alert: Alert, place: Place) -> bool:
+        last = self._before.get((place, alert.offset, _milliseconds(alert.timestamp)))
         if last is not None:
-            self._again[partition] = last
-        return alert.offset <= self._again.get(partition, -1)
+            self._again[place] = last
+        return alert.offset <= self._again.get(place, -1)
 
     def _write(self, waiting: _Waiting) -> None:
         aside, packed = waiting.pack(self._form, self._folder)
         packed.finish()
-        name = file_name(waiting.first, waiting.last, self._tag, self._form)
+        name = file_name(waiting.first, waiting.last, self._group or _NONE, self._form)
         aside.keep(self._folder / name)
 
     @contextmanager
@@ -183,24 +202,41 @@ class Saver:
             ) from error
 
 
-def file_name(first: Alert, last: int, tag: str, form: FileFormat) -> str:
-    """The name of the file with alerts of a partition from ``first`` to the offset ``last``."""
+def file_name(first: Alert, last: int, group: str, form: FileFormat) -> str:
+    """The name of the file with alerts of a place from ``first`` to the offset ``last``."""
+    topic, partition, schema = _place(first)
     return (
-        f"{_plain(first.topic)}-{first.partition}-{first.offset}-{last}-"
-        f"{_milliseconds(first.timestamp)}-{tag}-{uuid.uuid4().hex[:12]}.{form.value}"
+        f"{topic}-{partition}-{first.offset}-{last}-{_milliseconds(first.timestamp)}-"
+        f"{schema}-{group}-{uuid.uuid4().hex[:12]}.{form.value}"
     )
 
 
-def saved_before(names: Iterable[str], tag: str) -> dict[First, int]:
+def saved_before(names: Iterable[str], group: str) -> dict[First, int]:
     """The last offset of each file of a group, by what its first message is."""
     found: dict[First, int] = {}
     for match in map(_NAME.fullmatch, names):
-        if match is not None and match[6] == tag:
-            first = (match[1], int(match[2]), int(match[3]), int(match[5]))
-            found[first] = max(int(match[4]), found.get(first, -1))
+        if match is not None and match["group"] == group:
+            place = (match["topic"], int(match["partition"]), match["schema"])
+            first = (place, int(match["first"]), int(match["milliseconds"]))
+            found[first] = max(int(match["last"]), found.get(first, -1))
     return found
 
 
+def _place(alert: Alert) -> Place:
+    return _plain(alert.topic), alert.partition, _schema_tag(alert.schema)
+
+
+@lru_cache(maxsize=64)
+def _schema_tag(schema: Schema) -> str:
+    """The same in every process; alerts that came without a schema share one."""
+    return _NONE if schema.inferred else _tag(schema.text)
+
+
+def _tag(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=64)
 def _plain(topic: str) -> str:
     return _ODD.sub("_", topic)
 

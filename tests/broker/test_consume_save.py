@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import pyarrow.parquet as pq
+from confluent_kafka import Consumer
 
 from tests.broker.test_consume_terminal import Terminal
 from tests.broker.watching import SCHEMA, Fink, alert, messages, running
@@ -89,3 +91,30 @@ def test_a_bar_shows_how_far_it_has_come(
     assert "Reading" not in done
     assert terminal.exit_code() == 0
     assert rows(tmp_path) == list(range(total))
+
+
+def test_a_member_that_was_away_saves_all_and_each_once(
+    cluster: Any, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    some, bad, more = messages(1000), [(None, b"bad")] * 1500, messages(3000, first=1000)
+    publish(topic, *some, *bad, *more, ids=True)
+    group = f"g-{topic}"
+    words = ("consume", "--topic", topic, "-g", group, "--save", str(tmp_path))
+    settings = {"group.id": group, "enable.auto.commit": False, "session.timeout.ms": 10_000}
+    other = Consumer(cluster.connection.librdkafka() | settings)
+    with running(cluster.environ, *words, "--until-end", "--dedup") as process:
+        # Until its warnings are read it waits, with alerts in hand that are in no file yet.
+        assert process.stderr is not None
+        assert "Skipped" in process.stderr.readline()
+        time.sleep(1)
+        process.send_signal(signal.SIGSTOP)
+        other.subscribe([topic])
+        end = time.monotonic() + 40
+        while not other.assignment() and time.monotonic() < end:
+            other.poll(0.2)
+        process.send_signal(signal.SIGCONT)
+        threading.Timer(4, other.close).start()
+        # As the other one does not answer, the work is shared out anew only when it leaves.
+        _, said = process.communicate(timeout=40)
+    assert process.returncode == 0, said[-500:]
+    assert rows(tmp_path) == list(range(4000))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -84,6 +86,57 @@ def test_killed_before_the_commit_each_alert_is_there_once(tmp_path: Path) -> No
     assert read_back(tmp_path) == list(range(8))
     save(tmp_path, [alert(n) for n in range(9)])
     assert read_back(tmp_path) == list(range(9))
+
+
+def test_alerts_that_come_again_are_there_once(tmp_path: Path) -> None:
+    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    for n in range(5):
+        saver.add(alert(n))
+    saver.secure(True)
+    for n in range(5, 8):
+        saver.add(alert(n))
+    # The partition was lost, and nothing had been committed.
+    assert saver.restart()
+    assert saver.secure(True)
+    for n in range(9):
+        saver.add(alert(n))
+    saver.secure(True)
+    assert read_back(tmp_path) == list(range(9))
+    assert not saver.restart()
+
+
+def test_what_another_process_saved_meanwhile_is_there_once(tmp_path: Path) -> None:
+    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    save(tmp_path, [alert(n) for n in range(5)])
+    saver.restart()
+    for n in range(8):
+        saver.add(alert(n))
+    saver.secure(True)
+    assert read_back(tmp_path) == list(range(8))
+
+
+def of_two_schemas(count: int) -> list[Alert]:
+    """Alerts of two schemas in turn, of which those of the second are larger."""
+    other = {"type": "record", "name": "s", "fields": [{"name": "n", "type": "int"}]}
+    large = {"n": 1, "text": "x" * 10_000}
+    schema = read_schema(json.dumps(other | {"doc": "the second"}))
+    return [
+        replace(alert(n), schema=schema, content=large | {"n": n}) if n % 2 else alert(n)
+        for n in range(count)
+    ]
+
+
+def test_a_full_disk_at_the_second_schema_loses_nothing(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with pytest.raises(OperationFailedError):
+            save(tmp_path, of_two_schemas(10))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert read_back(tmp_path) == [0, 2, 4, 6, 8]
+    assert save(tmp_path, of_two_schemas(10)).saved == 5
+    assert read_back(tmp_path) == list(range(10))
 
 
 def test_a_topic_made_anew_is_another(tmp_path: Path) -> None:
