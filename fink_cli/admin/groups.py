@@ -155,6 +155,17 @@ def _existing(
     return found
 
 
+def count_members(connection: Connection, name: str) -> int:
+    """How many members a group has; none when it does not exist.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the user lacks DESCRIBE on it, which comes with READ.
+    """
+    client = connect_admin(connection)
+    return len(_describe(client, connection, [name])[name].members)
+
+
 def require_group_right(connection: Connection, group: str, operation: Operation) -> None:
     """Refuse a user who may not do an operation on a group, whether the group exists or not.
 

@@ -80,7 +80,8 @@ def consume(
         typer.Option(
             "--from",
             help="Where to start: earliest, latest, an offset, a time in ISO 8601 (UTC), or how "
-            "long ago (-30m, -2h, -1d). With a group it goes before what was committed.",
+            "long ago (-30m, -2h, -1d). With a group it goes before what was committed, unless "
+            "others read in the group.",
             show_default="where the group stopped, else earliest",
         ),
     ] = None,
@@ -200,7 +201,7 @@ def consume(
     gc.freeze()
     with (
         open_source(
-            resolve_connection(profile, servers), topics, group, place, until_end
+            resolve_connection(profile, servers), topics, group, place, until_end, output.warn
         ) as source,
         _interruptible() as interrupted,
     ):

@@ -252,7 +252,9 @@ def _follow(
     folder = fink_home() / "slack"
     with (
         open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
-        open_source(connection, [wish.topic], wish.group, wish.start, wish.once) as source,
+        open_source(
+            connection, [wish.topic], wish.group, wish.start, wish.once, output.warn
+        ) as source,
     ):
         if wish.start is not None:
             journal.forget(write=commit)

@@ -20,9 +20,10 @@ from fink_cli.admin.client import (
     settings_for,
     wait_for_answer,
 )
+from fink_cli.admin.groups import count_members
 from fink_cli.config import Connection
 from fink_cli.consumer.places import Partition, Span, first_offsets, spans_of
-from fink_cli.consumer.start import Start
+from fink_cli.consumer.start import Earliest, Start
 from fink_cli.consumer.topics import resolve_topics
 
 BATCH = 100
@@ -81,6 +82,7 @@ class Source:
         group: str | None,
         start: Start | None,
         until_end: bool,
+        warn: Callable[[str], None],
     ) -> None:
         self.topics = tuple(topics)
         self._connection = connection
@@ -89,6 +91,9 @@ class Source:
         self._group = group
         self._start = start
         self._until_end = until_end
+        self._warn = warn
+        self._found_empty = False
+        self._begun = False
         self._placed = False
         # All by partition: what it held when it first came to us, and where we started; the next
         # offset to read; the next offset to commit; the end still to be reached.
@@ -168,6 +173,8 @@ class Source:
     def place(self) -> None:
         """Begin to read: at once without a group, else when the group has shared out the work."""
         if self._group is not None:
+            if self._start is not None:
+                self._found_empty = not count_members(self._connection, self._group)
             self._consumer.subscribe(
                 list(self.topics),
                 on_assign=self._take,
@@ -220,22 +227,42 @@ class Source:
         attempt = self._connection.attempt("READ", "topic", ", ".join(self.topics))
         with kafka_errors(attempt):
             spans = spans_of(self._consumer, partitions)
-            # What --from says holds for the first time that a partition comes to us: when the
-            # group shares the work out anew, reading goes on.
             new = {each: spans[each] for each in partitions if each not in self._spans}
-            self._starts |= {each: span.low for each, span in new.items()}
-            at = {each: committed.get(each, self._starts[each]) for each in partitions}
-            if self._start is not None:
-                at |= first_offsets(self._consumer, self._start, new)
-        at = {each: spans[each].clamp(offset) for each, offset in at.items()}
+            first = first_offsets(self._consumer, self._start or Earliest(), new)
         self._spans |= new
-        self._starts |= {each: at[each] for each in new}
+        self._starts |= first
+        wanted = self._starts | committed | self._moved(first, committed)
+        at = {each: spans[each].clamp(wanted[each]) for each in partitions}
+        self._begun = True
         self._next = dict(at)
+        if self._group is not None:
+            # Whoever reads on in the group is to find the same place.
+            self._handled |= {
+                each: offset
+                for each, offset in at.items()
+                if offset != committed.get(each, spans[each].low)
+            }
         if self._until_end:
             ends = {each: self._spans[each].high for each in partitions}
             self._ends = {each: end for each, end in ends.items() if at[each] < end}
         self._consumer.assign([TopicPartition(*each, at[each]) for each in partitions])
         self._placed = True
+
+    def _moved(
+        self, first: dict[Partition, int], committed: dict[Partition, int]
+    ) -> dict[Partition, int]:
+        """Where --from holds against what is committed: once, and where nobody else is reading."""
+        if self._group is None or self._start is None or self._begun:
+            return {}
+        # Two that start at once find it empty; of one that was killed nothing is left by now.
+        if self._found_empty or count_members(self._connection, self._group) == 1:
+            return first
+        if committed:
+            self._warn(
+                f"The group '{self._group}' has other members: "
+                "--from holds only where it has committed nothing."
+            )
+        return {}
 
     def _high(self, partition: Partition) -> int:
         known = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
@@ -307,6 +334,7 @@ def open_source(
     group: str | None = None,
     start: Start | None = None,
     until_end: bool = False,
+    warn: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[Source]:
     """Log in, find the topics, and begin to read them.
 
@@ -314,8 +342,10 @@ def open_source(
         connection: the cluster and the login.
         wanted: names of topics, or patterns with ``*`` and ``?``.
         group: the group whose offsets are read and committed; none leaves no trace.
-        start: where to start; none is where the group stopped, else the earliest message.
+        start: where to start; none is where the group stopped, else the earliest message. A group
+            that others read in is not moved.
         until_end: end at what is the end now.
+        warn: is told what a group passes over or does not commit.
 
     Raises:
         FinkError: the cluster can't be reached or refuses the login, or a topic is missing or may
@@ -342,7 +372,7 @@ def open_source(
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
         topics = resolve_topics(connection, cluster, wanted)
-        source = Source(connection, consumer, watch, topics, group, start, until_end)
+        source = Source(connection, consumer, watch, topics, group, start, until_end, warn)
         source.place()
         yield source
     finally:

@@ -30,6 +30,10 @@ def test_a_group_goes_on_where_it_stopped(fink: Fink, topic: str, publish: Any) 
     assert numbers(fink(*words, "--until-end")) == []
     assert numbers(fink(*words, "--until-end", "--from", "8")) == [8, 9]
     assert numbers(fink(*words, "--until-end")) == []
+    assert numbers(fink(*words, "--limit", "2", "--from", "earliest")) == [0, 1]
+    assert numbers(fink(*words, "--until-end", "--from", "latest")) == []
+    publish(topic, *messages(2, first=10))
+    assert numbers(fink(*words, "--until-end")) == [10, 11]
 
 
 def test_without_a_group_nothing_is_left_behind(
@@ -79,7 +83,7 @@ def test_killed_in_the_middle_nothing_is_passed_over(
 
 def test_two_members_share_the_work(cluster: Any, make_topic: Any, publish: Any) -> None:
     topic = make_topic(partitions=2)
-    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json", "--from", "earliest")
     for partition in range(2):
         publish(topic, *messages(10, first=10 * partition), partition=partition)
     with running(cluster.environ, *words) as first:
@@ -92,8 +96,11 @@ def test_two_members_share_the_work(cluster: Any, make_topic: Any, publish: Any)
             shares = []
             for process in (first, second):
                 process.send_signal(signal.SIGINT)
-                out, _ = process.communicate(timeout=20)
+                out, said = process.communicate(timeout=20)
                 assert process.returncode == 130
+                assert ("has other members" in said) == (process is second)
                 shares.append([json.loads(line)["alert"]["number"] for line in out.splitlines()])
     assert [len(set(share) - set(seen)) for share in shares] == [10, 10]
+    # The second does not move a group that the first reads in.
+    assert not set(shares[1]) & set(seen)
     assert sorted({*seen, *shares[0], *shares[1]}) == list(range(40))
