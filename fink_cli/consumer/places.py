@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -68,3 +69,18 @@ def first_offsets(
         # A negative offset stands for the end: no message is that young.
         found[partition] = answer.offset if answer.offset >= 0 else spans[partition].high
     return found
+
+
+def deleted_unread(
+    committed: Mapping[Partition, int], spans: Mapping[Partition, Span]
+) -> list[str]:
+    """Of which topics messages were deleted before they were read, and how many."""
+    counts: Counter[str] = Counter()
+    for each, offset in committed.items():
+        counts[each.topic] += max(spans[each].low - offset, 0)
+    return [
+        f"{count:,} message{' of' if count == 1 else 's of'} {topic} "
+        f"{'was' if count == 1 else 'were'} deleted"
+        for topic, count in sorted(counts.items())
+        if count
+    ]

@@ -22,7 +22,7 @@ from fink_cli.admin.client import (
 )
 from fink_cli.admin.groups import count_members
 from fink_cli.config import Connection
-from fink_cli.consumer.places import Partition, Span, first_offsets, spans_of
+from fink_cli.consumer.places import Partition, Span, deleted_unread, first_offsets, spans_of
 from fink_cli.consumer.start import Earliest, Start
 from fink_cli.consumer.topics import resolve_topics
 
@@ -129,7 +129,9 @@ class Source:
         with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
             found = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
         messages = [each for each in found if self._accept(each)]
-        if not messages:
+        if messages:
+            self._lost_since = None
+        else:
             self._check_connection()
         return messages
 
@@ -144,8 +146,11 @@ class Source:
         if partition in self._next:
             self._handled[partition] = self._next[partition] = offset
 
-    def commit(self) -> bool:
+    def commit(self, last: bool = False) -> bool:
         """Commit what has been handled; nothing without a group, or while the cluster is away.
+
+        Args:
+            last: whether this is the last try: a warning says when it fails.
 
         Returns:
             Whether something was committed.
@@ -153,8 +158,18 @@ class Source:
         Raises:
             FinkError: the cluster refused it.
         """
-        if self._group is None or not self._handled or self._watch.connection is not None:
+        if self._group is None or not self._handled:
             return False
+        # It waits for a minute where nobody answers; an error may be of one broker among others.
+        done = self._ask(at_once=last) is None and self._commit(self._group)
+        if last and not done:
+            self._warn(
+                f"What was read last could not be committed: the group '{self._group}' "
+                "reads it again."
+            )
+        return done
+
+    def _commit(self, group: str) -> bool:
         offsets = [TopicPartition(*each, at) for each, at in self._handled.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -163,7 +178,7 @@ class Source:
             if code in _PASSING:
                 return False
             if code not in _MOVED:
-                attempt = self._connection.attempt("READ", "group", self._group)
+                attempt = self._connection.attempt("READ", "group", group)
                 raise explained(error.args[0], attempt) from error
             self._handled.clear()
             return False
@@ -231,7 +246,10 @@ class Source:
             first = first_offsets(self._consumer, self._start or Earliest(), new)
         self._spans |= new
         self._starts |= first
-        wanted = self._starts | committed | self._moved(first, committed)
+        moved = self._moved(first, committed)
+        wanted = self._starts | committed | moved
+        for text in deleted_unread({k: v for k, v in committed.items() if k not in moved}, spans):
+            self._warn(f"{text} before the group '{self._group}' read them.")
         at = {each: spans[each].clamp(wanted[each]) for each in partitions}
         self._begun = True
         self._next = dict(at)
@@ -305,18 +323,24 @@ class Source:
     def _check_connection(self) -> None:
         attempt = self._connection.attempt()
         self._watch.check(attempt)
+        error = self._ask()
+        lost = 0.0 if self._lost_since is None else time.monotonic() - self._lost_since
+        if error is not None and lost > LOST_SECONDS:
+            raise explained(error, attempt)
+
+    def _ask(self, at_once: bool = False) -> KafkaError | None:
+        """Why the cluster does not answer; after an error it is asked, at a pace or at once."""
         now = time.monotonic()
-        if self._watch.connection is None or now < self._probe_at:
-            return
+        if self._watch.connection is None or (now < self._probe_at and not at_once):
+            return self._watch.connection
         self._probe_at = now + PROBE_SECONDS
         try:
             self._consumer.list_topics(topic=self.topics[0], timeout=1.0)
-        except KafkaException as error:
+        except KafkaException:
             self._lost_since = self._lost_since or now
-            if now - self._lost_since > LOST_SECONDS:
-                raise explained(error.args[0], attempt) from error
         else:
             self._watch.connection = self._lost_since = None
+        return self._watch.connection
 
 
 def _partition(message: Message) -> Partition:

@@ -235,12 +235,12 @@ class _Pulse:
     def last(self) -> None:
         """Show and commit what there is."""
         self._show(time.monotonic())
-        self.commit(True)
+        self.commit(True, last=True)
 
-    def commit(self, final: bool) -> None:
+    def commit(self, final: bool, last: bool = False) -> None:
         """Commit what was shown, once it is safe."""
         if self._rules.secure is None or self._rules.secure(final):
-            self._source.commit()
+            self._source.commit(last)
 
     def _show(self, now: float) -> None:
         source, counts = self._source, self._counts

@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Any
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
 )
@@ -34,6 +35,21 @@ def test_a_group_goes_on_where_it_stopped(fink: Fink, topic: str, publish: Any) 
     assert numbers(fink(*words, "--until-end", "--from", "latest")) == []
     publish(topic, *messages(2, first=10))
     assert numbers(fink(*words, "--until-end")) == [10, 11]
+
+
+def test_what_was_deleted_before_it_was_read_is_told_once(
+    fink: Fink, cluster: Any, topic: str, publish: Any
+) -> None:
+    publish(topic, *messages(10))
+    words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
+    assert numbers(fink(*words, "--limit", "4")) == [0, 1, 2, 3]
+    admin = AdminClient(cluster.connection.librdkafka())
+    for future in admin.delete_records([TopicPartition(topic, 0, 10)]).values():
+        future.result()
+    done = fink(*words, "--until-end")
+    assert f"6 messages of {topic} were deleted before the group" in done.stderr
+    assert (done.returncode, numbers(done)) == (0, [])
+    assert "deleted" not in fink(*words, "--until-end").stderr
 
 
 def test_without_a_group_nothing_is_left_behind(
