@@ -12,11 +12,12 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from fink_cli.admin.client import (
     ErrorWatch,
@@ -27,13 +28,15 @@ from fink_cli.admin.client import (
     wait_for_answer,
 )
 from fink_cli.config import Connection
-from fink_cli.errors import UnreachableError
+from fink_cli.errors import FinkError, UnreachableError
 from fink_cli.private import write_private
 
 BATCH_HEADER = "batch"
 ID_HEADER = "alert-id"
 STREAM_HEADER = "stream"
 _SECONDS = 30.0
+# A client that has been idle may wait in vain; a new one then finds out why.
+_KEPT_SECONDS = 5.0
 _READ_SECONDS = 0.2
 # Longer than producers wait between two attempts to send, once a broker is back.
 _STILL_SECONDS = 5.0
@@ -130,29 +133,54 @@ def still_there(connection: Connection, mark: Mark) -> Mark:
 def _offsets(
     connection: Connection, partitions: Mapping[str, int], spec: OffsetSpec
 ) -> dict[str, dict[int, int]]:
-    client = connect_admin(connection)
     wanted = {
         TopicPartition(topic, number): spec
         for topic, count in partitions.items()
         for number in range(count)
     }
+    answers = _asked(_kept_admin(connection), wanted, _KEPT_SECONDS)
+    if any(isinstance(each, KafkaException) for each in answers.values()):
+        # What the client knew of the cluster may be outdated: leaders change, topics come and go.
+        _kept_admin.cache_clear()
+        answers = _asked(_kept_admin(connection), wanted, _SECONDS)
     found: dict[str, dict[int, int]] = {}
     missing: set[str] = set()
-    for each, future in client.list_offsets(wanted, request_timeout=_SECONDS).items():
-        try:
-            found.setdefault(each.topic, {})[each.partition] = future.result().offset
-        except KafkaException as error:
-            cause = error.args[0]
-            if cause.code() in _NO_LEADER:
-                raise UnreachableError(
-                    f"No broker leads every partition of the topic '{each.topic}' at present.",
-                    f"See which brokers are away: fink kafka topic describe {each.topic}",
-                ) from error
-            if cause.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                attempt = connection.attempt("DESCRIBE", "topic", each.topic)
-                raise explained(cause, attempt) from error
-            missing.add(each.topic)
+    for place, answer in answers.items():
+        if not isinstance(answer, KafkaException):
+            found.setdefault(place.topic, {})[place.partition] = answer
+        elif answer.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            missing.add(place.topic)
+        else:
+            raise _explained_ends(answer.args[0], place.topic, connection) from answer
     return {topic: ends for topic, ends in found.items() if topic not in missing}
+
+
+def _asked(
+    client: AdminClient, wanted: dict[TopicPartition, OffsetSpec], seconds: float
+) -> dict[TopicPartition, int | KafkaException]:
+    """The next offset of each partition, or why it is not known."""
+    answers: dict[TopicPartition, int | KafkaException] = {}
+    for place, future in client.list_offsets(wanted, request_timeout=seconds).items():
+        try:
+            answers[place] = future.result().offset
+        except KafkaException as error:
+            answers[place] = error
+    return answers
+
+
+def _explained_ends(cause: KafkaError, topic: str, connection: Connection) -> FinkError:
+    if cause.code() in _NO_LEADER:
+        return UnreachableError(
+            f"No broker leads every partition of the topic '{topic}' at present.",
+            f"See which brokers are away: fink kafka topic describe {topic}",
+        )
+    return explained(cause, connection.attempt("DESCRIBE", "topic", topic))
+
+
+@lru_cache(maxsize=1)
+def _kept_admin(connection: Connection) -> AdminClient:
+    """A client that is kept: each micro-batch asks twice, and a new login takes 60 ms."""
+    return connect_admin(connection)
 
 
 def wait_until_still(connection: Connection, partitions: Mapping[str, int]) -> None:
