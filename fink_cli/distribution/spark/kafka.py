@@ -61,8 +61,9 @@ def publish(
         .options(**kafka_options(connection))
         .option("kafka.acks", "all")
         .option("kafka.compression.type", "zstd")
-        # Most of an alert is compressed already: level 3 takes half as long again for 1 %.
-        .option("kafka.compression.zstd.level", "1")
+        # Most of an alert is compressed already: level 1 takes 1.5 times as long and saves 0.7 %,
+        # level 3 twice as long and saves 2 %.
+        .option("kafka.compression.zstd.level", "-3")
         # The key is the same in each message: zstd takes it away, given more than one message.
         .option("kafka.batch.size", str(batch_bytes))
         .option("kafka.buffer.memory", str(BUFFER_BYTES))
