@@ -72,6 +72,8 @@ def open_session(
         "spark.sql.parquet.columnarReaderBatchSize": "64",
         # About a file a task, so that no core waits for another's second file.
         "spark.sql.files.maxPartitionBytes": "48m",
+        # Where in Python a column was made is of no use here, and takes longer than making it.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         # With Spark's 1 GB, a third of the time goes to Java's collector.
         "spark.driver.memory": "2g",
         # Spark lets go of what it sent to its tasks, 33 KB a batch, only after Java has collected
