@@ -24,6 +24,7 @@ FAILURES = (PySparkException, Py4JError)
 # What Spark must not show in a log, an event log or a plan.
 _SECRET = "(?i)secret|password|token|jaas"  # noqa: S105 - a pattern, not a secret
 _PUSHES_INTO_BRANCHES = "org.apache.spark.sql.catalyst.optimizer.PushFoldableIntoBranches"
+_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
 _CAUSE = "Caused by:"
 _PYTHON_ERROR = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
@@ -74,6 +75,9 @@ def open_session(
         "spark.sql.files.maxPartitionBytes": "48m",
         # Where in Python a column was made is of no use here, and takes longer than making it.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # By default Hadoop starts a process of the system for each file that it renames here. One
+        # driver at a time writes the checkpoint, by the lock of the distribution.
+        "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINTS,
         # With Spark's 1 GB, a third of the time goes to Java's collector.
         "spark.driver.memory": "2g",
         # Spark lets go of what it sent to its tasks, 33 KB a batch, only after Java has collected
