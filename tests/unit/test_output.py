@@ -81,13 +81,15 @@ def test_prose_breaks_between_words_and_a_command_never() -> None:
         "from fink_cli import output; from fink_cli.errors import FinkError\n"
         "output.fail(FinkError('word ' * 12 + 'end.', 'Type: fink ' + 'option ' * 8 + 'end'))"
     )
+    # The terminal's own width counts, and not that of whoever runs the tests.
+    environ = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
     shell = pexpect.spawn(
         sys.executable,
         ["-c", code],
         encoding="utf-8",
         dimensions=(20, 40),
         # Said beforehand: a terminal may tell its size only after the start.
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "40"},
+        env={**environ, "NO_COLOR": "1", "COLUMNS": "40"},
     )
     shell.expect(pexpect.EOF)
     lines = [line.rstrip() for line in shell.before.splitlines()]
