@@ -103,7 +103,7 @@ def test_hostile_containers_end_soon() -> None:
             for n in range(9999)] + [{"name": "x", "type": "boolean"}]}  # fmt: skip
     squeezer = zlib.compressobj(9, wbits=-15)
     bomb = squeezer.compress(b"\0" * (MOST_BYTES + 1)) + squeezer.flush()
-    start = time.monotonic()
+    start = time.process_time()
     for value in (
         hostile(nothing, 2**60, b""),
         hostile(own, 1, b""),
@@ -118,7 +118,7 @@ def test_hostile_containers_end_soon() -> None:
     ):
         with pytest.raises(UndecodableError):
             Decoder().records(None, value)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
