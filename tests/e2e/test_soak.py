@@ -63,7 +63,7 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
 # megabytes a batch.
 @pytest.mark.parametrize(
     ("batches", "warm", "window", "growth"),
-    [(30, 10, 10, 1.25), pytest.param(500, 100, 125, 1.05, marks=pytest.mark.long)],
+    [(30, 10, 10, 1.25), pytest.param(500, 100, 200, 1.05, marks=pytest.mark.long)],
 )
 @pytest.mark.timeout(3000)
 def test_memory_does_not_grow(
@@ -92,5 +92,5 @@ def test_memory_does_not_grow(
             used.append(memory(driver))
 
     before, after = min(used[warm : warm + window]), min(used[-window:])
-    assert after < growth * before, [round(each) for each in used[:: batches // 10]]
+    assert after < growth * before, [round(each) for each in used]
     assert len(messages(cluster.connection, topic)) == ALERTS_A_FILE * batches
