@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fink_cli.alerts import parts
 from fink_cli.alerts.codec import OutliningDecoder
 from fink_cli.alerts.columnar import Columns
 from fink_cli.alerts.formats import FileFormat, UnwritableError, package
@@ -71,12 +70,6 @@ def outlined(values: list[bytes], schema: Schema) -> list[bytes]:
     found = [each for each in values if outliner.outline(each) is not None]
     assert all(reference(each, schema) is not None for each in found)
     return found
-
-
-@pytest.fixture
-def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regular expressions are made after a few alerts, so that a test has some before and after."""
-    monkeypatch.setattr(parts, "COMPILED_AFTER", 6)
 
 
 @pytest.mark.usefixtures("early")

@@ -13,7 +13,6 @@ from typing import Any
 import fastavro
 import pytest
 
-from fink_cli.alerts import parts
 from fink_cli.alerts.binary import UndecodableError, decoded
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.projection import wanted_fields
@@ -129,12 +128,6 @@ def reference(value: bytes, schema: Schema) -> dict[str, Any] | None:
         return decoded(value, schema)
     except UndecodableError:
         return None
-
-
-@pytest.fixture
-def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regular expressions are made after a few alerts, so that a test has some before and after."""
-    monkeypatch.setattr(parts, "COMPILED_AFTER", 6)
 
 
 @pytest.mark.usefixtures("early")
