@@ -201,3 +201,11 @@ def test_a_short_schema_of_endless_columns_is_refused_soon() -> None:
         arrow_schema(schema)
     assert outliner_of(schema) is None
     assert time.process_time() - start < 2
+
+
+def test_a_number_that_its_type_can_not_hold_is_refused(tmp_path: Path) -> None:
+    schema = schema_of("int")
+    alerts = OutliningDecoder(schema).records(None, long(2**40))
+    assert alerts[0].content == {"f0": 2**40}
+    with pytest.raises(UnwritableError, match="Parquet can't hold such alerts"):
+        package(FileFormat.PARQUET, schema, tmp_path / "a.parquet").add(alerts)
