@@ -22,6 +22,7 @@ from fink_cli.admin.client import (
 )
 from fink_cli.admin.groups import count_members
 from fink_cli.config import Connection
+from fink_cli.consumer.passing import MOVED, PASSING
 from fink_cli.consumer.places import Partition, Span, deleted_unread, first_offsets, spans_of
 from fink_cli.consumer.start import Earliest, Start
 from fink_cli.consumer.topics import resolve_topics
@@ -33,31 +34,6 @@ PROBE_SECONDS = 5.0
 LOST_SECONDS = 30.0
 # librdkafka wants a group in any case; nothing is done with this one.
 _NO_GROUP = "fink-consume"
-
-# Errors that pass by themselves: librdkafka connects again, finds the new leader, joins again.
-_PASSING = {
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REQUEST_TIMED_OUT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._AUTO_OFFSET_RESET,
-    KafkaError._MAX_POLL_EXCEEDED,
-    KafkaError._RESOLVE,
-    KafkaError._TIMED_OUT,
-    KafkaError._TRANSPORT,
-    KafkaError._WAIT_COORD,
-}
-# The partition went to another member of the group; that one reads what was not committed.
-_MOVED = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError._ASSIGNMENT_LOST,
-    KafkaError._NO_OFFSET,
-}
 
 
 class Source:
@@ -175,9 +151,9 @@ class Source:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             code = error.args[0].code()
-            if code in _PASSING:
+            if code in PASSING:
                 return False
-            if code not in _MOVED:
+            if code not in MOVED:
                 attempt = self._connection.attempt("READ", "group", group)
                 raise explained(error.args[0], attempt) from error
             self._handled.clear()
@@ -312,7 +288,7 @@ class Source:
         elif code == KafkaError.GROUP_AUTHORIZATION_FAILED:
             if self._group is not None:
                 raise explained(error, self._connection.attempt("READ", "group", self._group))
-        elif code not in _PASSING | _MOVED:
+        elif code not in PASSING | MOVED:
             topic = message.topic() or ", ".join(self.topics)
             raise explained(error, self._connection.attempt("READ", "topic", topic))
 

@@ -38,7 +38,7 @@ DECODED = 8
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _NAME = re.compile(
     r"(?P<topic>.+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<milliseconds>\d+)-"
-    r"(?P<schema>[0-9a-f]{8})-(?P<group>[0-9a-f]{8})-[0-9a-f]{12}\.\w+"
+    r"(?P<schema>[0-9a-f]{16})-(?P<group>[0-9a-f]{8})-[0-9a-f]{12}\.\w+"
 )
 _NONE = "0" * 8
 
@@ -229,7 +229,8 @@ def _place(alert: Alert) -> Place:
 @lru_cache(maxsize=64)
 def _schema_tag(schema: Schema) -> str:
     """The same in every process; alerts that came without a schema share one."""
-    return _NONE if schema.inferred else _tag(schema.text)
+    # Long enough that nobody makes two schemas that share it, and so a file.
+    return "0" * 16 if schema.inferred else sha256(schema.text.encode()).hexdigest()[:16]
 
 
 def _tag(text: str) -> str:
