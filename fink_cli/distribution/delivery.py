@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,6 +105,21 @@ def end_offsets(connection: Connection, partitions: Mapping[str, int]) -> dict[s
         FinkError: the brokers do not say.
     """
     return _offsets(connection, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def partition_counts(connection: Connection, topics: Collection[str]) -> dict[str, int]:
+    """How many partitions topics have now; a topic that is not there is left out.
+
+    Raises:
+        FinkError: the brokers do not say.
+    """
+    with kafka_errors(connection.attempt()):
+        found = _kept_admin(connection).list_topics(timeout=_KEPT_SECONDS).topics
+    return {
+        each: len(found[each].partitions)
+        for each in topics
+        if each in found and not found[each].error
+    }
 
 
 def still_there(connection: Connection, mark: Mark) -> Mark:

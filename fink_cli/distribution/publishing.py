@@ -178,7 +178,12 @@ def _begin(
         kept = still_there(job.connection, mark)
         forgotten = {topic for topic, ends in mark.ends.items() if kept.ends[topic] != ends}
         sent = published_since(job.connection, kept)
-        write_mark(batch.mark, Mark(batch.name, {**now, **kept.ends}))
+        # A topic may have more partitions than it had.
+        ends = {
+            topic: {**now.get(topic, {}), **kept.ends.get(topic, {})}
+            for topic in {*now, *kept.ends}
+        }
+        write_mark(batch.mark, Mark(batch.name, ends))
     else:
         write_mark(batch.mark, Mark(batch.name, now))
     routes = enumerate(plan.decider.routes)

@@ -21,7 +21,7 @@ from tenacity import (
 )
 
 from fink_cli.distribution import state
-from fink_cli.distribution.delivery import Sent
+from fink_cli.distribution.delivery import Sent, partition_counts
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
@@ -160,6 +160,19 @@ class Run:
         topics = {route.topic for stream in self._streams() for route in stream.routes()}
         return {topic: self.job.targets[topic].partitions for topic in sorted(topics)}
 
+    def _follow_topics(self, plan: Plan) -> Plan:
+        """The plan with the topics' partitions of today: one is created, another is given more."""
+        now = partition_counts(self.job.connection, plan.partitions)
+        if now.items() <= plan.partitions.items():
+            return plan
+        self.plan = replace(plan, partitions={**plan.partitions, **now})
+        targets = {
+            topic: replace(target, partitions=now.get(topic, target.partitions))
+            for topic, target in self.job.targets.items()
+        }
+        self.job = replace(self.job, targets=targets)
+        return self.plan
+
     def _code(self) -> Path | None:
         return Path(self.job.code) if self.job.code else None
 
@@ -281,7 +294,8 @@ class Run:
         try:
             for attempt in self.patience:
                 with attempt:
-                    outcome = publish_batch(self.spark, self.job, self.plan, batch)
+                    plan = self._follow_topics(self.plan)
+                    outcome = publish_batch(self.spark, self.job, plan, batch)
         except FAILURES as error:
             if _may_pass(error):
                 raise UnreachableError(

@@ -151,6 +151,35 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_brokers_that_stay_away_end_the_run_with_3_and_the_next_one_completes_it(
+    environ: dict[str, str], science: Path
+) -> None:
+    """Ten minutes are what a run waits for; nothing is lost or sent twice by then."""
+    with subprocess.Popen(
+        [PROGRAM, *command(science)], env=environ, stdout=subprocess.PIPE, text=True
+    ) as running:
+        look = something_stands_there(environ)
+        while not look():
+            assert running.poll() is None
+        status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
+        os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+        began = time.monotonic()
+        said, _ = running.communicate(timeout=1000)
+    assert running.returncode == 3
+    assert time.monotonic() - began > 500
+    report = json.loads(said.splitlines()[-1])
+    assert report["state"] == "failed"
+    assert "Run it again when they answer" in report["error"] or "answer" in report["error"]
+    assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
+    done = run_fink(*command(science), env=environ, timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = on_topic(environ)
+    assert len(found) == ALERTS
+    assert set(found.values()) == {1}
+
+
+@pytest.mark.long
 def test_without_the_right_to_read_it_stops_rather_than_send_twice(
     environ: dict[str, str], science: Path
 ) -> None:

@@ -83,6 +83,8 @@ def open_session(
         # Spark lets go of what it sent to its tasks, 33 KB a batch, only after Java has collected
         # everything. By itself that happens twice an hour; it takes 0.1 s, and gives memory back.
         "spark.cleaner.periodicGC.interval": "1min",
+        # Spark would remember every file that it ever listed, up to 250 MB of them.
+        "spark.sql.hive.filesourcePartitionFileCacheSize": "0",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         **spark.settings,
         # A task that is tried again publishes again: the batch fails, and is run again as a whole.
