@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from confluent_kafka import Message
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from tests.conftest import Fink, TestCluster
@@ -66,3 +69,65 @@ def test_others_are_published_and_replayed_while_a_topic_is_lost(
     assert (report["published"], report["skipped"]) == ({second: 6}, 0)
     # What the topic held before it was deleted is not in the ledger.
     assert names(cluster, second) == ids(alerts.slice(4))
+
+
+def land(alerts: pa.Table, science: Path) -> None:
+    """Put a file in its place at once."""
+    (file,) = write_science(alerts, science.parent / "landing", files=1)
+    science.mkdir(exist_ok=True)
+    file.rename(science / file.name)
+
+
+def stands_right(message: Message, partitions: int) -> bool:
+    """Whether a message stands on the partition of its object."""
+    object_id = dict(message.headers())["object-id"]
+    return bool(message.partition() == zlib.crc32(object_id) % partitions)
+
+
+def test_partitions_are_those_of_today_while_it_runs(
+    fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], tmp_path: Path
+) -> None:
+    science, config = tmp_path / "science", tmp_path / "d.toml"
+    alerts = simulate_alerts(90)
+    kept, lost = make_topic(), make_topic(3)
+    config.write_text("".join(f'[[stream]]\ntopic = "{topic}"\n' for topic in (kept, lost)))
+    which = ("--config", str(config), "--source", str(science))
+
+    def publish(part: pa.Table, read: int) -> dict[str, Any]:
+        land(part, science)
+        deadline = time.monotonic() + SPARK_SECONDS
+        while True:
+            told = fink("distribute", "status", *which, "-o", "json")
+            report: dict[str, Any] = json.loads(told.stdout)
+            if report["read"] == read:
+                return report
+            assert report["state"] == "running", report
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    science.mkdir()
+    (science / "note.parquet").write_text("not Parquet")
+    started = fink(
+        *("distribute", "start", *which, "--trigger", "0.5", "--master", "local[1]"),
+        timeout=SPARK_SECONDS,
+    )
+    assert started.returncode == 0, started.stderr
+    try:
+        publish(alerts.slice(0, 30), 30)
+        assert fink("kafka", "topic", "delete", lost, "--yes").returncode == 0
+        report = publish(alerts.slice(30, 30), 60)
+        assert (report["published"], report["skipped"]) == ({kept: 60, lost: 30}, 30)
+        # It comes back with more partitions than it had, and the other is given more.
+        assert fink("kafka", "topic", "create", lost, "--partitions", "5").returncode == 0
+        assert fink("kafka", "topic", "alter", kept, "--partitions", "4", "--yes").returncode == 0
+        report = publish(alerts.slice(60), 90)
+        assert report["published"] == {kept: 90, lost: 60}
+    finally:
+        assert fink("distribute", "stop", *which, timeout=SPARK_SECONDS).returncode == 0
+    again = messages(cluster.connection, lost, 5)
+    assert len(again) == 30
+    assert all(stands_right(each, 5) for each in again)
+    grown = messages(cluster.connection, kept, 4)
+    assert len(grown) == 90
+    assert sum(stands_right(each, 4) for each in grown) >= 30
+    assert {each.partition() for each in grown} == {0, 1, 2, 3}
