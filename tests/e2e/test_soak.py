@@ -116,9 +116,10 @@ def test_memory_does_not_grow(
             if number % every == 0:
                 used[number] = memory_in_use(driver)
 
+    told = ", ".join(f"{n}: {each.heap:.0f} of {each.resident:.0f}" for n, each in used.items())
     first = [each for number, each in used.items() if warm <= number <= warm + window]
     last = [each for number, each in used.items() if number > batches - window]
-    assert min(each.heap for each in last) < HEAP_GROWTH * min(each.heap for each in first), used
+    assert min(each.heap for each in last) < HEAP_GROWTH * min(each.heap for each in first), told
     least, then = (min(each.resident for each in part) for part in (first, last))
-    assert then < resident_growth * least, used
+    assert then < resident_growth * least, told
     assert len(messages(cluster.connection, topic)) == ALERTS_A_FILE * batches
