@@ -22,7 +22,7 @@ def test_what_was_shown_after_an_outage_is_committed(
         assert fink("kafka", "start").returncode == 0
         publish(topic, *messages(1000, first=1000))
         time.sleep(3)  # then it has all, and the error of the connection among it
-        shown, said = process.communicate(timeout=40)
+        shown, said = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert "committed" not in said
     last = json.loads(shown.splitlines()[-1])["alert"]["number"]

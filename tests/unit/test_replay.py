@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -59,9 +60,10 @@ def replay(
         return Outcome(Counter(), [], ())
 
     def get_ready(self: Any) -> None:
-        self.plan = object()
+        self.plan = SimpleNamespace(partitions={})
 
     monkeypatch.setattr(run, "publish_batch", publish)
+    monkeypatch.setattr(run, "partition_counts", lambda *_: {})
     monkeypatch.setattr(run, "unreadable", lambda *_: [])
     monkeypatch.setattr(Run, "get_ready", get_ready)
     replaying = Run(job, None, threading.Event())  # type: ignore[arg-type]
