@@ -106,6 +106,15 @@ def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
     return ready
 
 
+def wait_for_a_batch(environ: dict[str, str], running: subprocess.Popen[str]) -> None:
+    """Wait until a run has begun its first micro-batch."""
+    home, deadline = Path(environ["FINK_HOME"]), time.monotonic() + 120
+    while not list(home.glob("distributions/*/batch.json")):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.02)
+
+
 def test_a_batch_that_was_published_in_part_is_completed(
     environ: dict[str, str], science: Path
 ) -> None:
@@ -131,14 +140,10 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
     with subprocess.Popen(
         [PROGRAM, *command(science)], env=environ, stdout=subprocess.PIPE, text=True
     ) as running:
-        deadline = time.monotonic() + 120
-        home = Path(environ["FINK_HOME"])
-        while not list(home.glob("distributions/*/batch.json")):
-            assert time.monotonic() < deadline
-            assert running.poll() is None
-            time.sleep(0.02)
+        wait_for_a_batch(environ, running)
         status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
         os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+        home = Path(environ["FINK_HOME"])
         assert not list(home.glob("distributions/*/checkpoint/commits/0")), "the batch was done"
         assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
         said, _ = running.communicate(timeout=240)
@@ -159,11 +164,7 @@ def test_brokers_that_stay_away_end_the_run_with_3_and_the_next_one_completes_it
     with subprocess.Popen(
         [PROGRAM, *command(science)], env=environ, stdout=subprocess.PIPE, text=True
     ) as running:
-        home, deadline = Path(environ["FINK_HOME"]), time.monotonic() + 120
-        while not list(home.glob("distributions/*/batch.json")):
-            assert time.monotonic() < deadline
-            assert running.poll() is None
-            time.sleep(0.02)
+        wait_for_a_batch(environ, running)
         status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
         os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
         began = time.monotonic()
