@@ -81,12 +81,13 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
 
 
 # Resident memory swings by hundreds of MB as Java gives its heap more room and takes it back, so it
-# is looked at after a collection. The first batches are left out: Java compiles, and caches fill.
+# is looked at after a collection. The first batches are left out: Java compiles, caches fill, and
+# until batch 300 its heap finds its size; seen after that: 823 to 828 MB up to batch 600.
 # The least of a window is taken, since Spark keeps some MB of plans now and then. The short run
 # can tell a leak of 0.4 MB a batch in the heap, the long one of 20 KB.
 @pytest.mark.parametrize(
     ("batches", "warm", "window", "every", "resident_growth"),
-    [(40, 10, 10, 5, 1.25), pytest.param(600, 100, 200, 25, 1.05, marks=pytest.mark.long)],
+    [(40, 10, 10, 5, 1.25), pytest.param(800, 300, 200, 25, 1.05, marks=pytest.mark.long)],
 )
 @pytest.mark.timeout(3000)
 def test_memory_does_not_grow(
