@@ -122,25 +122,37 @@ def partition_counts(connection: Connection, topics: Collection[str]) -> dict[st
     }
 
 
-def still_there(connection: Connection, mark: Mark) -> Mark:
+def still_there(connection: Connection, mark: Mark, counts: Mapping[str, int]) -> Mark:
     """A mark without what is gone: retention took it, or the topic was created anew.
 
     Where a topic begins only after its mark, or ends before it, the mark is put to its beginning.
 
+    Args:
+        connection: the cluster, and the login that publishes.
+        mark: the mark.
+        counts: how many partitions each topic has now.
+
     Raises:
         FinkError: the brokers do not answer.
     """
-    partitions = {topic: len(ends) for topic, ends in mark.ends.items()}
+    partitions = {
+        topic: min(len(ends), counts.get(topic, len(ends))) for topic, ends in mark.ends.items()
+    }
     earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
     first, after = _offsets(connection, partitions, earliest), end_offsets(connection, partitions)
+    # A topic that was created anew may have fewer.
+    places = {
+        topic: {each: end for each, end in ends.items() if each < partitions[topic]}
+        for topic, ends in mark.ends.items()
+    }
 
     def moved(topic: str, each: int, end: int) -> int:
         low, high = (found.get(topic, {}).get(each, end) for found in (first, after))
         return end if low <= end <= high else low
 
     ends = {
-        topic: {each: moved(topic, each, end) for each, end in places.items()}
-        for topic, places in mark.ends.items()
+        topic: {each: moved(topic, each, end) for each, end in own.items()}
+        for topic, own in places.items()
     }
     return Mark(mark.batch, ends)
 

@@ -175,7 +175,7 @@ def _begin(
     sent: set[Sent] = set()
     forgotten: set[str] = set()
     if mark is not None and again:
-        kept = still_there(job.connection, mark)
+        kept = still_there(job.connection, mark, plan.partitions)
         forgotten = {topic for topic, ends in mark.ends.items() if kept.ends[topic] != ends}
         sent = published_since(job.connection, kept)
         # A topic may have more partitions than it had.
@@ -207,7 +207,7 @@ def already_sent(spark: Session, job: Job, plan: Plan, batch: Batch) -> set[Sent
     if mark is None or mark.batch != batch.name:
         return set()
     _finish(spark, job, plan)
-    return published_since(job.connection, still_there(job.connection, mark))
+    return published_since(job.connection, still_there(job.connection, mark, plan.partitions))
 
 
 def _by_topic(plan: Plan, sent: Collection[Sent], counts: Counter[int]) -> Counter[str]:

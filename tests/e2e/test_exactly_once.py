@@ -59,19 +59,21 @@ def command(science: Path) -> list[str]:
     return ["distribute", "run", "--once", "--source", str(science), "--topic", "t", "-o", "json"]
 
 
-def on_topic(environ: dict[str, str]) -> Counter[str]:
+def on_topic(environ: dict[str, str], partitions: int = 3) -> Counter[str]:
     """How often each alert stands on the topic, by its header."""
-    found = messages(admin(environ), "t", 3)
+    found = messages(admin(environ), "t", partitions)
     return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
 
-def something_stands_there(environ: dict[str, str]) -> Callable[[], bool]:
-    """True as soon as the topic is not empty."""
+def something_stands_there(
+    environ: dict[str, str], partitions: Sequence[int] = range(3)
+) -> Callable[[], bool]:
+    """True as soon as some partition of the topic is not empty."""
     consumer = Consumer({**admin(environ).librdkafka(), "group.id": "look"})
+    places = [TopicPartition("t", number) for number in partitions]
 
     def look() -> bool:
-        partitions = (TopicPartition("t", number) for number in range(3))
-        return any(consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions)
+        return any(consumer.get_watermark_offsets(each, timeout=10)[1] for each in places)
 
     return look
 
@@ -131,6 +133,41 @@ def test_a_batch_that_was_published_in_part_is_completed(
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
     found = on_topic(environ)
+    assert len(found) == ALERTS
+    assert set(found.values()) == {1}
+
+
+@pytest.mark.long
+def test_a_batch_is_killed_again_after_its_topic_was_given_partitions(
+    environ: dict[str, str], science: Path
+) -> None:
+    """What the second attempt put on the new partitions is read back as well."""
+    run_and_kill(environ, science, something_stands_there(environ))
+    grown = run_fink("kafka", "topic", "alter", "t", "--partitions", "6", "--yes", env=environ)
+    assert grown.returncode == 0, grown.stderr
+    run_and_kill(environ, science, something_stands_there(environ, range(3, 6)))
+    done = run_fink(*command(science), env=environ, timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = on_topic(environ, 6)
+    assert len(found) == ALERTS
+    assert set(found.values()) == {1}
+
+
+@pytest.mark.long
+def test_a_topic_is_created_anew_with_fewer_partitions_after_a_kill(
+    environ: dict[str, str], science: Path, tmp_path: Path
+) -> None:
+    """What it held is gone, so all alerts of the batch are published again, and that is told."""
+    (config := tmp_path / "d.toml").write_text('[[stream]]\ntopic = "t"\n')
+    words = ["distribute", "run", "--once", "--config", str(config), "--source", str(science)]
+    assert interrupted(environ, words, something_stands_there(environ), kill_driver)
+    assert run_fink("kafka", "topic", "delete", "t", "--yes", env=environ).returncode == 0
+    made = run_fink("kafka", "topic", "create", "t", "--partitions", "2", env=environ)
+    assert made.returncode == 0, made.stderr
+    done = run_fink(*words, "-o", "json", env=environ, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert "was published again" in json.loads(done.stdout.splitlines()[-1])["warning"]
+    found = on_topic(environ, 2)
     assert len(found) == ALERTS
     assert set(found.values()) == {1}
 
