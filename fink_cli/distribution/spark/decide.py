@@ -3,13 +3,16 @@
 An error in a filter decides nothing for that alert and that stream, and ends nothing: a SQL
 expression stands within Spark's ``TryEval``, which gives null where its content raises, and a
 Python function within :func:`fink_cli.distribution.answers.decide`.
+
+With hundreds of streams, what is said to Spark of each counts: each word of the Column API is some
+calls into Java, 0.1 ms each. So a stream is one text of SQL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -25,9 +28,8 @@ from fink_cli.distribution.streams import Route, Stream
 CODES = "fink:codes"
 _ANSWER = "fink:answer:"
 _NOWHERE = 2**31 - 1
+_TRY = "fink_try"
 _OUTSIDE = "a time is outside the years 1678 to 2261, which pandas can hold"
-
-Attempt = Callable[[Column], Column]
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ def make_decider(
     routes: Sequence[Route],
 ) -> Decider:
     """How the streams are decided; see :class:`Decider`."""
-    attempt = attempting(spark)
+    _add_try(spark)
     codes = [
         _code_of_answer(number, stream, _way(stream, routes))
         if stream.title in functions
-        else _code_of_sql(attempt, number, stream, _way(stream, routes))
+        else _code_of_sql(number, stream, routes)
         for number, stream in enumerate(streams)
     ]
     # A column that is not deterministic is not computed again where it is used: otherwise Spark
@@ -140,14 +142,23 @@ def _code_of_answer(number: int, stream: Stream, way: Column) -> Column:
     return F.when(passes.isNull(), undecided).when(passes, way).otherwise(F.lit(_NOWHERE))
 
 
-def _code_of_sql(attempt: Attempt, number: int, stream: Stream, way: Column) -> Column:
-    passes = F.lit(True) if stream.filter is None else F.expr(stream.filter)
-    tried = attempt(F.when(passes, way).otherwise(F.lit(_NOWHERE)))
-    return F.coalesce(tried, F.lit(-1 - number))
+def _code_of_sql(number: int, stream: Stream, routes: Sequence[Route]) -> Column:
+    # In lines of its own, since it may end with a comment.
+    passes = "true" if stream.filter is None else f"(\n{stream.filter}\n)"
+    if stream.class_column is None:
+        way = _codes(stream, routes)[0]
+        chosen = f"CASE WHEN {passes} THEN {way} ELSE {_NOWHERE} END"
+        return F.expr(f"coalesce({_TRY}({chosen}), {-1 - number})")
+    chosen_way = F.when(F.expr(passes), _way(stream, routes)).otherwise(F.lit(_NOWHERE))
+    return F.coalesce(F.call_function(_TRY, chosen_way), F.lit(-1 - number))
+
+
+def _codes(stream: Stream, routes: Sequence[Route]) -> list[int]:
+    return [code for code, each in enumerate(routes) if each.title == stream.title]
 
 
 def _way(stream: Stream, routes: Sequence[Route]) -> Column:
-    own = [number for number, each in enumerate(routes) if each.title == stream.title]
+    own = _codes(stream, routes)
     if stream.class_column is None:
         return F.lit(own[0])
     value = column(stream.class_column).cast("string")
@@ -155,22 +166,21 @@ def _way(stream: Stream, routes: Sequence[Route]) -> Column:
     return F.when(place > 0, (place + F.lit(own[0] - 1)).cast("int")).otherwise(F.lit(_NOWHERE))
 
 
-def attempting(spark: SparkSession) -> Attempt:
-    """What makes of a column one that is null where the former raises an error.
+def _add_try(spark: SparkSession) -> None:
+    """Teach the session a function of SQL that is null where its content raises an error.
 
-    Spark has this as a function only for a few operations (``try_divide``), and as an expression
-    for all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
+    Spark has such a function only for a few operations (``try_divide``), and as an expression for
+    all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
     """
     jvm: Any = spark._jvm
-    # Once, not for each stream: py4j looks through all jars for each part of a name.
-    tools = jvm.org.apache.spark.sql.classic.ExpressionUtils
-    try_eval = jvm.org.apache.spark.sql.catalyst.expressions.TryEval
-
-    def attempt(tried: Column) -> Column:
-        within, made = cast("Any", tried), cast("Any", Column)
-        return cast("Column", made(tools.column(try_eval(tools.expression(within._jc)))))
-
-    return attempt
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    name = "org.apache.spark.sql.catalyst.expressions.TryEval"
+    kind = jvm.scala.reflect.ClassTag.apply(jvm.java.lang.Class.forName(name, True, loader))
+    registry = jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistryBase
+    builder = registry.build(_TRY, jvm.scala.Option.empty(), kind)._2()
+    session: Any = spark._jsparkSession
+    known = session.sessionState().functionRegistry()
+    known.createOrReplaceTempFunction(_TRY, builder, "built-in")
 
 
 def undecided_errors(decider: Decider) -> Column:
