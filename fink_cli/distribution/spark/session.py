@@ -71,8 +71,9 @@ def open_session(
         # An alert is large, cutouts most of all: few at a time stay in the processor's cache, and
         # need no arrays so large that Java's collector treats each by itself.
         "spark.sql.parquet.columnarReaderBatchSize": "64",
-        # About a file a task, so that no core waits for another's second file.
-        "spark.sql.files.maxPartitionBytes": "48m",
+        # About two files of a night a task: few, so that no core waits long for another's last
+        # file, and not one, since each task ends with batches of messages that are not full.
+        "spark.sql.files.maxPartitionBytes": "100m",
         # Where in Python a column was made is of no use here, and takes longer than making it.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         # By default Hadoop starts a process of the system for each file that it renames here. One
