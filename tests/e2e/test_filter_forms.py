@@ -10,6 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.filters import decide
+from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.schemas import describe_alerts
+from fink_cli.distribution.streams import Distribution, Stream
+from fink_cli.errors import UsageError
 
 # A row of values and one of nulls.
 ALERTS = """
@@ -71,3 +75,17 @@ def test_an_alert_on_which_a_filter_raises_leaves_the_others(alerts: DataFrame) 
         None,
         "TypeError: object of type 'NoneType' has no len()",
     )
+
+
+@pytest.mark.parametrize(
+    "wrong", ["'text'", "NULL", "1", "long > 1) OR (bool", "max(long) > 1", "long > 1 /*"]
+)
+def test_what_is_no_condition_is_refused_beside_conditions(
+    spark: SparkSession, alerts: DataFrame, wrong: str
+) -> None:
+    good = [Stream(topic=f"good{n}", filter="long > 1 AND bool -- a comment") for n in range(2)]
+    streams = [*good, Stream(topic="wrong", filter=wrong)]
+    shape = describe_alerts(spark, alerts.select("long", "bool").schema, Distribution(stream=good))
+    make_plan(spark, shape, good, {}, None)
+    with pytest.raises(UsageError, match=r"^Stream wrong: .*(refused|not true or false).*\Z"):
+        make_plan(spark, shape, streams, {}, None)

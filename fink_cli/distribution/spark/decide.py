@@ -172,6 +172,8 @@ def _add_try(spark: SparkSession) -> None:
     Spark has such a function only for a few operations (``try_divide``), and as an expression for
     all (``org.apache.spark.sql.catalyst.expressions.TryEval``).
     """
+    if spark.catalog.functionExists(_TRY):
+        return
     jvm: Any = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     name = "org.apache.spark.sql.catalyst.expressions.TryEval"

@@ -122,8 +122,10 @@ def _are_conditions(streams: Sequence[Stream], empty: DataFrame) -> bool:
     if not filters:
         return True
     try:
-        # Refuses aggregates and windows too. An array, since a long chain of ANDs is a deep tree.
-        empty.where(F.array(*(F.expr(each) for each in filters))[0])
+        # Refuses aggregates and windows too. An array, since a long chain of ANDs is a deep tree;
+        # each in a WHEN, since an array would make a text beside conditions one of them.
+        yes = F.lit(True)
+        empty.where(F.array(*(F.when(F.expr(each), yes) for each in filters))[0])
     except PySparkException:
         return False
     return True
