@@ -18,7 +18,7 @@ came of them:
   each of which G1 treats by itself, in Spark's heap of 1 GB. With 64 alerts at a time, regions
   of 16 MB and a heap of 2 GB it takes a sixth (distribution/spark/session.py).
 - Micro-batches of 256 MB made three tasks for two cores, one of which then waited: now 512 MB
-  for two cores, about a file a task.
+  for two cores, about two files a task.
 - ``spark.sql.codegen.maxFields``: an alert has more than 100 fields, and Spark then makes no
   code for the plan as a whole, and copies each alert, cutouts and all, before the first filter.
 - 200 topics: batches of 512 KB each did not fit into the producer's buffer of 96 MB, so that it
@@ -29,9 +29,13 @@ Of the task threads' time in one pass, some 88 % now read Parquet and encode Avr
 sink stand, for 10,000 alerts of which 20 streams publish 5,000 messages (340 MB): the broker, which
 shares the cores, with 2 s of processor time, half of it in writing to the disk; Spark's side of the
 sink (zstd, copies of each message, the start of the stream and 0.2 s for each micro-batch)
-with 3 s. With 200 streams, planning takes 1.6 s instead of 0.5, and deciding 0.9 s for 10,000
-alerts, since nothing that filters share is computed once for all: an error in one must not reach
-another.
+with 3 s.
+
+Of 200 streams against 20 (20,000 alerts, 10,000 messages, 6.9 s against 5.4 s), 0.2 s are the
+making of the plan (0.75 s against 0.55), 0.5 s the deciding (0.66 s against 0.09 for 13,000 alerts
+when nothing else is done), and the rest the sink: ten times as many batches of messages, each of a
+tenth, take 0.7 s more of the broker's processor time and about as much of Spark's. Nothing that
+filters share is computed once for all, since an error in one must not reach another.
 
 By processor time (20,000 alerts, before what the next list has): at 20 streams one pass took 11.8
 s, Spark's JVM 9.5 of them and the broker 2, where noop took 5.7 s; at one stream 4.1 s against 3.4
@@ -45,11 +49,23 @@ broker alone takes. What came of that profile, measured on a busy machine:
 - PySpark noted where in Python each column was made. Without that, planning 200 streams took 0.9 s
   instead of 1.7, and saying the plan of a micro-batch 0.2 s instead of 0.8.
 - zstd's level -3 is 1.6 times as quick as level 1 on batches of alerts, which become 0.7 % larger.
-- Not mended: with regions of 1 MB, Java's collector ran 84 times in the broker in two runs of
-  10,000 alerts, each time for a large array, 1.3 s in all; and 22 times in Spark, maybe for the
-  8 MB buffers of Parquet, which are just above half a region. Larger regions for the broker and
-  smaller buffers were not compared yet.
-- Two or five files a task, for fewer flushes of half-full batches: no clear gain at 200 streams.
+- With regions of 1 MB, Java's collector ran 84 times in the broker in two runs of 10,000 alerts,
+  each time for a large array. Regions of 8 MB changed nothing that could be measured.
+
+And of a profile of 200 streams:
+
+- PySpark's words for a stream were 20 calls into Java each, 3,900 in all. As one text of SQL a
+  stream, and an array of constants as JSON, making the plan takes 0.75 s instead of 1.4.
+- Two files a task instead of one, for fewer flushes of half-full batches: 8 % less time at 200
+  streams, 3 % at 20. Five: no more.
+- The first messages of 200 new topics took 16 s instead of 7, 11 of them of the broker's processor:
+  each new index file of 10 MB, which Kafka maps into memory, cost 2 ms here before its first entry.
+  With files of 1 MB (fink_cli/cluster/properties.py) 9 s.
+- Java's second compiler gives up on the method that decides for 200 streams (43 KB), so that it
+  stays with the first one's code. With room for it (``MaxNodeLimit=300000``) deciding alone took
+  0.2 s instead of 0.7, but a whole pass only 0.3 s less, and the compiler 15 s of a core: not done.
+- Deciding in an array without a ``TryEval`` for each filter, and with them only where that fails:
+  Spark then generates the code anew for each task, and gains nothing.
 
 Run it with ``make bench``, or with all alerts and streams: ``python benchmarks/distribute.py``.
 """

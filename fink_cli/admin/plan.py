@@ -210,10 +210,13 @@ def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
     for name, topic in declared.topics.items():
         now = current.topics.get(name)
         if now is not None and topic.partitions is not None and topic.partitions != now:
-            yield Note(
-                f"topic {name}",
-                f"has {now} partition(s) and not {topic.partitions}: fink kafka topic alter {name}",
+            mend = (
+                f"fink kafka topic alter {name} --partitions {topic.partitions} --yes"
+                if now < topic.partitions
+                else f"Kafka takes none away: say partitions = {now}"
             )
+            note = f"has {now} partition(s) and not {topic.partitions}: {mend}"
+            yield Note(f"topic {name}", note)
 
 
 def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:

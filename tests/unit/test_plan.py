@@ -85,6 +85,8 @@ def test_what_no_step_brings_about_is_noted(tmp_path: Path) -> None:
     text = """
     [topics.there]
     partitions = 4
+    [topics.wide]
+    partitions = 4
     [users.alice]
     consumer = ["there", "gone"]
     [users.nobody]
@@ -92,17 +94,18 @@ def test_what_no_step_brings_about_is_noted(tmp_path: Path) -> None:
     [deny, _] = role_rules("*", ResourceType.TOPIC, ["there"], CONSUMER)
     current = replace(
         NOTHING,
-        topics={"there": 1},
+        topics={"there": 1, "wide": 8},
         rules=frozenset({replace(deny, permission=Permission.DENY)}),
     )
     notes = [
         f"{each.subject} {each.note}" for each in make_plan(declared(text, tmp_path), current).notes
     ]
-    assert len(notes) == 4
+    assert len(notes) == 5
     assert notes[0].startswith("alice has no login yet")
     assert "'gone', which does not exist" in notes[1]
-    assert "has 1 partition(s) and not 4" in notes[2]
-    assert "DENY READ on TOPIC there" in notes[3]
+    assert "has 1 partition(s) and not 4: fink kafka topic alter there --partitions 4" in notes[2]
+    assert "has 8 partition(s) and not 4: Kafka takes none away" in notes[3]
+    assert "DENY READ on TOPIC there" in notes[4]
 
 
 def test_a_file_for_another_cluster_is_refused(tmp_path: Path) -> None:
