@@ -12,6 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from fink_cli.distribution.filters import decide
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.schemas import describe_alerts
+from fink_cli.distribution.spark.times import beyond_pandas
 from fink_cli.distribution.streams import Distribution, Stream
 from fink_cli.errors import UsageError
 
@@ -89,3 +90,36 @@ def test_what_is_no_condition_is_refused_beside_conditions(
     make_plan(spark, shape, good, {}, None)
     with pytest.raises(UsageError, match=r"^Stream wrong: .*(refused|not true or false).*\Z"):
         make_plan(spark, shape, streams, {}, None)
+
+
+def test_a_class_column_that_is_not_there_is_refused(
+    spark: SparkSession, alerts: DataFrame
+) -> None:
+    wanted = {"topic": "to_{class}", "class": "nothing", "classes": ["a"]}
+    stream = Stream.model_validate(wanted)
+    shape = describe_alerts(spark, alerts.schema, Distribution(stream=[stream]))
+    with pytest.raises(UsageError, match="no column nothing to take the class from"):
+        make_plan(spark, shape, [stream], {}, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "beyond"),
+    [
+        ("map('a', {})", [True, False]),
+        ("array(null, {})", [True, False]),
+        ("named_struct('b', array(map('a', {})))", [True, False]),
+        ("map('a', 1)", None),
+        ("array(1)", None),
+    ],
+)
+def test_times_that_pandas_can_not_hold_are_found_at_any_depth(
+    spark: SparkSession, value: str, beyond: list[bool] | None
+) -> None:
+    times = ("timestamp'0300-01-01'", "timestamp'2020-01-01'")
+    given = [F.expr(value.format(each)).alias("value") for each in times]
+    found = []
+    for each in given:
+        one = spark.range(1).select(each)
+        asked = beyond_pandas(F.col("value"), one.schema[0].dataType)
+        found.append(None if asked is None else one.select(asked).first()[0])
+    assert found == (beyond or [None, None])

@@ -54,6 +54,7 @@ def test_the_example_is_valid_and_every_topic_of_it_can_exist() -> None:
             '[[stream]]\ntopic = "{class}"\nclass = "c"\nclasses = ["EB*", "eb"]',
             "two classes give the topic eb",
         ),
+        ('[[stream]]\ntopic = "no blanks"', "'no blanks' can't be a topic"),
         ("topic = a", "is not TOML"),
         ('trigger = "soon"\n[[stream]]\ntopic = "a"', "trigger: Input should be a valid number"),
     ],

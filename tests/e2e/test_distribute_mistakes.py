@@ -1,0 +1,114 @@
+"""What is wrong with a distribution is told before anything is published, and what to type."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Fink, TestCluster, run_fink
+from tests.e2e.reading import messages
+
+SPARK_SECONDS = 180
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said", "hint"),
+    [
+        ("run --topic t", 2, "No folder of alerts is named.", "--source DIR"),
+        ("run --source {science}", 2, "No topic is named to publish to.", "--topic T"),
+        (
+            "replay --topic t --stream u --source {science}",
+            2,
+            "There is no stream u.",
+            "There are: t",
+        ),
+        (
+            "run --once --topic never_there --source {science}",
+            1,
+            "There is no topic 'never_there'",
+            "fink kafka topic create never_there",
+        ),
+        (
+            "run --once --topic {topic} --source {science} --master spark://here",
+            2,
+            "spark://here is not the address of a Spark master.",
+            "--master spark://HOST:7077",
+        ),
+        (
+            "run --once --topic {topic} --source {science} --master spark://127.0.0.1:1",
+            1,
+            "spark://127.0.0.1:1",
+            "",
+        ),
+        (
+            "run --once --topic {topic} --source {science} --spark-conf spark.driver.memory=99999g",
+            1,
+            "Spark did not start: ",
+            "",
+        ),
+        ("check --topic {topic} --source {cut}", 1, "No file of", "cut.parquet: "),
+        (
+            "schema --topic {topic} --source {science} --stream u",
+            2,
+            "There is no stream u.",
+            "There are: {topic}",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_type(
+    fink: Fink,
+    topic: str,
+    science_dir: Path,
+    tmp_path: Path,
+    words: str,
+    code: int,
+    said: str,
+    hint: str,
+) -> None:
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    named = {"topic": topic, "science": str(science_dir), "cut": str(tmp_path)}
+    filled = [each.format(**named) for each in words.split()]
+    done = fink("distribute", *filled, timeout=SPARK_SECONDS)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert hint.format(**named) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_java_that_spark_does_not_run_on_is_named(
+    cluster: TestCluster, topic: str, science_dir: Path, tmp_path: Path
+) -> None:
+    java = tmp_path / "jdk" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho 'openjdk version \"25\" 2025-09-16' >&2\n")
+    os.chmod(java, 0o755)
+    environ = {**cluster.environ, "JAVA_HOME": str(tmp_path / "jdk")}
+    words = ("distribute", "run", "--once", "--topic", topic, "--source", str(science_dir))
+    done = run_fink(*words, env=environ)
+    assert done.returncode == 1
+    assert "Spark does not run on Java 25." in done.stderr
+    assert "JAVA_HOME" in done.stderr
+
+
+def test_streams_of_different_columns_have_no_schema_in_common(
+    fink: Fink,
+    cluster: TestCluster,
+    make_topic: Callable[..., str],
+    science_dir: Path,
+    tmp_path: Path,
+) -> None:
+    config, first, second = tmp_path / "d.toml", make_topic(), make_topic()
+    config.write_text(
+        f'[[stream]]\ntopic = "{first}"\n[[stream]]\ntopic = "{second}"\ncolumns = ["objectId"]\n'
+    )
+    which = ("--config", str(config), "--source", str(science_dir))
+    for verb in (["schema"], ["run", "--once", "--schema", str(tmp_path / "s.avsc")]):
+        done = fink("distribute", *verb, *which, timeout=SPARK_SECONDS)
+        assert done.returncode == 2, done.stderr
+        assert "so there is more than one schema" in done.stderr
+        assert "--stream S" in done.stderr
+    assert not (tmp_path / "s.avsc").exists()
+    assert messages(cluster.connection, first) == []
