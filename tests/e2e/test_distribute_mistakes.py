@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def test_a_java_that_spark_does_not_run_on_is_named(
     java = tmp_path / "jdk" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho 'openjdk version \"25\" 2025-09-16' >&2\n")
-    os.chmod(java, 0o755)
+    java.chmod(0o755)
     environ = {**cluster.environ, "JAVA_HOME": str(tmp_path / "jdk")}
     words = ("distribute", "run", "--once", "--topic", topic, "--source", str(science_dir))
     done = run_fink(*words, env=environ)
