@@ -114,7 +114,7 @@ def _time(content: Mapping[str, Any], column: Column | None) -> Pairs:
     mjd = mjd_of(_value(content, column), column.unit)
     if text == NOTHING or mjd is None:
         return [] if text == NOTHING else [("time", text)]
-    return [("time", f"{text} UTC   MJD {mjd:.5f}")]
+    return [("time", f"{text} UTC"), ("", f"MJD {mjd:.5f}")]
 
 
 def _brightness(curve: LightCurve) -> Pairs:
