@@ -91,6 +91,15 @@ def program(name: str) -> Path:
     return Path(found)
 
 
+def fake_java(folder: Path, version: str) -> Path:
+    """A Java that only tells its version, as a JDK of that version does."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\n")
+    program.chmod(0o755)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The real alerts (FINK_TEST_DATA, else ../shared/data)."""

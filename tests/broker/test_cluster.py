@@ -27,7 +27,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from fink_cli.cluster.process import free_ports
 from fink_cli.config import Connection, local_login_file
 from fink_cli.paths import cache_folder
-from tests.conftest import PROGRAM, TestCluster, clean_environ, run_fink
+from tests.conftest import PROGRAM, TestCluster, clean_environ, fake_java, run_fink
 
 pytestmark = pytest.mark.usefixtures("cluster")  # whose start has filled the cache
 
@@ -254,15 +254,6 @@ def test_a_port_in_use_is_named_with_the_way_out(environ: dict[str, str]) -> Non
     assert refused.returncode == 1
     assert f"Port {environ['FINK_KAFKA_PORT']} is in use by" in refused.stderr
     assert "fink kafka start --port" in refused.stderr
-
-
-def fake_java(folder: Path, version: str) -> Path:
-    """A Java that only tells its version, as a JDK of that version does."""
-    program = folder / "bin" / "java"
-    program.parent.mkdir(parents=True)
-    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\n")
-    program.chmod(0o755)
-    return folder
 
 
 @pytest.mark.parametrize("version", ["1.8.0_402", "11.0.22"])

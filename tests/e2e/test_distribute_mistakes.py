@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Fink, TestCluster, run_fink
+from tests.conftest import Fink, TestCluster, fake_java, run_fink
 from tests.e2e.reading import messages
 
 SPARK_SECONDS = 180
@@ -39,14 +39,14 @@ SPARK_SECONDS = 180
         (
             "run --once --topic {topic} --source {science} --master spark://127.0.0.1:1",
             1,
-            "spark://127.0.0.1:1",
-            "",
+            "Spark's master spark://127.0.0.1:1 does not answer.",
+            "See whether it runs",
         ),
         (
             "run --once --topic {topic} --source {science} --spark-conf spark.driver.memory=99999g",
             1,
             "Spark did not start: ",
-            "",
+            "Its log: ",
         ),
         ("check --topic {topic} --source {cut}", 1, "No file of", "cut.parquet: "),
         (
@@ -80,11 +80,7 @@ def test_a_mistake_is_told_with_what_to_type(
 def test_a_java_that_spark_does_not_run_on_is_named(
     cluster: TestCluster, topic: str, science_dir: Path, tmp_path: Path
 ) -> None:
-    java = tmp_path / "jdk" / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("#!/bin/sh\necho 'openjdk version \"25\" 2025-09-16' >&2\n")
-    java.chmod(0o755)
-    environ = {**cluster.environ, "JAVA_HOME": str(tmp_path / "jdk")}
+    environ = {**cluster.environ, "JAVA_HOME": str(fake_java(tmp_path / "jdk", "25"))}
     words = ("distribute", "run", "--once", "--topic", topic, "--source", str(science_dir))
     done = run_fink(*words, env=environ)
     assert done.returncode == 1

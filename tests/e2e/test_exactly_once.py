@@ -65,6 +65,12 @@ def on_topic(environ: dict[str, str], partitions: int = 3) -> Counter[str]:
     return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
 
+def require_each_once(environ: dict[str, str], partitions: int = 3) -> None:
+    found = on_topic(environ, partitions)
+    assert len(found) == ALERTS
+    assert set(found.values()) == {1}
+
+
 def something_stands_there(
     environ: dict[str, str], partitions: Sequence[int] = range(3)
 ) -> Callable[[], bool]:
@@ -108,6 +114,12 @@ def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
     return ready
 
 
+def end_broker(environ: dict[str, str]) -> None:
+    """Kill the broker."""
+    status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
+    os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+
+
 def wait_for_a_batch(environ: dict[str, str], running: subprocess.Popen[str]) -> None:
     """Wait until a run has begun its first micro-batch."""
     home, deadline = Path(environ["FINK_HOME"]), time.monotonic() + 120
@@ -132,9 +144,7 @@ def test_a_batch_that_was_published_in_part_is_completed(
     half.write_bytes(whole)
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
-    found = on_topic(environ)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ)
 
 
 @pytest.mark.long
@@ -148,9 +158,7 @@ def test_a_batch_is_killed_again_after_its_topic_was_given_partitions(
     run_and_kill(environ, science, something_stands_there(environ, range(3, 6)))
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
-    found = on_topic(environ, 6)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ, 6)
 
 
 @pytest.mark.long
@@ -167,9 +175,7 @@ def test_a_topic_is_created_anew_with_fewer_partitions_after_a_kill(
     done = run_fink(*words, "-o", "json", env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
     assert "was published again" in json.loads(done.stdout.splitlines()[-1])["warning"]
-    found = on_topic(environ, 2)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ, 2)
 
 
 def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science: Path) -> None:
@@ -178,8 +184,7 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
         [PROGRAM, *command(science)], env=environ, stdout=subprocess.PIPE, text=True
     ) as running:
         wait_for_a_batch(environ, running)
-        status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
-        os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+        end_broker(environ)
         home = Path(environ["FINK_HOME"])
         assert not list(home.glob("distributions/*/checkpoint/commits/0")), "the batch was done"
         assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
@@ -187,9 +192,7 @@ def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science
     assert running.returncode == 0
     report = json.loads(said.splitlines()[-1])
     assert report["published"] == {"t": ALERTS}
-    found = on_topic(environ)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ)
 
 
 @pytest.mark.long
@@ -202,8 +205,7 @@ def test_brokers_that_stay_away_end_the_run_with_3_and_the_next_one_completes_it
         [PROGRAM, *command(science)], env=environ, stdout=subprocess.PIPE, text=True
     ) as running:
         wait_for_a_batch(environ, running)
-        status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
-        os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+        end_broker(environ)
         began = time.monotonic()
         said, _ = running.communicate(timeout=1000)
     assert running.returncode == 3
@@ -214,9 +216,7 @@ def test_brokers_that_stay_away_end_the_run_with_3_and_the_next_one_completes_it
     assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
     done = run_fink(*command(science), env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
-    found = on_topic(environ)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ)
 
 
 @pytest.mark.long
@@ -332,8 +332,7 @@ def kill_driver_and_parent(environ: dict[str, str], running: subprocess.Popen[by
 
 def kill_broker(environ: dict[str, str], running: subprocess.Popen[bytes]) -> bool:
     """Kill the broker and bring it back; and the driver, if it has not ended two seconds later."""
-    status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
-    os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+    end_broker(environ)
     assert run_fink("kafka", "start", env=environ, timeout=120).returncode == 0
     time.sleep(2)
     kill_driver(environ, running)
@@ -430,9 +429,7 @@ def test_a_killed_replay_is_completed(environ: dict[str, str], tmp_path: Path) -
     assert interrupted(environ, again, on_second_page, kill_driver), "it ended before"
     done = run_fink(*again, env=environ, timeout=180)
     assert done.returncode == 0, done.stderr
-    found = on_topic(environ)
-    assert len(found) == ALERTS
-    assert set(found.values()) == {1}
+    require_each_once(environ)
 
 
 @pytest.mark.long
