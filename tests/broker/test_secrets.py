@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import Fink, TestCluster
@@ -27,11 +30,8 @@ class Watch:
     def look(self, done: threading.Event) -> None:
         """Read the arguments of every process, as `ps` does, again and again."""
         while not done.is_set():
-            for arguments in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    text = arguments.read_bytes().decode(errors="replace")
-                except OSError:
-                    continue
+            for process in psutil.process_iter(["cmdline"]):
+                text = " ".join(process.info["cmdline"] or [])
                 self.seen |= {f"ps: {text}" for secret in self.secrets if secret in text}
             self.looks += 1
 
@@ -71,6 +71,13 @@ def wide_umask() -> Iterator[None]:
     before = os.umask(0o000)
     yield
     os.umask(before)
+
+
+def test_the_watch_sees_an_argument() -> None:
+    secret = f"hidden{uuid.uuid4().hex}"
+    with watching([secret]) as watch:
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(1)", secret], check=True)
+    assert any(secret in each for each in watch.seen)
 
 
 @pytest.mark.usefixtures("wide_umask")
