@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -12,19 +13,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
-from fink_cli.distribution import state
+from fink_cli.distribution import report, state
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.process import last_lines
 from fink_cli.distribution.spec import Job
-from fink_cli.errors import FAILED, FinkError, OperationFailedError, UsageError
-from fink_cli.processes import find
+from fink_cli.errors import FAILED, INTERRUPTED, FinkError, OperationFailedError, UsageError
+from fink_cli.processes import find, still_running
 
 _LOOK_SECONDS = 0.1
 # A batch is finished first; it has at most 256 MB of Parquet a core.
 _STOP_SECONDS = 150.0
 _ERROR = "Error: "
+# Asked to end by SIGTERM before fink minds signals, while it loads, and afterwards.
+_ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT, INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,15 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # From now on `stop` finds it. Where another one runs, the new process says so by itself.
+    report.claim(job, psutil.Process(process.pid))
     try:
         return _once_ready(process, folder, before)
     except KeyboardInterrupt:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
+        report.settle(folder, process.pid, state.STOPPED)
         raise
 
 
@@ -143,19 +150,20 @@ def _once_ready(
 ) -> state.Status:
     while True:
         code = process.poll()
-        report = state.read_report(folder)
-        new = report is not None and (before is None or report.pid != before.pid)
-        well = not code and report is not None and report.status.state != state.FAILED
-        if report and new and well and report.ready:
-            return report.status
+        found = state.read_report(folder)
+        new = found is not None and (before is None or found.pid != before.pid)
+        well = not code and found is not None and found.status.state != state.FAILED
+        if found and new and well and found.ready:
+            return found.status
         if code is not None:
             break
         time.sleep(_LOOK_SECONDS)
-    raise FinkError(
-        _its_error(last_lines(folder.service_log)),
-        f"Its log: {folder.log}",
-        exit_code=code if code > 0 else FAILED,
-    )
+    if code in _ASKED_TO_END:
+        report.settle(folder, process.pid, state.STOPPED)
+        return state.Status(state.STOPPED)
+    error = _its_error(last_lines(folder.service_log))
+    report.settle(folder, process.pid, state.FAILED, error)
+    raise FinkError(error, f"Its log: {folder.log}", exit_code=code if code > 0 else FAILED)
 
 
 def _its_error(lines: Sequence[str]) -> str:
@@ -170,16 +178,27 @@ def stop(which: Known) -> state.Status:
     Raises:
         OperationFailedError: it does not end.
     """
-    driver = find(which.report.pid, which.report.created) if which.report else None
-    if driver is not None:
-        driver.terminate()
-    try:
-        with FileLock(which.folder.lock, timeout=_STOP_SECONDS):
-            pass
-    except Timeout as error:
+    found = which.report
+    process = find(found.pid, found.created) if found else None
+    if process is not None:
+        process.terminate()
+    if not _ends(which.folder, process):
         raise OperationFailedError(
             f"The distribution {which.name} still finishes its batch.",
             f"See what it does: fink distribute logs {which.options}",
-        ) from error
-    report = state.read_report(which.folder)
-    return report.status if report else state.Status(state=state.STOPPED)
+        )
+    if process is not None:
+        report.settle(which.folder, process.pid, state.STOPPED)
+    found = state.read_report(which.folder)
+    return found.status if found else state.Status(state=state.STOPPED)
+
+
+def _ends(folder: state.Folder, process: psutil.Process | None) -> bool:
+    """Wait for a process, and for the driver that it may have started; whether both end."""
+    if process is not None and still_running([process], _STOP_SECONDS):
+        return False
+    try:
+        with FileLock(folder.lock, timeout=_STOP_SECONDS):
+            return True
+    except Timeout:
+        return False

@@ -16,10 +16,11 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
-from fink_cli.distribution import state
-from fink_cli.distribution.run import Run, StopAskedError, first_status, report_of_this_process
+from fink_cli.distribution import report, state
+from fink_cli.distribution.run import Run, StopAskedError
 from fink_cli.distribution.spark.files import follow_files
 from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
 from fink_cli.distribution.spec import Job, load_job
@@ -40,7 +41,7 @@ def run(job: Job, stop: threading.Event) -> None:
     """
     folder = state.Folder(Path(job.folder))
     # The first act: whoever wants to stop it finds it from now on.
-    report_of_this_process(folder, first_status(job), ready=False)
+    report.tell(folder, psutil.Process(), report.first_status(job), ready=False)
     try:
         title = f"fink {folder.path.name}"
         spark = open_session(job.spark, folder.scratch, title, job.connection)
@@ -77,8 +78,8 @@ def _tell_not_started(job: Job, said: str) -> None:
         lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
         said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
     error = f"Spark did not start: {said}"
-    status = replace(first_status(job), state=state.FAILED, error=error)
-    report_of_this_process(folder, status, ready=False)
+    status = replace(report.first_status(job), state=state.FAILED, error=error)
+    report.tell(folder, psutil.Process(), status, ready=False)
 
 
 def _follow(current: Run) -> None:

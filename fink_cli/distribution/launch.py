@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
-from fink_cli.distribution import state
+from fink_cli.distribution import report, state
 from fink_cli.distribution.process import end, environment, last_lines
 from fink_cli.distribution.spec import Job, dump_job
 from fink_cli.errors import FAILED, OperationFailedError
@@ -73,9 +72,21 @@ def run(job: Job, watch: Watch) -> Ended:
         OperationFailedError: another driver of the same distribution runs, or Spark did not start.
         KeyboardInterrupt: the user interrupted; a RunInterruptedError, unless nothing had begun.
     """
-    folder = state.Folder(Path(job.folder))
-    _refuse_a_second(job, folder)
-    _end_former(folder)
+    folder, own = state.Folder(Path(job.folder)), psutil.Process()
+    if not report.claim(job, own):
+        raise _runs_already(job)
+    try:
+        _end_former(folder)
+        return _run(job, folder, watch)
+    except KeyboardInterrupt:
+        report.settle(folder, own.pid, state.STOPPED)
+        raise
+    except OperationFailedError as error:
+        report.settle(folder, own.pid, state.FAILED, f"{error.message} {error.hint}".strip())
+        raise
+
+
+def _run(job: Job, folder: state.Folder, watch: Watch) -> Ended:
     driver = _launch(job, folder)
     interrupted: KeyboardInterrupt | None = None
     try:
@@ -88,16 +99,16 @@ def run(job: Job, watch: Watch) -> Ended:
         shutil.rmtree(folder.scratch, ignore_errors=True)
     if driver.returncode == state.LOCKED:
         raise _runs_already(job)
-    report = state.read_report(folder)
-    begun = report is not None and report.pid == driver.pid
+    found = state.read_report(folder)
+    begun = found is not None and found.pid == driver.pid
     if interrupted is not None:
-        raise RunInterruptedError(report.status) if report and begun else interrupted
-    if report is None or not begun:
+        raise RunInterruptedError(found.status) if found and begun else interrupted
+    if found is None or not begun:
         raise OperationFailedError(
             "Spark did not start. Its log ends so:\n" + "\n".join(last_lines(folder.log)),
             f"The whole log: {folder.log}",
         )
-    return Ended(report.status, driver.returncode if driver.returncode >= 0 else FAILED)
+    return Ended(found.status, driver.returncode if driver.returncode >= 0 else FAILED)
 
 
 def _runs_already(job: Job) -> OperationFailedError:
@@ -105,14 +116,6 @@ def _runs_already(job: Job) -> OperationFailedError:
         f"The distribution of {job.source} to {', '.join(job.targets)} runs already.",
         "Stop it first: fink distribute stop, or Ctrl-C where it runs.",
     )
-
-
-def _refuse_a_second(job: Job, folder: state.Folder) -> None:
-    try:
-        with FileLock(folder.lock, timeout=0):
-            return
-    except Timeout as error:
-        raise _runs_already(job) from error
 
 
 def _end_former(folder: state.Folder) -> None:
@@ -161,9 +164,9 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
 
 def _follow(driver: subprocess.Popen[str], folder: state.Folder, watch: Watch) -> None:
     while driver.poll() is None:
-        report = state.read_report(folder)
-        if report is not None and report.pid == driver.pid and report.ready:
-            watch(report.status)
+        found = state.read_report(folder)
+        if found is not None and found.pid == driver.pid and found.ready:
+            watch(found.status)
         time.sleep(_LOOK_SECONDS)
 
 

@@ -20,13 +20,12 @@ from tenacity import (
     wait_exponential,
 )
 
-from fink_cli.distribution import state
+from fink_cli.distribution import report, state
 from fink_cli.distribution.delivery import Sent, partition_counts
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
     ledger_files,
-    read_ledger,
     read_page,
     write_page,
 )
@@ -75,21 +74,6 @@ class StopAskedError(Exception):
     """The driver was asked to stop, before this micro-batch began."""
 
 
-def first_status(job: Job) -> state.Status:
-    """How a run fares that has done nothing yet."""
-    return state.Status(
-        state=state.RUNNING,
-        published=dict.fromkeys(job.targets, 0),
-        skipped=sum(1 for _ in read_ledger(state.Folder(Path(job.folder)).skipped)),
-    )
-
-
-def report_of_this_process(folder: state.Folder, status: state.Status, ready: bool) -> None:
-    """Write how the driver fares, which is this process."""
-    process = psutil.Process()
-    state.write_report(folder, state.Report(process.pid, process.create_time(), status, ready))
-
-
 class Run:
     """One run of a distribution: what it has done so far, and whether it shall stop."""
 
@@ -112,13 +96,13 @@ class Run:
         self.batch_files = 0
         self.failure: FinkError | None = None
         self.ready = False
-        self.status = first_status(job)
+        self.status = report.first_status(job)
 
     def tell(self, **changes: object) -> None:
         """Change the status, and write it where others read it."""
         with self.telling:  # the batch is published by a thread of Spark's
             self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-            report_of_this_process(self.folder, self.status, self.ready)
+            report.tell(self.folder, psutil.Process(), self.status, ready=self.ready)
 
     def _tell_bad(self, files: list[BadFile]) -> None:
         self.tell(bad_files=files)

@@ -55,11 +55,13 @@ class Status:
 
 @dataclass(frozen=True)
 class Report:
-    """A driver, by its process id and its beginning in seconds since 1970, and how it fares.
+    """A process that runs a distribution, and how it fares.
+
+    It is the driver; before that one runs, the process which starts it.
 
     Attributes:
         pid: its process id.
-        created: when it began.
+        created: when it began, in seconds since 1970.
         status: how it fares.
         ready: whether Spark has started and the streams are accepted. A driver reports before, so
             that it can be stopped.
@@ -187,14 +189,19 @@ def write_report(folder: Folder, report: Report) -> None:
     write_private(folder.status, json.dumps(asdict(report), indent=2))
 
 
-def read_report(folder: Folder) -> Report | None:
-    """How the driver fares; one that died without a word has ``failed``."""
+def last_report(folder: Folder) -> Report | None:
+    """What was told last, whether or not the process still runs that told it."""
     if not folder.status.exists():
         return None
     found = json.loads(folder.status.read_text(encoding="utf-8"))
     rows = [BadFile(**each) for each in found["status"].pop("bad_files")]
-    report = Report(**{**found, "status": Status(**found["status"], bad_files=rows)})
-    if report.status.state != RUNNING or find(report.pid, report.created):
+    return Report(**{**found, "status": Status(**found["status"], bad_files=rows)})
+
+
+def read_report(folder: Folder) -> Report | None:
+    """How the driver fares; one that died without a word has ``failed``."""
+    report = last_report(folder)
+    if report is None or report.status.state != RUNNING or find(report.pid, report.created):
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
     return replace(report, status=replace(report.status, state=FAILED, error=died))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pexpect
 import psutil
@@ -26,6 +26,7 @@ from tests.conftest import PROGRAM, TestCluster, run_fink
 from tests.e2e.reading import messages
 
 SPARK_SECONDS = 180
+T = TypeVar("T")
 FIRST, SECOND = 300, 20
 
 
@@ -115,12 +116,13 @@ def killed_at_the_end(process: subprocess.Popen[str] | psutil.Process) -> Iterat
             process.kill()
 
 
-def until(true: Callable[[], bool], seconds: float = SPARK_SECONDS) -> None:
-    """Wait until something is true."""
+def until(seen: Callable[[], T | None], seconds: float = SPARK_SECONDS) -> T:
+    """Wait until something is true, or there."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not (found := seen()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    return found
 
 
 @pytest.fixture
@@ -250,7 +252,7 @@ def test_a_start_is_stopped_or_interrupted_and_what_a_killed_one_left_is_ended(
         service.beside("start", *service.words) as start,
     ):
         until(lambda: service.driver() is not None)
-        assert not runs(left)
+        until(lambda: not runs(left))
         assert bystander.poll() is None
         bystander.kill()
         bystander.wait()  # so that it is not among the processes below
@@ -271,6 +273,27 @@ def test_a_start_is_stopped_or_interrupted_and_what_a_killed_one_left_is_ended(
     assert not service.processes()
 
 
+def test_a_start_is_stopped_before_its_driver_runs(service: Service) -> None:
+    service.land(simulate_alerts(SECOND))
+    # A run is interrupted, where its driver is not there yet.
+    for command, codes in (("start", {0}), ("run", {0, 130})):
+        with service.beside(command, *service.words) as begun:
+            first = until(service.driver)
+            assert "fink_cli.distribution.driver" not in first.cmdline()
+            second = service.fink("run", *service.words)
+            assert second.returncode == 1
+            assert "runs already" in second.stderr
+            stopped = service.fink("stop", *service.which, "-o", "json")
+            assert json.loads(stopped.stdout)["state"] == "stopped"
+            assert "does not run" not in stopped.stderr
+            begun.wait(SPARK_SECONDS)
+            assert begun.returncode in codes
+        assert not service.processes()
+        shown = service.fink("status", *service.which, "-o", "json")
+        assert json.loads(shown.stdout)["state"] == "stopped"
+    assert service.on_topic() == 0
+
+
 def test_a_start_that_fails_ends_as_the_run_does(service: Service, tmp_path: Path) -> None:
     service.land(simulate_alerts(1))
     config = tmp_path / "d.toml"
@@ -281,6 +304,9 @@ def test_a_start_that_fails_ends_as_the_run_does(service: Service, tmp_path: Pat
     assert "nothing_like_it" in done.stderr
     assert "goes on" not in done.stderr
     assert "Traceback" not in done.stderr
+    shown = service.fink("status", "--config", str(config), *source, "-o", "json")
+    assert json.loads(shown.stdout)["state"] == "failed"
+    assert "nothing_like_it" in json.loads(shown.stdout)["error"]
 
 
 def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_path: Path) -> None:

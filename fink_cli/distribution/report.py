@@ -1,0 +1,67 @@
+"""What the process that runs a distribution, or is about to, says of it.
+
+Whoever wants to stop it finds it by its report: the driver's, and before there is one, that of the
+process which starts the driver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from fink_cli.distribution import state
+from fink_cli.distribution.ledger import read_ledger
+from fink_cli.distribution.spec import Job
+
+
+def first_status(job: Job) -> state.Status:
+    """How a run fares that has done nothing yet."""
+    return state.Status(
+        state=state.RUNNING,
+        published=dict.fromkeys(job.targets, 0),
+        skipped=sum(1 for _ in read_ledger(state.Folder(Path(job.folder)).skipped)),
+    )
+
+
+def tell(
+    folder: state.Folder, process: psutil.Process, status: state.Status, *, ready: bool
+) -> None:
+    """Write how a distribution fares that a process runs."""
+    report = state.Report(process.pid, process.create_time(), status, ready)
+    state.write_report(folder, report)
+
+
+def claim(job: Job, process: psutil.Process) -> bool:
+    """Tell that a process is about to run a distribution, unless another one does.
+
+    Returns:
+        Whether no other one does.
+    """
+    folder = state.Folder(Path(job.folder))
+    try:
+        with FileLock(folder.lock, timeout=0):
+            former = state.read_report(folder)
+            if former and former.status.state == state.RUNNING and former.pid != process.pid:
+                return False
+            tell(folder, process, first_status(job), ready=False)
+    except Timeout:
+        return False
+    return True
+
+
+def settle(folder: state.Folder, pid: int, ended: str, error: str | None = None) -> None:
+    """Tell how a process ended whose run had not begun; a run that had tells it by itself.
+
+    Args:
+        folder: the distribution's.
+        pid: the process.
+        ended: ``stopped`` or ``failed``.
+        error: why it failed.
+    """
+    found = state.last_report(folder)
+    if found and found.pid == pid and not found.ready and found.status.state == state.RUNNING:
+        status = replace(found.status, state=ended, error=error)
+        state.write_report(folder, replace(found, status=status))
