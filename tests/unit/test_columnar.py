@@ -200,7 +200,7 @@ def test_a_short_schema_of_endless_columns_is_refused_soon() -> None:
     with pytest.raises(UnwritableError, match="20,000 fields"):
         arrow_schema(schema)
     assert outliner_of(schema) is None
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10
 
 
 def test_a_number_that_its_type_can_not_hold_is_refused(tmp_path: Path) -> None:

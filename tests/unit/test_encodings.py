@@ -206,7 +206,7 @@ def test_changed_bytes_are_alerts_or_undecodable() -> None:
         changed = bytearray(chance.choice(seeds))
         at = chance.randrange(len(changed))
         changed[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
-        start = time.monotonic()
+        start = time.process_time()
         with suppress(UndecodableError):
             assert chance.choice(decoders).records(None, bytes(changed))
-        assert time.monotonic() - start < 1
+        assert time.process_time() - start < 1

@@ -134,11 +134,11 @@ def test_a_length_without_end_ends(item: Any) -> None:
     # A count of 2^60, as Avro writes a long.
     out = io.BytesIO()
     fastavro.schemaless_writer(out, "long", 2**60)
-    start = time.monotonic()
+    start = time.process_time()
     for value in (out.getvalue(), out.getvalue() * 3, b"\x01" + out.getvalue()):
         with pytest.raises(UndecodableError):
             Decoder(wanted=lambda _schema: [("id",)]).decode(key, value)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_changed_bytes_end_as_in_the_whole_alert() -> None:
@@ -170,7 +170,7 @@ def test_a_type_used_very_often_is_looked_at_once() -> None:
         fields = [{"name": "f0", "type": inner}, {"name": "f1", "type": f"r{level - 1}"}]
         inner = {"type": "record", "name": f"r{level}", "fields": fields}
     schema = read_schema(json.dumps(inner))
-    start = time.monotonic()
+    start = time.process_time()
     assert wanted_fields(schema, [("f0",)]) is not None
     assert wanted_fields(schema, [()]) is None
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5

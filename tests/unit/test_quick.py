@@ -212,11 +212,11 @@ def test_a_count_without_end_ends() -> None:
         {"name": "n", "type": "int"},
     ]
     schema = read_schema(json.dumps({"type": "record", "name": "r", "fields": fields}))
-    start = time.monotonic()
+    start = time.process_time()
     for wanted in (None, {"r": frozenset({"n"})}, {"r": frozenset({"a"})}):
         assert quick_reader(schema, wanted)(long(2**60) + b"\0" * 64) is None
         assert quick_reader(schema, wanted)(long(-(2**60)) * 2 + b"\0" * 64) is None
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_ten_thousand_columns_are_soon_ready() -> None:

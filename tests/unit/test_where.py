@@ -126,9 +126,9 @@ def test_what_is_refused(text: str, says: str) -> None:
     "text", ["'%999999999d' % 7 == 'a'", "'a' * 999999999 == 'a'", "['a'] * 999999999 == 1"]
 )
 def test_no_short_expression_makes_a_long_value(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert not parse_where(text).matches({})
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_paths_are_the_fields_that_it_needs() -> None:
