@@ -65,7 +65,7 @@ def test_interrupted_half_way_it_stops_everything(
                 break
         time.sleep(2)
         os.kill(running.pid, signal_number)
-        said += running.communicate(timeout=60)[1]
+        said += running.communicate(timeout=180)[1]
     assert running.returncode == 130, said
     assert "Traceback" not in said
 

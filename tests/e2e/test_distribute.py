@@ -177,7 +177,7 @@ def test_ctrl_c_finishes_and_leaves_no_process(
         assert second.returncode == 1
         assert "runs already" in second.stderr
         running.send_signal(signal.SIGINT)
-        shown, said = running.communicate(timeout=60)
+        shown, said = running.communicate(timeout=SPARK_SECONDS)
     assert running.returncode == 130
     assert json.loads(shown.splitlines()[-1])["published"] == {topic: 20}
     assert "Traceback" not in said
@@ -189,13 +189,13 @@ def test_a_killed_run_leaves_no_process(cluster: TestCluster, topic: str, tmp_pa
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
     running = subprocess.Popen([PROGRAM, "distribute", "run", *words], env=cluster.environ)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SPARK_SECONDS
     while len(drivers(cluster.home)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     running.kill()
     running.wait()
-    _, alive = psutil.wait_procs(drivers(cluster.home), timeout=60)
+    _, alive = psutil.wait_procs(drivers(cluster.home), timeout=SPARK_SECONDS)
     assert not alive
 
 
@@ -381,7 +381,7 @@ def test_on_a_terminal_it_shows_progress(cluster: TestCluster, topic: str, tmp_p
         shown = b""
         while chunk := _read(ours):
             shown += chunk
-        said, _ = running.communicate(timeout=60)
+        said, _ = running.communicate(timeout=SPARK_SECONDS)
     assert running.returncode == 0
     assert b"Starting Spark" in shown
     assert b"Publishing" in shown

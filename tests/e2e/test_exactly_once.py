@@ -355,7 +355,7 @@ def interrupted(
             assert time.monotonic() < deadline
             time.sleep(0.02)
         killed = running.poll() is None and kill(environ, running)
-        running.wait(90)
+        running.wait(180)
     return killed
 
 
