@@ -27,6 +27,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from fink_cli.cluster.process import free_ports
 from fink_cli.config import Connection, local_login_file
 from fink_cli.paths import cache_folder
+from tests.broker.test_secrets import contents
 from tests.conftest import PROGRAM, TestCluster, clean_environ, fake_java, run_fink
 
 pytestmark = pytest.mark.usefixtures("cluster")  # whose start has filled the cache
@@ -437,10 +438,9 @@ def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
     assert any("format.args" in line for line in seen), "the format was too quick to be seen"
     assert any("broker.args" in line for line in seen)
     assert not [line for line in seen if any(secret in line for secret in secrets)]
-    for file in (each for each in home.rglob("*") if each.is_file()):
-        content = file.read_bytes()
+    for file, mode, content in contents(home):
         if any(secret.encode() in content for secret in secrets):
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+            assert mode == 0o600, file
             assert file.suffix not in {".log", ".args"}, file
     assert stat.S_IMODE((home / "kafka").stat().st_mode) == 0o700
 

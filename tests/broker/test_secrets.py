@@ -10,7 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -41,15 +41,23 @@ class Watch:
 
     def files(self, folder: Path) -> None:
         """Look at every file of a folder: logs hold no secret, and others are private."""
-        for file in folder.rglob("*"):
-            if not file.is_file():
-                continue
-            content = file.read_bytes()
+        for file, mode, content in contents(folder):
             if not any(secret.encode() in content for secret in self.secrets):
                 continue
-            mode = stat.S_IMODE(file.stat().st_mode)
             if mode != 0o600 or "logs" in file.parts or file.suffix == ".log":
                 self.seen.add(f"file: {file} {mode:o}")
+
+
+def contents(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
+    """The files below a folder, their modes and what they hold.
+
+    Others may write in it: a file that is gone when its turn comes is passed over.
+    """
+    for parent, _, names in os.walk(folder):
+        for file in (Path(parent, name) for name in names):
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(whole := file.stat().st_mode):
+                    yield file, stat.S_IMODE(whole), file.read_bytes()
 
 
 @contextmanager

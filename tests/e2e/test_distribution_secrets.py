@@ -18,7 +18,7 @@ from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
-from tests.broker.test_secrets import watching
+from tests.broker.test_secrets import contents, watching
 from tests.conftest import PROGRAM, Fink, TestCluster
 
 SPARK_SECONDS = 180
@@ -65,14 +65,7 @@ def around(secret: str, text: str) -> str:
 
 def everything_in(folder: Path, secret: str) -> set[str]:
     """The files below a folder that hold the secret, whatever their mode."""
-    found = set()
-    for file in folder.rglob("*"):
-        try:
-            if file.is_file() and secret.encode() in file.read_bytes():
-                found.add(str(file))
-        except FileNotFoundError:  # Spark removes its own while it runs
-            continue
-    return found
+    return {str(file) for file, _, content in contents(folder) if secret.encode() in content}
 
 
 def test_the_password_stands_nowhere(
@@ -123,7 +116,7 @@ def test_the_password_stands_nowhere(
         shown = dict(pages(ui))
         in_files = everything_in(distributions, secret) | everything_in(temporary, secret)
         running.send_signal(signal.SIGINT)
-        said, _ = running.communicate(timeout=90)
+        said, _ = running.communicate(timeout=SPARK_SECONDS)
     status = fink("distribute", "status", *words)
     logs = fink("distribute", "logs", "-n", "1000000", *words)
     shown |= {"said": said, "status": status.stdout + status.stderr, "logs": logs.stdout}
