@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,8 +151,7 @@ def start(
 
             ensure_certificates(home)
         class_path = kafka_jars(report)
-        _run(home, cluster, java, class_path)
-        return _started("started", home, cluster, kafka_version(class_path))
+        return _run(home, cluster, java, class_path)
 
 
 def _started(state: str, home: Path, cluster: Cluster, version: str | None) -> Started:
@@ -232,18 +231,20 @@ def _require_room(home: Path) -> None:
         )
 
 
-def _run(home: Path, cluster: Cluster, java: Java, class_path: Sequence[Path]) -> None:
+def _run(home: Path, cluster: Cluster, java: Java, class_path: list[Path]) -> Started:
     for broker in cluster.brokers:
         prepare(home, cluster, broker, java, class_path)
     log_ends = {broker.id: log_size(home, broker.id) for broker in cluster.brokers}
+    running: list[Broker] = []
     try:
-        running = []
         for broker in cluster.brokers:
-            running.append(replace(broker, process=launch(home, broker, java, class_path)))
             # Written after each launch, so that no broker runs that fink does not know of.
-            rest = cluster.brokers[len(running) :]
-            write_cluster(home, replace(cluster, brokers=(*running, *rest)))
+            with process.signals_held_back():
+                running.append(replace(broker, process=launch(home, broker, java, class_path)))
+                rest = cluster.brokers[len(running) :]
+                write_cluster(home, replace(cluster, brokers=(*running, *rest)))
         _wait_until_ready(home, replace(cluster, brokers=tuple(running)), log_ends)
+        return _started("started", home, cluster, kafka_version(class_path))
     except BaseException:
         # Also on Ctrl-C: a start that did not succeed leaves no broker behind.
         process.end([broker.process for broker in running], STOP_SECONDS)

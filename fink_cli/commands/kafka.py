@@ -68,20 +68,19 @@ def start(
 ) -> None:
     """Start Kafka on this machine, with logins and access rules on."""
     home = fink_home()
-    with fetching("Kafka") as report, output.spinner("Starting Kafka"):
-        started = local.start(home, brokers, port, tls, report)
-    profiles = write_local_profile(home)
-    output.emit(started, form)
-    output.note(f"The profile 'local' in {profiles} logs in as its administrator.")
-    if foreground:
-        _stay()
-
-
-def _stay() -> None:
+    started = None
     try:
-        _follow(lines=0)
+        with fetching("Kafka") as report, output.spinner("Starting Kafka"):
+            started = local.start(home, brokers, port, tls, report)
+        profiles = write_local_profile(home)
+        output.emit(started, form)
+        output.note(f"The profile 'local' in {profiles} logs in as its administrator.")
+        if foreground:
+            _follow(lines=0)
     finally:
-        output.emit(local.stop(fink_home()), Format.TABLE)
+        # Whatever comes after the start: also before the log is shown.
+        if foreground and started is not None:
+            output.emit(local.stop(home), Format.TABLE)
 
 
 @app.command()

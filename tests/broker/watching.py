@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +129,14 @@ def as_user(connection: Connection, user: str, password: str = PASSWORD) -> dict
         "FINK_PASSWORD": password,
         "FINK_SECURITY_PROTOCOL": connection.security_protocol,
     }
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something has happened."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
 
 
 @contextmanager
