@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,10 @@ def test_show(fink: Fink, cluster: Any, topic: str, raw_dir: Path, publish: Any)
 
 def test_show_takes_the_newest(fink: Fink, make_topic: Any, publish: Any) -> None:
     topic = make_topic(partitions=2)
-    publish(topic, message(1), partition=1, timestamp=2_000)
-    publish(topic, message(1), partition=0, timestamp=9_000)
-    publish(topic, message(1), partition=1, timestamp=3_000)
+    began = int(time.time() * 1000) - 60_000
+    publish(topic, message(1), partition=1, timestamp=began + 2_000)
+    publish(topic, message(1), partition=0, timestamp=began + 9_000)
+    publish(topic, message(1), partition=1, timestamp=began + 3_000)
     done = fink("consume", "show", "--topic", topic, "--id", "ZTF0001", "-o", "json")
     assert (json.loads(done.stdout)["partition"], done.returncode) == (0, 0)
     assert "The newest of 3 that fit." in done.stderr

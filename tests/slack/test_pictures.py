@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -51,11 +52,11 @@ def alerts_of(raw_dir: Path) -> list[tuple[bytes, dict[str, Any]]]:
 def published(cluster: TestCluster, topic: str, raw_dir: Path) -> str:
     """The name of the newest alert on the topic."""
     producer = Producer(cluster.connection.librdkafka())
-    name = ""
+    name, began = "", int(time.time() * 1000) - 60_000
     for number, (key, alert) in enumerate(alerts_of(raw_dir)):
         out = io.BytesIO()
         fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(key)), alert)
-        producer.produce(topic, key=key, value=out.getvalue(), timestamp=1000 + number)
+        producer.produce(topic, key=key, value=out.getvalue(), timestamp=began + number)
         name = alert["objectId"]
     assert producer.flush(30) == 0
     return name
