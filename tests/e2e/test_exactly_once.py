@@ -23,6 +23,7 @@ from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
+from fink_cli.cluster.record import read_cluster
 from fink_cli.config import Connection, local_login_file
 from tests.conftest import PROGRAM, clean_environ, run_fink
 from tests.e2e.reading import messages
@@ -115,9 +116,12 @@ def begun_for(environ: dict[str, str], seconds: float) -> Callable[[], bool]:
 
 
 def end_broker(environ: dict[str, str]) -> None:
-    """Kill the broker."""
-    status = json.loads(run_fink("kafka", "status", "-o", "json", env=environ).stdout)
-    os.kill(status["brokers"][0]["pid"], signal.SIGKILL)
+    """Kill the broker, at once: a command that tells its pid would give the batch time to end."""
+    cluster = read_cluster(Path(environ["FINK_HOME"]))
+    assert cluster is not None
+    broker = cluster.brokers[0].process
+    assert broker is not None
+    os.kill(broker.pid, signal.SIGKILL)
 
 
 def wait_for_a_batch(environ: dict[str, str], running: subprocess.Popen[str]) -> None:
