@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,12 +48,13 @@ Answer = tuple[int, dict[str, str], dict[str, Any]]
 
 @dataclass
 class Post:
-    """A message that was accepted: by the channel's name or the person's id."""
+    """A message that was accepted: by the channel's name or the person's id, and when (seconds)."""
 
     to: str
     text: str
     blocks: list[dict[str, Any]]
     metadata: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def shown(self) -> str:

@@ -236,7 +236,7 @@ def test_asked_to_stop_it_finishes_the_message_in_hand(
     for name in ("a", "b"):
         slack.add_channel(name)
     publish(topic, *several("A", 1), *several("B", 1))
-    slack.faults = [limited(1)]
+    slack.faults = [limited(3)]
     with subprocess.Popen(
         [PROGRAM, "slack", "alerts", "--topic", topic, "--once"],
         env={**cluster.environ, **slack_env},
@@ -269,17 +269,20 @@ def test_a_following_reporter_keeps_to_its_interval(
         text=True,
     ) as process:
         first = 0
-        while len(slack.posts) < 2 and first < 100:
+        while len(slack.posts) < 2 and first < 400:
             publish(topic, *several("A", 1, first))
             first += 1
             time.sleep(0.25)
         process.terminate()
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert len(slack.posts) == 2
-    assert 8 <= first <= 40
+    assert len(slack.posts) >= 2
+    # From one post to the next: a start that takes long is not in it.
+    assert slack.posts[1].at - slack.posts[0].at >= 1.8
     posted = json.loads(out)["posted"]
-    assert posted == [{"channel": "#a", "alerts": posted[0]["alerts"], "messages": 2}]
+    assert posted == [
+        {"channel": "#a", "alerts": posted[0]["alerts"], "messages": len(slack.posts)}
+    ]
     assert len(set(objects(slack, "a"))) == posted[0]["alerts"] <= first
 
 
