@@ -6,7 +6,6 @@ import json
 import signal
 import stat
 import subprocess
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from tests.broker.watching import wait_for
 from tests.conftest import PROGRAM, Fink, TestCluster
 
 
@@ -348,12 +348,15 @@ def test_onboard_that_is_interrupted_leaves_nothing(
     assert fink("acl", "add", "-u", user, "-t", topic, "--deny").returncode == 0
     words = ["auth", "onboard", "-u", user, "--consume", topic, "--generate"]
     words += ["--out", str(tmp_path / "file")]
-    child = subprocess.Popen([PROGRAM, *words], env=cluster.environ, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 10
-    while not users(fink, user):
-        assert time.monotonic() < deadline
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=20)
+    # The proof goes on for ten seconds: a look by a command might take as long.
+    admin = AdminClient(cluster.connection.librdkafka())
+    with subprocess.Popen([PROGRAM, *words], env=cluster.environ, stderr=subprocess.PIPE) as child:
+        try:
+            wait_for(lambda: user in admin.describe_user_scram_credentials().result(10))
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert child.returncode == 130, said
     assert b"Traceback" not in said
     assert users(fink, user) == []
