@@ -28,12 +28,12 @@ from fink_cli.admin.rules import (
     Resource,
     ResourceType,
     Rule,
-    role_rules,
     rules_from,
 )
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import delete_logins, set_password
 from fink_cli.config import Connection
+from tests.broker.watching import wait_for
 from tests.conftest import Fink, TestCluster
 
 HERE = "127.0.0.1"
@@ -154,8 +154,9 @@ def test_users_with_every_combination_of_flags(
             for login, case in zip(users, MATRIX, strict=True)
             for flags in flags_of(login.username, topic, case)
         ]
-        create_rules(cluster.connection, [rule for each in wanted for rule in rules_from(each)])
-        policy = Policy(read_rules(cluster.connection))
+        rules = [rule for each in wanted for rule in rules_from(each)]
+        create_rules(cluster.connection, rules)
+        policy = policy_with(cluster.connection, rules)
 
         def differences(at: int) -> list[str]:
             login, group = users[at], f"{users[at].username}-g"
@@ -196,6 +197,23 @@ def test_users_with_every_combination_of_flags(
         forget(cluster, users)
 
 
+def policy_with(
+    connection: Connection, made: Sequence[Rule], deleted: Sequence[Rule] = ()
+) -> Policy:
+    """The policy, once the broker has what was made, and no longer what was deleted.
+
+    The controller has it first. What the broker tells is what it decides by.
+    """
+    found: list[Rule] = []
+
+    def arrived() -> bool:
+        found[:] = read_rules(connection)
+        return set(made) <= set(found) and set(deleted).isdisjoint(found)
+
+    wait_for(arrived)
+    return Policy(found)
+
+
 class World:
     """Two users, three topics, three groups, and rules among them that are drawn at random."""
 
@@ -214,7 +232,6 @@ class World:
         assert producer.flush(20) == 0
         self.clients = [AdminClient(each.librdkafka()) for each in self.users]
         self.rules: list[Rule] = []
-        self.rounds = 0
 
     @property
     def resources(self) -> list[Resource]:
@@ -261,29 +278,12 @@ class World:
 
     def put(self, rules: list[Rule]) -> Policy:
         """Make these the rules, and wait until the broker decides by them."""
-        delete_rules(self.connection, self.rules)
-        self.rounds += 1
-        # The broker takes rules in the order in which they were written: when it knows the last
-        # one, of a group of its own, it knows them all.
-        last = f"{self.prefixes[ResourceType.GROUP]}last-{self.rounds}"
-        name = self.users[0].username
-        marks = role_rules(name, ResourceType.GROUP, [last], [Operation.READ], [HERE])
-        self.rules = [*dict.fromkeys(rules), *marks]
-        create_rules(self.connection, self.rules[:-1])
-        create_rules(self.connection, marks)
-        policy = Policy(read_rules(self.connection))
-        mark = Question(name, Operation.READ, Resource(ResourceType.GROUP, last), HERE)
-        denied = any(
-            rule.permission is Permission.DENY and rule.covers(mark.resource) for rule in rules
-        )
-        if denied or not authorize(policy, mark).allowed:
-            time.sleep(0.3)
-            return policy
-        deadline = time.monotonic() + 10
-        while Operation.READ not in (rights(self.clients[0], mark.resource) or ()):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return policy
+        gone = [each for each in self.rules if each not in rules]
+        new = [each for each in dict.fromkeys(rules) if each not in self.rules]
+        delete_rules(self.connection, gone)
+        create_rules(self.connection, new)
+        self.rules = list(dict.fromkeys(rules))
+        return policy_with(self.connection, self.rules, gone)
 
     def differences(self, policy: Policy) -> Iterator[str]:
         """Where the broker tells the users other rights than the policy gives them."""
