@@ -41,10 +41,10 @@ def examined(done: subprocess.CompletedProcess[str]) -> Findings:
 
 
 def doctor(env: dict[str, str], *words: str) -> Findings:
-    """Run it to its end, within the time that it promises."""
+    """Run it to its end, within twice the time that it promises: other tests share the machine."""
     began = time.monotonic()
     done = run_fink("doctor", "-o", "json", *words, env=env)
-    assert time.monotonic() - began < 22
+    assert time.monotonic() - began < 44
     for secret in (PASSWORD, TOKEN):
         assert secret not in done.stdout + done.stderr
     return examined(done)

@@ -342,6 +342,6 @@ def test_a_master_that_does_not_answer(fink: Fink, topic: str, science_dir: Path
         *("--master", nowhere),
         timeout=SPARK_SECONDS,
     )
+    assert time.monotonic() - began < 60
     assert done.returncode == 1
     assert f"Spark's master {nowhere} does not answer" in done.stderr
-    assert time.monotonic() - began < 30
