@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +21,9 @@ from tests.broker.test_cluster import relayed
 from tests.broker.watching import new_user
 from tests.conftest import PROGRAM, TestCluster, clean_environ, program
 
-LIMIT_SECONDS = 0.3
+# A press may take 300 ms, and waits for 120 of them. Where this was written the rest is three times
+# what the import of Typer takes of the processor (60 ms); a slower one takes longer for both.
+LIMIT_IMPORTS = 3.0
 
 
 def pressed(env: dict[str, str], *words: str) -> list[str]:
@@ -49,19 +52,27 @@ def pressed_until(env: dict[str, str], wanted: str, *words: str) -> list[str]:
     return found
 
 
-def quickest(env: dict[str, str], *words: str) -> float:
-    """Seconds that a press takes when nothing else is going on.
+def require_quick(env: dict[str, str], *words: str) -> None:
+    """Require that a press takes no more than it may.
 
-    Other tests share the machine: so it is the processor's time of the quickest of ten presses,
-    and all that a press may wait.
+    Other tests share the machine: so it is the processor's time of the quickest of ten each, and
+    they are taken in turns.
     """
-    times = []
+    importing = [sys.executable, "-c", "import typer"]
+    presses, imports = [], []
     for _ in range(10):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        pressed(env, *words)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    return min(times) + WAIT_SECONDS
+        presses.append(processor_seconds(lambda: pressed(env, *words)))
+        imports.append(processor_seconds(lambda: subprocess.run(importing, env=env, check=True)))
+    assert WAIT_SECONDS <= 0.12
+    assert min(presses) / min(imports) < LIMIT_IMPORTS
+
+
+def processor_seconds(run: Callable[[], object]) -> float:
+    """What the processes that are run take of the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 @pytest.fixture
@@ -91,18 +102,19 @@ def test_names_of_the_cluster_are_shown(
 ) -> None:
     user, name = new_user(cluster.connection), group(f"g-{uuid.uuid4().hex[:8]}")
     assert topic in pressed_until(environ, topic, "kafka", "topic", "describe", "")
-    assert pressed(environ, "kafka", "topic", "describe", topic[:-2]) == [topic]
-    assert pressed(environ, "consume", "--topic", "=", topic[:-2]) == [topic]
+    for words in (("kafka", "topic", "describe"), ("consume", "--topic", "=")):
+        assert pressed_until(environ, topic, *words, topic[:-2]) == [topic]
     assert user in pressed_until(environ, user, "acl", "add", "-u", "")
     assert name in pressed_until(environ, name, "kafka", "group", "describe", "")
     assert "local" in pressed(environ, "config", "use", "")
-    assert "__consumer_offsets" not in pressed(environ, "kafka", "topic", "describe", "")
+    shown = pressed_until(environ, topic, "kafka", "topic", "describe", "")
+    assert "__consumer_offsets" not in shown
 
 
 def test_a_press_takes_less_than_300_ms(environ: dict[str, str], topic: str) -> None:
     words = ("kafka", "topic", "describe", "")
     pressed_until(environ, topic, *words)
-    assert quickest(environ, *words) < LIMIT_SECONDS
+    require_quick(environ, *words)
 
 
 def test_a_new_topic_is_shown_soon(
@@ -135,7 +147,7 @@ def test_a_cluster_that_is_away_shows_nothing_and_says_nothing(tmp_path: Path) -
     pressed_until(environ, "describe", "kafka", "topic", "")
     words = ("kafka", "topic", "describe", "")
     assert pressed(environ, *words) == []
-    assert quickest(environ, *words) < LIMIT_SECONDS
+    require_quick(environ, *words)
     kept = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
     assert kept
     assert not [each for each in kept if "not-to-be-seen" in each.read_text()]
@@ -212,11 +224,27 @@ def test_zsh_and_fish_are_answered(environ: dict[str, str], topic: str, shell: s
         "_TYPER_COMPLETE_ARGS": f"fink kafka topic describe {topic[:-2]}",
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    done = subprocess.run(
-        [PROGRAM], env={**environ, **asked}, capture_output=True, text=True, check=False
-    )
     expected = {"zsh": f"_arguments '*: :((\"{topic}\"))'", "fish": topic}
-    assert (done.stdout, done.stderr, done.returncode) == (expected[shell], "", 0)
+    ends = time.monotonic() + 30
+    while True:
+        done = subprocess.run(
+            [PROGRAM], env={**environ, **asked}, capture_output=True, text=True, check=False
+        )
+        assert (done.stderr, done.returncode) == ("", 0)
+        if done.stdout == expected[shell]:
+            break
+        # Names that have not come in time are left out of one press.
+        assert topic not in done.stdout
+        assert time.monotonic() < ends, done.stdout
+
+
+def press_until(line: pexpect.spawn[str], shown: str) -> None:
+    """Press the key until this stands there: one press may end before the names have come."""
+    for _ in range(6):
+        line.send("\t")
+        if line.expect([shown, pexpect.TIMEOUT], timeout=5) == 0:
+            return
+    pytest.fail(f"no {shown!r}: {line.before}")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -244,8 +272,8 @@ def test_the_key_works_once_it_is_installed(
             ("descr", "describe"),
             (topic[:-2], topic),
         ):
-            line.send(f"{begun}\t")
-            line.expect(f"{whole} ")
+            line.send(begun)
+            press_until(line, f"{whole} ")
         line.send("-o json\r")
         line.expect(f'"name": "{topic}"')
         if shell == "bash":
