@@ -19,16 +19,28 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
+    """Write a file of mode 0600, whole or not at all; it is there after a power cut as well."""
     private_folder(file.parent)
     handle, aside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             out.write(text)
+            out.flush()
+            os.fsync(handle)
         Path(aside).replace(file)
+        make_durable(file.parent)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+
+
+def make_durable(path: Path) -> None:
+    """Have the system write to its disk what stands in a file, or which names a folder has."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def refuse_if_open(file: Path) -> None:

@@ -8,7 +8,7 @@ from fink_cli import jars
 from fink_cli.distribution.ask import ask
 from fink_cli.distribution.prepare import Wish, declared, spark_of
 from fink_cli.distribution.question import Findings, Question, dump_question, load_findings
-from fink_cli.distribution.science import require_source
+from fink_cli.distribution.science import require_files, require_folder
 from fink_cli.errors import UsageError
 
 
@@ -43,7 +43,8 @@ def survey(wish: Wish, sample: int, report: jars.Report) -> Findings:
         FinkError: a stream is not as it should be, or there is nothing to try it on.
     """
     distribution, source = declared(wish)
-    require_source(source)
+    require_folder(source)
+    require_files(source)
     spark = spark_of(wish, report)
     code = str(wish.config.resolve().parent) if wish.config else None
     question = Question(str(source.resolve()), distribution, code, spark, sample)

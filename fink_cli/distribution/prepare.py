@@ -18,7 +18,7 @@ from fink_cli.admin.usable import (
 from fink_cli.cluster.java import find_java
 from fink_cli.config import Connection
 from fink_cli.distribution import state
-from fink_cli.distribution.science import require_source
+from fink_cli.distribution.science import require_files, require_folder
 from fink_cli.distribution.spec import Job, Spark, Target
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError
@@ -103,12 +103,14 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
         FinkError: something is missing, with the way out.
     """
     distribution, source = declared(wish)
-    require_source(source)
+    require_folder(source)
     wanted = _topics(distribution, wish.replay)
     facts, missing = find_usable_topics(connection, wanted, "WRITE")
     if not facts:
         raise no_such_topics(connection, missing)
     folder = _folder(home, source, wish, facts)
+    if not folder.checkpoint.exists():
+        require_files(source)  # later, the nights may be elsewhere
     seen = _topics_seen(folder) | set(facts)
     if not seen.issuperset(missing):
         raise no_such_topics(connection, [topic for topic in missing if topic not in seen])
@@ -131,6 +133,7 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
         exit_after=wish.exit_after,
         replay=wish.replay,
         schema=str(wish.schema.resolve()) if wish.schema else None,
+        topic_id=None if wish.config else next(iter(facts.values())).topic_id,
     )
 
 
@@ -204,12 +207,12 @@ def _require_master(master: str) -> None:
 def _folder(home: Path, source: Path, wish: Wish, facts: Mapping[str, TopicFacts]) -> state.Folder:
     cluster = next(iter(facts.values())).cluster_id
     if wish.config is not None:
-        file = wish.config.resolve()
-        return state.distribution_folder(home, source, file.stem, cluster, str(file))
+        file = state.called(wish.config)
+        return state.distribution_folder(home, source, wish.config.stem, cluster, file)
     topic, only = next(iter(facts.items()))
     return state.distribution_folder(home, source, topic, cluster, only.topic_id)
 
 
 def _about(wish: Wish, source: Path, topics: list[str]) -> str:
-    config = str(wish.config.resolve()) if wish.config else None
+    config = state.called(wish.config) if wish.config else None
     return json.dumps({"source": str(source.resolve()), "config": config, "topics": topics})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_cli.errors import OperationFailedError, UsageError
+
+_ENDING = ".parquet"
+_BEING_WRITTEN = (".", "_")
 
 Shape = dict[str, str]
 """The columns of a file, and the type of each as Arrow writes it."""
@@ -27,26 +33,103 @@ def parquet_files(source: Path) -> list[Path]:
     """The Parquet files under a folder, at any depth.
 
     Names that begin with ``.`` or ``_`` are left out: they are files that are being written.
+
+    Raises:
+        UsageError: a link in it leads round in a circle.
     """
-    return sorted(
-        file
-        for file in source.rglob("*.parquet")
-        if not any(part.startswith((".", "_")) for part in file.relative_to(source).parts)
-    )
+    leads_back = _way_back(source)
+    found = _walked(source, set(), leads_back)
+    return sorted(file for file in found if not leads_back(file))
 
 
-def require_source(source: Path) -> list[Path]:
-    """The files of the science database.
+def _walked(folder: Path, seen: set[Path], leave_out: Callable[[Path], bool]) -> Iterator[Path]:
+    """The files under a folder and the folders that links in it name, each folder once."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        folders[:] = [each for each in folders if not each.startswith(_BEING_WRITTEN)]
+        yield from (here / each for each in files if _is_finished(each))
+        for link in (here / each for each in folders if (here / each).is_symlink()):
+            _refuse_circle(link)
+            if not leave_out(link):
+                yield from _walked(link, seen, leave_out)
+
+
+def _refuse_circle(link: Path) -> None:
+    real = link.parent.resolve()
+    if link.resolve() in (real, *real.parents):
+        raise UsageError(
+            f"{link} is a link to a folder that it is in itself.",
+            "Spark would follow it without end: remove the link.",
+        )
+
+
+def _is_finished(name: str) -> bool:
+    return name.endswith(_ENDING) and not name.startswith(_BEING_WRITTEN)
+
+
+def under_one_name(files: Iterable[Path], source: Path) -> list[Path]:
+    """The files, but for those that stand in the source by another name as well.
+
+    ``latest`` may be a link to ``night=20260101``: then only the files of the latter are left.
+
+    Args:
+        files: the files.
+        source: the folder of the science database.
+    """
+    leads_back = _way_back(source)
+
+    def has_one_name(file: Path) -> bool:
+        within = [each for each in file.parents if source in each.parents]
+        return not any(map(leads_back, [file, *within]))
+
+    return [file for file in files if has_one_name(file)]
+
+
+def _way_back(source: Path) -> Callable[[Path], bool]:
+    """Tells of a path whether it is a link to what is found in the source by itself."""
+    root = source.resolve()
+
+    @cache
+    def leads_back(path: Path) -> bool:
+        return path.is_symlink() and _leads_into(path, root)
+
+    return leads_back
+
+
+def _leads_into(link: Path, root: Path) -> bool:
+    """Whether a link names a file or a folder that is found in a folder by itself."""
+    target = link.parent / link.readlink()
+    for named in (Path(os.path.normpath(target)), target.resolve()):
+        if not named.is_relative_to(root):
+            continue
+        hidden = any(part.startswith(_BEING_WRITTEN) for part in named.relative_to(root).parts)
+        if not hidden and (named.is_dir() or _is_finished(named.name)):
+            return True
+    return False
+
+
+def require_folder(source: Path) -> None:
+    """Refuse a science database that is not there.
 
     Raises:
         UsageError: there is no such folder.
-        OperationFailedError: it holds no Parquet file.
     """
     if not source.is_dir():
         raise UsageError(
             f"There is no folder {source}.",
             "Name the folder of the science database: --source DIR, or set FINK_SOURCE",
         )
+
+
+def require_files(source: Path) -> list[Path]:
+    """The files of the science database.
+
+    Raises:
+        OperationFailedError: it holds no Parquet file.
+    """
     files = parquet_files(source)
     if not files:
         raise OperationFailedError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from fink_cli.distribution.science import BadFile
 from fink_cli.private import write_private
 from fink_cli.processes import find
 
+# A folder's name has at most 255, and a topic's 249.
+_NAME_BYTES = 200
 RUNNING, STOPPED, FAILED = "running", "stopped", "failed"
 LOCKED = 75
 """A driver's exit code when another one of the same distribution runs."""
+LOCK_SECONDS = 1.0
+"""How long to wait for a distribution's lock: whoever does not run it keeps it for a moment."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,14 @@ class Report:
 
     Attributes:
         pid: its process id.
-        created: when it began, in seconds since 1970.
+        began: when it began, in seconds since the system did.
         status: how it fares.
         ready: whether Spark has started and the streams are accepted. A driver reports before, so
             that it can be stopped.
     """
 
     pid: int
-    created: float
+    began: float
     status: Status
     ready: bool = False
 
@@ -179,9 +184,18 @@ def distribution_folder(home: Path, source: Path, name: str, *identity: str) -> 
             so that one that was deleted and created again is published to anew.
     """
     told = "\n".join([str(source.resolve()), name, *identity])
+    begins = name.encode()[:_NAME_BYTES].decode(errors="ignore")
     return Folder(
-        home / "distributions" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        home / "distributions" / f"{begins}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     )
+
+
+def called(config: Path) -> str:
+    """What tells a distribution file from others: its path, as it is called.
+
+    Where that is a link, tomorrow it may point at a newer version of the same file.
+    """
+    return os.path.normpath(config.absolute())
 
 
 def write_report(folder: Folder, report: Report) -> None:
@@ -201,7 +215,7 @@ def last_report(folder: Folder) -> Report | None:
 def read_report(folder: Folder) -> Report | None:
     """How the driver fares; one that died without a word has ``failed``."""
     report = last_report(folder)
-    if report is None or report.status.state != RUNNING or find(report.pid, report.created):
+    if report is None or report.status.state != RUNNING or find(report.pid, report.began):
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
     return replace(report, status=replace(report.status, state=FAILED, error=died))

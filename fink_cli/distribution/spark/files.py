@@ -13,12 +13,16 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fink_cli.distribution import checkpoint
+from fink_cli.distribution.science import under_one_name
 from fink_cli.distribution.spark.schemas import local_glob
 from fink_cli.distribution.spec import Job, local_path
 from fink_cli.distribution.state import Folder
 
 # A batch takes some seconds, whatever the number of cores: none that stops it waits for long.
 _BATCH_BYTES_A_CORE = 256 * 1024**2
+# Spark would otherwise leave out, without a word, a file older than the newest by a week.
+_ANY_AGE = "36500d"
 _FILE = "path string, modificationTime timestamp, length long, content binary"
 
 
@@ -32,7 +36,7 @@ def follow_files(
         job: what to do.
         take: publishes the files; when it raises, the micro-batch is not done, and comes again.
     """
-    folder = Folder(Path(job.folder))
+    folder, source = Folder(Path(job.folder)), Path(job.source)
     most = _BATCH_BYTES_A_CORE * spark.sparkContext.defaultParallelism
     found = (
         spark.readStream.format("binaryFile")
@@ -40,16 +44,25 @@ def follow_files(
         .option("pathGlobFilter", "*.parquet")
         .option("recursiveFileLookup", "true")
         .option("maxBytesPerTrigger", str(most))
-        # Spark would otherwise leave out, without a word, a file older than the newest by a week.
-        .option("maxFileAge", "36500d")
-        .load(local_glob(Path(job.source)))
+        .option("maxFileAge", _ANY_AGE)
+        # A folder that is renamed while it is listed would end the stream. What is gone by then is
+        # looked up in the checkpoint.
+        .option("ignoreMissingFiles", "true")
+        .load(local_glob(source))
         .select("path")
     )
     folder.readmitted.mkdir(parents=True, exist_ok=True)
-    readmitted = spark.readStream.schema("path string").text(local_glob(folder.readmitted))
+    readmitted = (
+        spark.readStream.schema("path string")
+        .option("maxFileAge", _ANY_AGE)
+        .text(local_glob(folder.readmitted))
+    )
 
     def take_batch(batch: DataFrame, number: int) -> None:
-        take(sorted({local_path(row.path) for row in batch.collect()}), number)
+        checkpoint.keep(folder.checkpoint, number)
+        listed = {local_path(row.path) for row in batch.collect()}
+        files = sorted(listed | set(checkpoint.files_of(folder.checkpoint, number)))
+        take(under_one_name(files, source), number)
 
     writer = (
         found.union(readmitted)

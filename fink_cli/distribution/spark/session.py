@@ -43,8 +43,8 @@ def open_session(
     """
     log4j = shipped("conf/spark/log4j2.properties")
     java_options = [
-        f"-Dlog4j2.configurationFile=file:{log4j}",
-        f"-Djava.io.tmpdir={scratch}",
+        _java_option(f"-Dlog4j2.configurationFile={log4j.as_uri()}"),
+        _java_option(f"-Djava.io.tmpdir={scratch}"),
         "-XX:-UsePerfData",
         # With hundreds of streams, the method in which Spark decides is too long for Java to
         # compile otherwise.
@@ -79,6 +79,9 @@ def open_session(
         # By default Hadoop starts a process of the system for each file that it renames here. One
         # driver at a time writes the checkpoint, by the lock of the distribution.
         "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINTS,
+        # Spark keeps the name of each file that it ever found, and by default writes all of them
+        # anew with every tenth batch.
+        "spark.sql.streaming.fileSource.log.compactInterval": "1000",
         # With Spark's 1 GB, a third of the time goes to Java's collector.
         "spark.driver.memory": "2g",
         # Spark lets go of what it sent to its tasks, 33 KB a batch, only after Java has collected
@@ -115,6 +118,12 @@ def open_session(
     if not spark.master.startswith("local"):
         session.sparkContext.addPyFile(str(_package(scratch)))
     return session
+
+
+def _java_option(text: str) -> str:
+    """An option as Spark splits them: within quotes, white space is part of it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _package(folder: Path) -> Path:

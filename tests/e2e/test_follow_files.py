@@ -1,0 +1,82 @@
+"""Each file of the source is handed on once, whatever becomes of it meanwhile; by real Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fink_cli.config import Connection
+from fink_cli.distribution import checkpoint
+from fink_cli.distribution.spark import files
+from fink_cli.distribution.spec import Job, Spark
+from fink_cli.distribution.streams import single
+
+COMPACT = "spark.sql.streaming.fileSource.log.compactInterval"
+
+
+@pytest.fixture
+def one_file_a_batch(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Micro-batches of a file each, and a record that Spark writes as a whole at every third."""
+    monkeypatch.setattr(files, "_BATCH_BYTES_A_CORE", 1)
+    before = spark.conf.get(COMPACT)
+    assert before is not None
+    spark.conf.set(COMPACT, "3")
+    yield
+    spark.conf.set(COMPACT, before)
+
+
+def a_job(folder: Path, source: Path) -> Job:
+    return Job(
+        source=str(source),
+        folder=str(folder),
+        distribution=single("t"),
+        code=None,
+        targets={},
+        connection=Connection("127.0.0.1:1"),
+        spark=Spark("local[1]", []),
+        once=True,
+        trigger=0,
+        exit_after=None,
+    )
+
+
+@pytest.mark.usefixtures("one_file_a_batch")
+def test_a_file_that_is_gone_when_its_turn_comes_is_handed_on_all_the_same(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    source = tmp_path / "my science #1 [a]%20"
+    wanted = [source / f"night={night}" / "a b%.parquet" for night in range(8)]
+    for file in wanted:
+        file.parent.mkdir(parents=True)
+        file.write_text("not read here")
+    taken: dict[int, list[Path]] = {}
+
+    def take(found: list[Path], number: int) -> None:
+        taken[number] = found
+        assert checkpoint.files_of(tmp_path / "state" / "checkpoint", number) == found
+        if number == 1:
+            # Spark has listed all of them by now.
+            left = [each for each in wanted if each not in {*taken[0], *taken[1]}]
+            left[0].unlink()
+            left[0].parent.rmdir()
+            left[-1].unlink()
+
+    files.follow_files(spark, a_job(tmp_path / "state", source), take).awaitTermination()
+    assert sorted(file for found in taken.values() for file in found) == wanted
+    assert len(taken) == len(wanted)
+
+
+@pytest.mark.usefixtures("one_file_a_batch")
+def test_a_file_with_two_names_is_handed_on_once(spark: SparkSession, tmp_path: Path) -> None:
+    source = tmp_path / "science"
+    file = source / "night=1" / "a.parquet"
+    file.parent.mkdir(parents=True)
+    file.write_text("not read here")
+    (source / "latest").symlink_to("night=1")
+    taken: list[Path] = []
+    job = a_job(tmp_path / "state", source)
+    files.follow_files(spark, job, lambda found, _: taken.extend(found)).awaitTermination()
+    assert taken == [file]
