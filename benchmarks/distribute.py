@@ -177,7 +177,9 @@ def encode_only(night: Night, wanted: Mapping[str, str]) -> None:
     if run.plan is None:
         raise RuntimeError("There is no file.")
     alerts = read_alerts(night.spark, night.files, run.plan.alerts)
-    made = messages(encoded(alerts, run.plan), run.plan, "noop").drop("alert_id", "code")
+    made = messages(encoded(alerts, run.plan).where("code >= 0"), run.plan, "noop").drop(
+        "alert_id", "code"
+    )
     made.write.format("noop").mode("overwrite").save()
 
 

@@ -27,8 +27,9 @@ from fink_cli.admin.client import (
     settings_for,
     wait_for_answer,
 )
+from fink_cli.admin.topics import topic_id
 from fink_cli.config import Connection
-from fink_cli.errors import FinkError, UnreachableError
+from fink_cli.errors import FinkError, OperationFailedError, UnreachableError
 from fink_cli.private import write_private
 
 BATCH_HEADER = "batch"
@@ -120,6 +121,24 @@ def partition_counts(connection: Connection, topics: Collection[str]) -> dict[st
         for each in topics
         if each in found and not found[each].error
     }
+
+
+def require_same(connection: Connection, topic: str, known: str) -> None:
+    """Refuse a topic that was deleted and created again.
+
+    Args:
+        connection: the cluster, and the login that publishes.
+        topic: the topic.
+        known: Kafka's id of it, as it was.
+
+    Raises:
+        OperationFailedError: it has another id now.
+    """
+    if topic_id(_kept_admin(connection), topic) not in (None, known):
+        raise OperationFailedError(
+            f"The topic '{topic}' was created anew while it was published to.",
+            "Start again: then all of the source is published to it.",
+        )
 
 
 def still_there(connection: Connection, mark: Mark, counts: Mapping[str, int]) -> Mark:

@@ -32,7 +32,7 @@ from fink_cli.distribution.spark.kafka import (
 from fink_cli.distribution.spark.messages import Plan, encoded, only, without
 from fink_cli.distribution.spark.schemas import read_alerts
 from fink_cli.distribution.spark.session import FAILURES, Session
-from fink_cli.distribution.spark.skipped import Left, find_skipped
+from fink_cli.distribution.spark.skipped import find_skipped
 from fink_cli.distribution.spec import Job
 from fink_cli.errors import OperationFailedError
 
@@ -104,21 +104,50 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     sent, closed, forgotten = _begin(spark, job, plan, batch)
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
-    rows = first_attempts(without(rows, plan, {*sent, *batch.sent}, closed))
+    rows = first_attempts(without(rows, plan, {*sent, *batch.sent}))
     too_large: list[TooLarge] = []
     if size is None:
-        counts = publish(rows, plan, batch.name, job.connection, _batch_bytes(job))
+        done = publish(rows, plan, batch.name, job.connection, _batch_bytes(job), closed)
+        counts = done.counts
     else:
-        few = not_larger_than(rows, plan, size)
-        counts = publish(few, plan, batch.name, job.connection, _EACH_BY_ITSELF)
-        large = larger_than(rows, plan, size)
+        few = not_larger_than(rows, plan, size, closed)
+        done = publish(few, plan, batch.name, job.connection, _EACH_BY_ITSELF, closed)
+        large = larger_than(rows, plan, size, closed)
         taken, too_large = publish_each(large, plan, batch.name, job.connection)
-        counts += taken
+        counts = done.counts + taken
     published = _by_topic(plan, sent, counts)
     _require_all_there(job, plan, batch, published)
-    left = Left(closed, any(code < 0 for code in counts), too_large)
-    skipped = find_skipped(spark, plan, batch.files, batch.alert_ids, left)
+    left = _never_sent(plan, done.left, {*sent, *batch.sent})
+    skipped = find_skipped(spark, plan, batch.files, left, too_large)
+    _require_all_found(left, skipped)
     return Outcome(published, skipped, forgotten)
+
+
+def _never_sent(
+    plan: Plan, left: Collection[tuple[str, int]], sent: Collection[Sent]
+) -> list[tuple[str, int]]:
+    """The rows that were left out, but those that an interrupted attempt decided and sent."""
+    known = {(each.alert_id, each.stream) for each in sent}
+    return [
+        (alert_id, code)
+        for alert_id, code in left
+        if (alert_id, plan.decider.stream_of(code).title) not in known
+    ]
+
+
+def _require_all_found(left: Collection[tuple[str, int]], skipped: Collection[Skipped]) -> None:
+    """Refuse to go on without an alert that is neither on a topic nor in the ledger.
+
+    Raises:
+        IncompleteError: an alert that was left out is not in the files any more.
+    """
+    lost = {alert_id for alert_id, _ in left} - {each.alert_id for each in skipped}
+    if lost:
+        raise IncompleteError(
+            f"A file was written anew while its alerts were published: {len(lost)} are not there "
+            "any more.",
+            "Run it again: what it published is not sent again.",
+        )
 
 
 def _batch_bytes(job: Job) -> int:
@@ -213,6 +242,5 @@ def already_sent(spark: Session, job: Job, plan: Plan, batch: Batch) -> set[Sent
 def _by_topic(plan: Plan, sent: Collection[Sent], counts: Counter[int]) -> Counter[str]:
     found = Counter(each.topic for each in sent)
     for code, count in counts.items():
-        if code >= 0:
-            found[plan.decider.routes[code].topic] += count
+        found[plan.decider.routes[code].topic] += count
     return found

@@ -15,13 +15,15 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
+    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_exponential,
+    wait_fixed,
 )
 
 from fink_cli.distribution import report, state
-from fink_cli.distribution.delivery import Sent, partition_counts
+from fink_cli.distribution.delivery import Sent, partition_counts, require_same
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
@@ -61,6 +63,9 @@ from fink_cli.private import write_private
 
 # As long as brokers may be away before the driver gives up; the next run goes on from there.
 _OUTAGE_SECONDS = 600
+# A batch that fails for no reason that is known is tried so often, with so many seconds between.
+_MOST_ATTEMPTS = 3
+_PAUSE_SECONDS = 5.0
 _PASSING = re.compile(
     r"kafka\.clients\.producer\.BufferExhaustedException"
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
@@ -89,6 +94,14 @@ class Run:
             retry=retry_if_exception(_may_pass),
             stop=stop_after_delay(_OUTAGE_SECONDS) | stop_when_event_set(stop),
             wait=wait_exponential(max=5),
+            before_sleep=lambda tried: self.tell(error=_reason(tried)),
+            reraise=True,
+        )
+        # Where no file is at fault: a disk was away for a moment, or the system out of memory.
+        self.second_chances = Retrying(
+            retry=retry_if_exception(_is_unknown),
+            stop=stop_after_attempt(_MOST_ATTEMPTS) | stop_when_event_set(stop),
+            wait=wait_fixed(_PAUSE_SECONDS),
             before_sleep=lambda tried: self.tell(error=_reason(tried)),
             reraise=True,
         )
@@ -146,6 +159,8 @@ class Run:
 
     def _follow_topics(self, plan: Plan) -> Plan:
         """The plan with the topics' partitions of today: one is created, another is given more."""
+        if self.job.topic_id is not None:
+            require_same(self.job.connection, next(iter(self.job.targets)), self.job.topic_id)
         now = partition_counts(self.job.connection, plan.partitions)
         if now.items() <= plan.partitions.items():
             return plan
@@ -174,7 +189,13 @@ class Run:
     def _take(self, files: list[Path], number: int) -> None:
         if self.plan is None:
             self.get_ready()
-        good = self._publish_files(self.intake.take(files, number), number)
+        good: dict[Path, int] = {}
+        for attempt in self.second_chances:
+            with attempt:
+                good = self.intake.take(files, number)
+                if good and self.plan is None:
+                    self.get_ready()  # the first good file became so only now
+                good = self._publish_files(good, number)
         self.batch_files = 0
         self.tell(
             read=self.status.read + sum(good.values()),
@@ -342,7 +363,10 @@ def _write_wanted(file: Path, plan: Plan) -> None:
             "The streams publish different columns, so there is more than one schema.",
             "Write that of a stream: fink distribute schema --stream S --out FILE",
         )
-    file.write_text(plan.encodings[0].avro + "\n", encoding="utf-8")
+    try:
+        file.write_text(plan.encodings[0].avro + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}.") from error
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -350,6 +374,11 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, UnreachableError):
         return True
     return isinstance(error, FAILURES) and bool(_PASSING.search(str(error)))
+
+
+def _is_unknown(error: BaseException) -> bool:
+    """Whether Spark failed for a reason that neither time nor the leaving out of a file mends."""
+    return isinstance(error, FAILURES) and not _may_pass(error)
 
 
 def _reason(tried: RetryCallState) -> str:

@@ -61,6 +61,8 @@ class Job:
         exit_after: seconds after which it stops; none goes on.
         replay: publish only what was skipped of this stream, and end.
         schema: file to write the Avro schema of what is published to.
+        topic_id: Kafka's id of the only topic, where there is no distribution file: one that is
+            created anew is another distribution, which begins with the first alert.
     """
 
     source: str
@@ -75,6 +77,7 @@ class Job:
     exit_after: float | None
     replay: str | None = None
     schema: str | None = None
+    topic_id: str | None = None
 
 
 def dump_job(job: Job) -> str:

@@ -132,3 +132,45 @@ def test_partitions_are_those_of_today_while_it_runs(
     late = {each.encode() for each in ids(alerts.slice(60))}
     assert all(stands_right(each, 4) for each in grown if dict(each.headers())["alert-id"] in late)
     assert {each.partition() for each in grown} == {0, 1, 2, 3}
+
+
+def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_alert(
+    fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
+) -> None:
+    science, alerts = tmp_path / "science", simulate_alerts(20)
+    land(alerts.slice(0, 10), science)
+    which = ("--topic", topic, "--source", str(science))
+    started = fink(
+        *("distribute", "start", *which, "--trigger", "0.5", "--master", "local[1]"),
+        timeout=SPARK_SECONDS,
+    )
+    assert started.returncode == 0, started.stderr
+    try:
+        wait_for(lambda: len(messages(cluster.connection, topic)) == 10)
+        assert fink("kafka", "topic", "delete", topic, "--yes").returncode == 0
+        assert fink("kafka", "topic", "create", topic).returncode == 0
+        land(alerts.slice(10), science)
+        wait_for(lambda: status(fink, *which)["state"] == "failed")
+        assert "was created anew" in status(fink, *which)["error"]
+        assert names(cluster, topic) == []
+    finally:
+        assert fink("distribute", "stop", *which, timeout=SPARK_SECONDS).returncode == 0
+    again = fink(
+        *("distribute", "run", *which, "--once", "--master", "local[1]"), timeout=SPARK_SECONDS
+    )
+    assert again.returncode == 0, again.stderr
+    assert names(cluster, topic) == ids(alerts)
+    # Of the two that have these words, it is the new one.
+    assert status(fink, *which)["published"] == {topic: 20}
+
+
+def status(fink: Fink, *which: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(fink("distribute", "status", *which, "-o", "json").stdout)
+    return told
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SPARK_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -96,11 +96,10 @@ def make_decider(
 
 def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
     """The alerts that go anywhere or were not decided, with their ways in a column ``CODES``."""
-    answered = _answered(alerts, decider)
-    return answered.withColumn(CODES, decider.codes).where(F.size(CODES) > 0)
+    return answered(alerts, decider).withColumn(CODES, decider.codes).where(F.size(CODES) > 0)
 
 
-def _answered(alerts: DataFrame, decider: Decider) -> DataFrame:
+def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
     """The alerts with the answers of the Python filters beside them."""
     answers = {
         f"{_ANSWER}{title}": _answer(alerts, each) for title, each in decider.functions.items()
@@ -143,14 +142,18 @@ def _code_of_answer(number: int, stream: Stream, way: Column) -> Column:
 
 
 def _code_of_sql(number: int, stream: Stream, routes: Sequence[Route]) -> Column:
-    # In lines of its own, since it may end with a comment.
-    passes = "true" if stream.filter is None else f"(\n{stream.filter}\n)"
+    passes = "true" if stream.filter is None else in_brackets(stream.filter)
     if stream.class_column is None:
         way = _codes(stream, routes)[0]
         chosen = f"CASE WHEN {passes} THEN {way} ELSE {_NOWHERE} END"
         return F.expr(f"coalesce({_TRY}({chosen}), {-1 - number})")
     chosen_way = F.when(F.expr(passes), _way(stream, routes)).otherwise(F.lit(_NOWHERE))
     return F.coalesce(F.call_function(_TRY, chosen_way), F.lit(-1 - number))
+
+
+def in_brackets(condition: str) -> str:
+    """A condition as a part of others: in lines of its own, since it may end with a comment."""
+    return f"(\n{condition}\n)"
 
 
 def _codes(stream: Stream, routes: Sequence[Route]) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,23 +41,41 @@ class TooLarge:
     size: int
 
 
+@dataclass(frozen=True)
+class Sending:
+    """What came of rows that were to be written.
+
+    Attributes:
+        counts: how many were written of each code.
+        left: the rows that were left out, each as the alert and its code.
+    """
+
+    counts: Counter[int]
+    left: list[tuple[str, int]]
+
+
 def publish(
-    rows: DataFrame, plan: Plan, batch: str, connection: Connection, batch_bytes: int
-) -> Counter[int]:
+    rows: DataFrame,
+    plan: Plan,
+    batch: str,
+    connection: Connection,
+    batch_bytes: int,
+    closed: Collection[int],
+) -> Sending:
     """Write rows of :func:`encoded` to Kafka, and wait until the brokers have them.
 
-    Returns:
-        How many there were of each code, those not decided among them.
+    Left out are those that were not decided, and those of closed routes.
 
     Raises:
         PySparkException: Spark or Kafka failed; some of the messages may have been written.
     """
-    counted = Observation("codes")
+    told = Observation("rows")
     # As text: Spark hands a list on as an object of Java.
-    codes = F.concat_ws(",", F.collect_list(F.col("code").cast("string")))
-    observed = rows.observe(counted, codes.alias("codes"))
+    codes = F.concat_ws(",", F.collect_list(F.when(_goes(closed), F.col("code").cast("string"))))
+    left = F.to_json(F.collect_list(F.when(~_goes(closed), F.struct("alert_id", "code"))))
+    observed = rows.observe(told, codes.alias("codes"), left.alias("left"))
     (
-        messages(observed, plan, batch)
+        messages(observed.where(_goes(closed)), plan, batch)
         .drop("alert_id", "code")
         .write.format("kafka")
         .options(**kafka_options(connection))
@@ -74,7 +94,17 @@ def publish(
         .mode("append")
         .save()
     )
-    return Counter(int(code) for code in counted.get["codes"].split(",") if code)
+    seen = told.get
+    return Sending(
+        Counter(int(code) for code in seen["codes"].split(",") if code),
+        [(each["alert_id"], each["code"]) for each in json.loads(seen["left"])],
+    )
+
+
+def _goes(closed: Collection[int]) -> Column:
+    """Whether a row becomes a message."""
+    decided = F.col("code") >= 0
+    return decided & ~F.col("code").isin(*closed) if closed else decided
 
 
 def finish_sending(spark: SparkSession) -> None:
@@ -94,14 +124,14 @@ def refused_as_too_large(error: BaseException) -> bool:
     return _TOO_LARGE in str(error)
 
 
-def larger_than(rows: DataFrame, plan: Plan, size: int) -> DataFrame:
-    """The rows whose message may be larger than some bytes."""
-    return rows.where(_size(plan) > size)
+def larger_than(rows: DataFrame, plan: Plan, size: int, closed: Collection[int]) -> DataFrame:
+    """The rows that become a message which may be larger than some bytes."""
+    return rows.where(_goes(closed) & (_size(plan) > size))
 
 
-def not_larger_than(rows: DataFrame, plan: Plan, size: int) -> DataFrame:
-    """The rows whose message is not, and those that were not decided."""
-    return rows.where((F.col("code") < 0) | (_size(plan) <= size))
+def not_larger_than(rows: DataFrame, plan: Plan, size: int, closed: Collection[int]) -> DataFrame:
+    """The rows whose message is not, and those that become none."""
+    return rows.where(~_goes(closed) | (_size(plan) <= size))
 
 
 def _size(plan: Plan) -> Column:

@@ -153,7 +153,7 @@ def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
     ``alert_id`` and ``code`` stand beside it.
 
     Args:
-        rows: the rows; those that were not decided are left out.
+        rows: the rows, each of which was decided.
         plan: how alerts become messages.
         batch: what tells the micro-batch from all others.
     """
@@ -167,7 +167,7 @@ def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
         STREAM_HEADER: plan.stream,
         BATCH_HEADER: F.lit(batch),
     }
-    return rows.where("code >= 0").select(
+    return rows.select(
         "alert_id",
         "code",
         plan.topic.alias("topic"),
@@ -197,19 +197,14 @@ def only(rows: DataFrame, alert_ids: Collection[str] | None) -> DataFrame:
     return rows.join(F.broadcast(named), "alert_id", "left_semi")
 
 
-def without(
-    rows: DataFrame, plan: Plan, sent: Collection[Sent], closed: Collection[int]
-) -> DataFrame:
-    """The rows of :func:`encoded` but those that were sent, and those of closed routes.
+def without(rows: DataFrame, plan: Plan, sent: Collection[Sent]) -> DataFrame:
+    """The rows of :func:`encoded` but those that were sent.
 
     Args:
         rows: the rows.
         plan: how alerts become messages.
         sent: what was sent before.
-        closed: the codes of routes whose topic is missing.
     """
-    if closed:
-        rows = rows.where(~F.col("code").isin(*closed))
     if not sent:
         return rows
     codes = {(each.stream, each.topic): code for code, each in enumerate(plan.decider.routes)}

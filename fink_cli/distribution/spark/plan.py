@@ -22,7 +22,7 @@ from fink_cli.distribution.arguments import (
 )
 from fink_cli.distribution.filters import load_filter
 from fink_cli.distribution.selection import all_paths
-from fink_cli.distribution.spark.decide import PythonFilter, make_decider
+from fink_cli.distribution.spark.decide import PythonFilter, in_brackets, make_decider
 from fink_cli.distribution.spark.messages import Encoding, Plan
 from fink_cli.distribution.spark.schemas import Alerts, avro_schema, column, selected, tree
 from fink_cli.distribution.streams import Stream
@@ -125,7 +125,7 @@ def _are_conditions(streams: Sequence[Stream], empty: DataFrame) -> bool:
         # Refuses aggregates and windows too. An array, since a long chain of ANDs is a deep tree;
         # each in a WHEN, since an array would make a text beside conditions one of them.
         yes = F.lit(True)
-        empty.where(F.array(*(F.when(F.expr(each), yes) for each in filters))[0])
+        empty.where(F.array(*(F.when(F.expr(in_brackets(each)), yes) for each in filters))[0])
     except PySparkException:
         return False
     return True
@@ -137,9 +137,10 @@ def _require_condition(stream: Stream, empty: DataFrame) -> None:
         return
     hint = 'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"'
     try:
-        kind = empty.select(F.expr(stream.filter)).schema[0].dataType
+        condition = F.expr(in_brackets(stream.filter))
+        kind = empty.select(condition).schema[0].dataType
         if isinstance(kind, BooleanType):
-            empty.where(F.expr(stream.filter))  # refuses aggregates and windows
+            empty.where(condition)  # refuses aggregates and windows
     except PySparkException as error:
         raise UsageError(f"The filter is refused: {brief(error)}.", hint) from error
     if not isinstance(kind, BooleanType):

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from fink_cli.distribution.question import Tried
 from fink_cli.distribution.spark.messages import Plan, encoded
 from fink_cli.distribution.spark.schemas import read_alerts
-from fink_cli.distribution.spark.skipped import Left, find_skipped
+from fink_cli.distribution.spark.skipped import find_skipped
 
 
 def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: int) -> list[Tried]:
@@ -20,12 +20,16 @@ def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: i
     sizes = (
         encoded(alerts, plan)
         .groupBy("code")
-        .agg(F.count(F.lit(1)).alias("alerts"), F.avg(F.length("value")).alias("bytes"))
+        .agg(
+            F.count(F.lit(1)).alias("alerts"),
+            F.avg(F.length("value")).alias("bytes"),
+            F.min("alert_id").alias("example"),
+        )
     )
     found = {row.code: row for row in sizes.collect()}
-    raised = any(code < 0 for code in found)
-    skipped = find_skipped(spark, plan, files, None, Left([], raised, [])) if raised else []
-    reasons = {each.stream: each.reason for each in reversed(skipped)}
+    raised = [(row.example, code) for code, row in found.items() if code < 0]
+    skipped = find_skipped(spark, plan, files, raised, [])
+    reasons = {each.stream: each.reason for each in skipped}
     titles = [each.title for each in plan.decider.streams]
     tried = []
     for code, route in enumerate(plan.decider.routes):

@@ -1,18 +1,18 @@
-"""Which alerts a micro-batch left out, and why. It looks at them again: that is seldom needed."""
+"""Where the alerts stand that a micro-batch left out, and why: they are read again for it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.ledger import NO_TOPIC, TOO_LARGE, UNDECIDED, Skipped
-from fink_cli.distribution.spark.decide import CODES, undecided_errors, with_codes
+from fink_cli.distribution.spark.decide import answered, undecided_errors
 from fink_cli.distribution.spark.kafka import TooLarge
 from fink_cli.distribution.spark.messages import Plan, alert_name, only
 from fink_cli.distribution.spark.plan import brief
@@ -23,78 +23,103 @@ from fink_cli.text import printable
 _REASON_CHARACTERS = 300
 
 
-@dataclass(frozen=True)
-class Left:
-    """What a micro-batch left out.
-
-    Attributes:
-        closed: the codes of the routes whose topic is missing.
-        undecided: whether a filter raised on any alert.
-        too_large: the messages that the brokers refused.
-    """
-
-    closed: Collection[int]
-    undecided: bool
-    too_large: Sequence[TooLarge]
-
-
 def find_skipped(
     spark: SparkSession,
     plan: Plan,
     files: Sequence[Path],
-    alert_ids: Collection[str] | None,
-    left: Left,
+    left: Collection[tuple[str, int]],
+    too_large: Sequence[TooLarge],
 ) -> list[Skipped]:
-    """The alerts that were left out, with the file of each and the reason."""
-    sizes = {(each.alert_id, each.code): each.size for each in left.too_large}
-    if not (left.closed or left.undecided or sizes):
+    """What is kept of the alerts that were left out: the file of each, and the reason.
+
+    Args:
+        spark: the session.
+        plan: how alerts become messages.
+        files: the files of the micro-batch.
+        left: the alerts that were not decided, or whose topic is missing, each with its code.
+        too_large: the messages that the brokers refused.
+    """
+    sizes = {(each.alert_id, each.code): each.size for each in too_large}
+    wanted = sorted({*left, *sizes})
+    if not wanted:
         return []
-    chosen = with_codes(read_alerts(spark, files, plan.alerts), plan.decider)
-    rows = chosen.select(
-        alert_name(plan.alerts).alias("alert_id"),
-        F.col(quoted(FILE)).alias("file"),
-        undecided_errors(plan.decider).alias("errors"),
-        F.explode(quoted(CODES)).alias("code"),
-    )
-    # Only its own: an alert may have as many rows as there are errors.
-    rows = rows.select(
-        "alert_id", "file", "code", F.get("errors", -1 - F.col("code")).alias("error")
-    )
-    unwanted = [*left.closed, *{code for _, code in sizes}]
-    found = only(rows, alert_ids).where((F.col("code") < 0) | F.col("code").isin(*unwanted))
+    places = _places(spark, plan, files, wanted)
     known: dict[int, str] = {}
     return [
-        _skipped(spark, plan, row, sizes, known)
-        for row in found.collect()
-        if row.code < 0 or row.code in left.closed or (row.alert_id, row.code) in sizes
+        Skipped(
+            plan.decider.stream_of(code).title,
+            alert_id,
+            _kind(alert_id, code, sizes),
+            printable(
+                _reason(spark, plan, alert_id, code, place, sizes, known), _REASON_CHARACTERS
+            ),
+            place.file,
+        )
+        for alert_id, code in wanted
+        for place in places[alert_id]
     ]
 
 
-def _skipped(
+@dataclass(frozen=True)
+class _Place:
+    """Where an alert stands.
+
+    Attributes:
+        file: the file.
+        errors: what each stream's Python filter said of it, in the order of the streams; none where
+            none was asked.
+    """
+
+    file: str
+    errors: Sequence[str | None] | None
+
+
+def _places(
+    spark: SparkSession, plan: Plan, files: Sequence[Path], wanted: Sequence[tuple[str, int]]
+) -> dict[str, list[_Place]]:
+    """Where alerts stand, by their ids; what filters say of them is asked only where one raised."""
+    alerts = read_alerts(spark, files, plan.alerts)
+    raised = any(code < 0 for _, code in wanted)
+    asked = answered(alerts, plan.decider) if raised else alerts
+    rows = asked.select(
+        alert_name(plan.alerts).alias("alert_id"),
+        F.col(quoted(FILE)).alias("file"),
+        (undecided_errors(plan.decider) if raised else F.lit(None)).alias("errors"),
+    )
+    found: dict[str, list[_Place]] = {alert_id: [] for alert_id, _ in wanted}
+    for row in only(rows, found).collect():
+        found[row.alert_id].append(_Place(unquote(urlsplit(row.file).path), row.errors))
+    return found
+
+
+def _kind(alert_id: str, code: int, sizes: Mapping[tuple[str, int], int]) -> str:
+    if code < 0:
+        return UNDECIDED
+    return TOO_LARGE if (alert_id, code) in sizes else NO_TOPIC
+
+
+def _reason(
     spark: SparkSession,
     plan: Plan,
-    row: Row,
-    sizes: dict[tuple[str, int], int],
+    alert_id: str,
+    code: int,
+    place: _Place,
+    sizes: Mapping[tuple[str, int], int],
     known: dict[int, str],
-) -> Skipped:
-    stream = plan.decider.stream_of(row.code)
-    file = unquote(urlsplit(row.file).path)
-    if row.code < 0:
-        kind = UNDECIDED
-        reason = row.error
-        if reason is None:
-            # What SQL raised is asked of the first alert; those after it are told the same.
-            reason = known.get(row.code) or _sql_error(spark, plan, stream, row.alert_id, file)
-            known[row.code] = reason
-    elif (row.alert_id, row.code) in sizes:
-        kind = TOO_LARGE
-        reason = (
-            f"a message of {sizes[row.alert_id, row.code]:,} bytes is more than the topic takes"
-        )
-    else:
-        kind = NO_TOPIC
-        reason = f"there is no topic {plan.decider.routes[row.code].topic}"
-    return Skipped(stream.title, row.alert_id, kind, printable(reason, _REASON_CHARACTERS), file)
+) -> str:
+    if code >= 0:
+        size = sizes.get((alert_id, code))
+        if size is None:
+            return f"there is no topic {plan.decider.routes[code].topic}"
+        return f"a message of {size:,} bytes is more than the topic takes"
+    stream = plan.decider.stream_of(code)
+    if stream.title in plan.decider.functions:
+        said = place.errors[-1 - code] if place.errors else None
+        return said or "the filter raised, and not when it was asked again"
+    if code not in known:
+        # What SQL raised is asked of the first alert; those after it are told the same.
+        known[code] = _sql_error(spark, plan, stream, alert_id, place.file)
+    return known[code]
 
 
 def _sql_error(spark: SparkSession, plan: Plan, stream: Stream, alert_id: str, file: str) -> str:
