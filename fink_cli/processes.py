@@ -13,18 +13,26 @@ from collections.abc import Sequence
 import psutil
 
 _LOOK_SECONDS = 0.05
+# Linux counts in steps of 0.01 s.
+_SAME_SECONDS = 0.005
 
 
-def find(pid: int, created: float) -> psutil.Process | None:
+def beginning(process: psutil.Process) -> float:
+    """When a process began, in seconds since the system did: no step of the clock changes it."""
+    return process.create_time() - psutil.boot_time()
+
+
+def find(pid: int, began: float) -> psutil.Process | None:
     """The process, if it still runs; a later process with the same pid is not it.
 
     Args:
         pid: its id.
-        created: when it began, in seconds since 1970, as psutil tells it.
+        began: when it began, as :func:`beginning` tells it.
     """
     try:
         found = psutil.Process(pid)
-        return found if found.create_time() == created and runs(found) else None
+        same = abs(beginning(found) - began) < _SAME_SECONDS
+        return found if same and runs(found) else None
     except psutil.NoSuchProcess:
         return None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from fink_cli.cluster.record import HOST, Process
-from fink_cli.processes import find, still_running
+from fink_cli.processes import beginning, find, still_running
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KILL_SECONDS = 5.0
@@ -38,7 +38,7 @@ def launch(command: Sequence[str | Path], log: Path) -> Process:
             start_new_session=True,
             env={key: value for key, value in os.environ.items() if key != "FINK_PASSWORD"},
         )
-    return Process(child.pid, psutil.Process(child.pid).create_time())
+    return Process(child.pid, beginning(psutil.Process(child.pid)))
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def signals_held_back() -> Iterator[None]:
 
 def alive(process: Process | None) -> psutil.Process | None:
     """The process, if it still runs; a later process with the same pid is not it."""
-    return find(process.pid, process.created) if process else None
+    return find(process.pid, process.began) if process else None
 
 
 def end(processes: Sequence[Process | None], patience: float) -> list[int]:

@@ -16,11 +16,11 @@ class Process:
 
     Attributes:
         pid: its process id, which the system gives again to another process after its end.
-        created: when it began, in seconds since 1970; with the pid it names one process for ever.
+        began: when it began, in seconds since the system did; with the pid it names one process.
     """
 
     pid: int
-    created: float
+    began: float
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def known(home: Path, wish: Wish) -> list[Known]:
 
 def _is_meant(each: Known, wish: Wish) -> bool:
     return (
-        (wish.config is None or str(wish.config.resolve()) == each.config)
+        (wish.config is None or state.called(wish.config) == each.config)
         and (wish.source is None or str(wish.source.resolve()) == each.source)
         and (wish.topic is None or wish.topic in each.topics)
     )
@@ -102,10 +102,12 @@ def the_one(found: Sequence[Known]) -> Known:
             "No such distribution was begun here.",
             "Start one: fink distribute start --source DIR --topic T",
         )
+    # Of those that the same words name, the newest: the topic or the cluster was created anew.
+    newest = {each.options: each for each in reversed(found)}
     running = [each for each in found if each.running]
-    if len(found) > 1 and len(running) != 1:
-        named = "\n".join(f"  {each.options}" for each in found)
-        raise UsageError(f"There are {len(found)} distributions.", f"Say which:\n{named}")
+    if len(newest) > 1 and len(running) != 1:
+        named = "\n".join(f"  {options}" for options in reversed(newest))
+        raise UsageError(f"There are {len(newest)} distributions.", f"Say which:\n{named}")
     return running[0] if running else found[0]
 
 
@@ -125,6 +127,8 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
     """
     folder = state.Folder(Path(job.folder))
     before = state.read_report(folder)
+    # Not emptied: a service that runs already still writes to its own.
+    folder.service_log.unlink(missing_ok=True)
     with folder.service_log.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fink_cli", "distribute", "run", *arguments],
@@ -133,9 +137,9 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # From now on `stop` finds it. Where another one runs, the new process says so by itself.
-    report.claim(job, psutil.Process(process.pid))
     try:
+        # From now on `stop` finds it. Where another one runs, the new process says so by itself.
+        report.claim(job, psutil.Process(process.pid))
         return _once_ready(process, folder, before)
     except KeyboardInterrupt:
         process.terminate()
@@ -151,7 +155,7 @@ def _once_ready(
     while True:
         code = process.poll()
         found = state.read_report(folder)
-        new = found is not None and (before is None or found.pid != before.pid)
+        new = found is not None and not (before and _same(found, before))
         well = not code and found is not None and found.status.state != state.FAILED
         if found and new and well and found.ready:
             return found.status
@@ -164,6 +168,11 @@ def _once_ready(
     error = _its_error(last_lines(folder.service_log))
     report.settle(folder, process.pid, state.FAILED, error)
     raise FinkError(error, f"Its log: {folder.log}", exit_code=code if code > 0 else FAILED)
+
+
+def _same(one: state.Report, other: state.Report) -> bool:
+    """Whether one process told both: in a container, pids soon come again."""
+    return (one.pid, one.began) == (other.pid, other.began)
 
 
 def _its_error(lines: Sequence[str]) -> str:
@@ -179,9 +188,10 @@ def stop(which: Known) -> state.Status:
         OperationFailedError: it does not end.
     """
     found = which.report
-    process = find(found.pid, found.created) if found else None
+    process = find(found.pid, found.began) if found else None
     if process is not None:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     if not _ends(which.folder, process):
         raise OperationFailedError(
             f"The distribution {which.name} still finishes its batch.",

@@ -13,8 +13,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from fink_cli.distribution import state
-from fink_cli.distribution.ledger import read_ledger
+from fink_cli.distribution.ledger import count_ledger
 from fink_cli.distribution.spec import Job
+from fink_cli.processes import beginning
 
 
 def first_status(job: Job) -> state.Status:
@@ -22,7 +23,7 @@ def first_status(job: Job) -> state.Status:
     return state.Status(
         state=state.RUNNING,
         published=dict.fromkeys(job.targets, 0),
-        skipped=sum(1 for _ in read_ledger(state.Folder(Path(job.folder)).skipped)),
+        skipped=count_ledger(state.Folder(Path(job.folder)).skipped),
     )
 
 
@@ -30,7 +31,7 @@ def tell(
     folder: state.Folder, process: psutil.Process, status: state.Status, *, ready: bool
 ) -> None:
     """Write how a distribution fares that a process runs."""
-    report = state.Report(process.pid, process.create_time(), status, ready)
+    report = state.Report(process.pid, beginning(process), status, ready)
     state.write_report(folder, report)
 
 
@@ -41,12 +42,14 @@ def claim(job: Job, process: psutil.Process) -> bool:
         Whether no other one does.
     """
     folder = state.Folder(Path(job.folder))
+    status = first_status(job)
     try:
-        with FileLock(folder.lock, timeout=0):
+        # Others hold it for a moment to ask the same.
+        with FileLock(folder.lock, timeout=state.LOCK_SECONDS):
             former = state.read_report(folder)
             if former and former.status.state == state.RUNNING and former.pid != process.pid:
                 return False
-            tell(folder, process, first_status(job), ready=False)
+            tell(folder, process, status, ready=False)
     except Timeout:
         return False
     return True

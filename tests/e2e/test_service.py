@@ -37,7 +37,7 @@ class Service:
         self.cluster = cluster
         self.topic = topic
         self.science = science
-        self.home = science.parent / "home"
+        self.home = science.parent / 'my "home"'
         self.environ = {
             **cluster.environ,
             **cluster.as_user(cluster.connection.username, cluster.connection.password),
@@ -100,7 +100,7 @@ class Service:
         folders = list(self.home.glob(f"distributions/{self.topic}-*"))
         report = read_report(Folder(folders[0])) if folders else None
         wanted = report is not None and (report.ready or not ready)
-        return find(report.pid, report.created) if report and wanted else None
+        return find(report.pid, report.began) if report and wanted else None
 
     def on_topic(self) -> int:
         return len(messages(self.cluster.connection, self.topic))
