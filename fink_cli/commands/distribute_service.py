@@ -95,7 +95,7 @@ def start(
 def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]:
     """The arguments of ``fink distribute run`` that ask for the same."""
     options = {
-        "--config": wish.config and wish.config.resolve(),
+        "--config": wish.config and wish.config.absolute(),
         "--source": wish.source and wish.source.resolve(),
         "--topic": wish.topic,
         "--trigger": wish.trigger,

@@ -6,7 +6,6 @@ lives: its end, or SIGTERM, asks the driver to finish the batch and stop.
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -20,6 +19,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from fink_cli.distribution import report, state
+from fink_cli.distribution.process import stop_with_parent
 from fink_cli.distribution.run import Run, StopAskedError
 from fink_cli.distribution.spark.files import follow_files
 from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
@@ -57,6 +57,9 @@ def run(job: Job, stop: threading.Event) -> None:
             current.replay()
     except FinkError as error:
         current.tell(state=state.FAILED, error=f"{error.message} {error.hint}".strip())
+        raise
+    except OSError as error:
+        current.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
         raise
     except FAILURES as error:
         if not stop.is_set() or StopAskedError.__name__ not in str(error):
@@ -99,30 +102,23 @@ def _follow(current: Run) -> None:
     query.awaitTermination()
 
 
-def _stop_with_parent(stop: threading.Event) -> None:
-    # Not sys.stdin: a thread that waits inside it would hold its lock when Python ends.
-    while os.read(0, 4096):
-        pass
-    stop.set()
-
-
 def main() -> None:
     """Read the job from stdin, hold the distribution's lock, and run."""
     job = load_job(sys.stdin.readline())
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+    stop_with_parent(stop)
     code = 0
     try:
-        with FileLock(state.Folder(Path(job.folder)).lock, timeout=0):
+        with FileLock(state.Folder(Path(job.folder)).lock, timeout=state.LOCK_SECONDS):
             run(job, stop)
     except Timeout:
         code = state.LOCKED
     except FinkError as error:
         traceback.print_exc()
         code = error.exit_code
-    except FAILURES:
+    except (*FAILURES, OSError):
         traceback.print_exc()
         code = 1
     sys.exit(code)

@@ -90,6 +90,7 @@ def _run(job: Job, folder: state.Folder, watch: Watch) -> Ended:
     driver = _launch(job, folder)
     interrupted: KeyboardInterrupt | None = None
     try:
+        _hand_over(job, driver)
         _follow(driver, folder, watch)
     except KeyboardInterrupt as error:
         interrupted = error
@@ -145,7 +146,7 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
     if folder.log.exists():
         folder.log.replace(folder.former_log)
     with folder.log.open("w") as log:
-        driver = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "fink_cli.distribution.driver"],
             stdin=subprocess.PIPE,
             stdout=log,
@@ -156,10 +157,13 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
             start_new_session=True,
             env={**environment(job.spark.master), _DRIVER_OF: _name(folder)},
         )
-    if driver.stdin is not None:
-        driver.stdin.write(dump_job(job) + "\n")
-        driver.stdin.flush()
-    return driver
+
+
+def _hand_over(job: Job, driver: subprocess.Popen[str]) -> None:
+    with suppress(BrokenPipeError):  # it has ended: its log says why
+        if driver.stdin is not None:
+            driver.stdin.write(dump_job(job) + "\n")
+            driver.stdin.flush()
 
 
 def _follow(driver: subprocess.Popen[str], folder: state.Folder, watch: Watch) -> None:

@@ -55,6 +55,11 @@ def read_page(file: Path) -> list[Skipped]:
     return [Skipped(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def count_ledger(folder: Path) -> int:
+    """How many there are in :func:`read_ledger`; hundreds of thousands take no second."""
+    return sum(file.read_bytes().count(b"\n") for file in ledger_files(folder))
+
+
 def read_ledger(folder: Path) -> Iterator[Skipped]:
     """All that was skipped and is not published yet."""
     for file in ledger_files(folder):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def environment(master: str) -> dict[str, str]:
         kept.pop("SPARK_CONF_DIR", None)
         kept["SPARK_LOCAL_IP"] = "127.0.0.1"
     return kept
+
+
+def stop_with_parent(stop: threading.Event) -> None:
+    """Set an event when stdin ends, as it does when the process dies that began this one."""
+
+    def wait() -> None:
+        # Not sys.stdin: a thread that waits inside it would hold its lock when Python ends.
+        while os.read(0, 4096):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def end(leader: subprocess.Popen[str]) -> None:

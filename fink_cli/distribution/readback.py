@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from fink_cli.distribution.ask import ERROR
+from fink_cli.distribution.process import stop_with_parent
 from fink_cli.distribution.question import load_reading
 from fink_cli.distribution.spark.readback import follow_topic
 from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
@@ -25,6 +26,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reading = load_reading(sys.stdin.readline())
+    stop_with_parent(stop)
 
     def show(text: str) -> None:
         sys.stdout.write(text)

@@ -155,8 +155,19 @@ class Distribution(BaseModel):
 
 
 def single(topic: str) -> Distribution:
-    """A distribution of every alert to one topic."""
-    return Distribution(stream=[Stream(topic=topic)])
+    """A distribution of every alert to one topic.
+
+    Raises:
+        UsageError: no topic can have this name.
+    """
+    try:
+        return Distribution(stream=[Stream(topic=topic)])
+    except ValidationError as error:
+        raise UsageError(
+            f"'{topic}' can't be the name of a topic.",
+            "A name has at most 249 letters, digits, '.', '_' and '-'; "
+            f"{CLASS} stands in a file of streams: --config FILE",
+        ) from error
 
 
 def read_distribution(file: Path) -> Distribution:

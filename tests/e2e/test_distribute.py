@@ -404,3 +404,54 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # the other end is closed
         return b""
+
+
+def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
+    fink: Fink, topic: str, tmp_path: Path
+) -> None:
+    science, alerts = tmp_path / "science", simulate_alerts(20)
+    (file,) = write_science(alerts, science, files=1)
+    for version in ("one", "two"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "d.toml").write_text(f'[[stream]]\ntopic = "{topic}"\n')
+
+    def run(version: str) -> dict[str, Any]:
+        """Run it once, as after a new version of the file was installed."""
+        link = tmp_path / "current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(version)
+        words = ("--config", str(link / "d.toml"), "--source", str(science), "-o", "json")
+        done = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    assert run("one")["read"] == 20
+    # The night was moved elsewhere meanwhile: that is no mistake.
+    file.unlink()
+    assert run("two")["read"] == 0
+
+
+def test_a_reading_ends_with_the_command_that_asked_for_it(
+    cluster: TestCluster, topic: str, tmp_path: Path
+) -> None:
+    words = [PROGRAM, "distribute", "test", "--topic", topic, "--schema", str(tmp_path / "s.avsc")]
+    (tmp_path / "s.avsc").write_text('{"type": "record", "name": "a", "fields": []}')
+    environ = {**cluster.environ, "TMPDIR": str(tmp_path)}
+
+    def readers() -> list[psutil.Process]:
+        return [
+            each
+            for each in psutil.process_iter(["cwd"])
+            if str(tmp_path / "fink-") in (each.info["cwd"] or "")
+        ]
+
+    running = subprocess.Popen(words, env=environ)
+    deadline = time.monotonic() + 60
+    while len(readers()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    running.kill()
+    running.wait()
+    _, alive = psutil.wait_procs(readers(), timeout=60)
+    assert not alive

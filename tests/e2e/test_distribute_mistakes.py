@@ -48,6 +48,24 @@ SPARK_SECONDS = 180
             "Spark did not start: ",
             "Its log: ",
         ),
+        (
+            "run --once --topic fink_{{class}} --source {science}",
+            2,
+            "'fink_{{class}}' can't be the name of a topic.",
+            "--config FILE",
+        ),
+        (
+            "run --once --topic {topic} --source {science} --schema {cut}",
+            2,
+            "{cut} can't be written: Is a directory.",
+            "",
+        ),
+        (
+            "run --once --topic {topic} --source {circle}",
+            2,
+            "{circle}/round is a link to a folder that it is in itself.",
+            "remove the link",
+        ),
         ("check --topic {topic} --source {cut}", 1, "No file of", "cut.parquet: "),
         (
             "schema --topic {topic} --source {science} --stream u",
@@ -68,11 +86,19 @@ def test_a_mistake_is_told_with_what_to_type(
     hint: str,
 ) -> None:
     (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
-    named = {"topic": topic, "science": str(science_dir), "cut": str(tmp_path)}
+    circle = tmp_path / "_circle"
+    circle.mkdir()
+    (circle / "round").symlink_to(".")
+    named = {
+        "topic": topic,
+        "science": str(science_dir),
+        "cut": str(tmp_path),
+        "circle": str(circle),
+    }
     filled = [each.format(**named) for each in words.split()]
     done = fink("distribute", *filled, timeout=SPARK_SECONDS)
     assert done.returncode == code, done.stderr
-    assert said in done.stderr
+    assert said.format(**named) in done.stderr
     assert hint.format(**named) in done.stderr
     assert "Traceback" not in done.stderr
 
