@@ -7,14 +7,13 @@ import argparse
 import html
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 import typer.main
 
-from fink_cli.app import _GROUPS, app
+from fink_cli.app import app, groups, load_group
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 HEAD = "<!-- Written by tools/reference.py from the program: make reference -->\n\n"
@@ -76,11 +75,10 @@ def pages() -> dict[str, str]:
     listed = "# Reference\n\nWhat `fink --help` and the help of each command say.\n\n"
     listed += "| command | |\n|---|---|\n"
     root = typer.main.get_command(app)
-    for name, (module, text) in _GROUPS.items():
+    for name, text in groups().items():
         if root.commands[name].hidden:  # type: ignore[attr-defined]
             continue
-        command = typer.main.get_command(import_module(module).app)
-        made[f"{name}.md"] = HEAD + "".join(section(command, ["fink", name]))
+        made[f"{name}.md"] = HEAD + "".join(section(load_group(name), ["fink", name]))
         listed += f"| [`fink {name}`]({name}.md) | {cell(text)} |\n"
     listed += (
         "\nBefore the command: `fink --debug …` shows tracebacks, `fink --version` the version.\n"

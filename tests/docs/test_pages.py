@@ -32,6 +32,11 @@ def test_the_reference_is_what_the_program_says() -> None:
     assert reference.stale(reference.FOLDER) == [], "make reference"
 
 
+def test_the_reference_has_no_option_of_typer_that_commands_refuse() -> None:
+    for name, page in reference.pages().items():
+        assert "--install-completion" not in page, name
+
+
 def test_a_stale_reference_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "reference"
     shutil.copytree(reference.FOLDER, folder)
