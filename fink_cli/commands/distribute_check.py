@@ -133,7 +133,10 @@ def schema(
 
 
 def read_back(
-    topic: Topic = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Topic to read.", envvar="FINK_TOPIC", show_default=False),
+    ] = None,
     schema: Annotated[
         Path | None,
         typer.Option(
