@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DIST := dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Tests wait for brokers and processes most of their time; each worker has a cluster of its own.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
@@ -10,7 +11,7 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check docs reference lint format coverage bench lock clean
+.PHONY: help install wheel demo test test-long check docs reference lint format coverage bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,11 @@ $(VENV)/java-classes.stamp: tests/java_classes.py $(VENV)/dev.stamp
 	@touch $@
 
 install: $(VENV)/run.stamp ## Make .venv with the fink script in it
+
+wheel: $(VENV)/build.stamp ## Build the wheel into dist/, for pipx
+	@rm -f $(DIST)/fink_cli-*.whl
+	@$(PIP) wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir $(DIST) .
+	@ls $(DIST)/fink_cli-*.whl
 
 demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
 	@$(BIN)/fink demo
@@ -91,5 +97,5 @@ lock: ## Pin the newest versions, by hash, and the jars
 	@$(BIN)/python tools/lock_jars.py
 
 clean: ## Remove what was built and installed here; the cache of jars stays
-	@rm -rf $(VENV) $(VENV)-lock dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) $(VENV)-lock $(DIST) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

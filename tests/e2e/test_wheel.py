@@ -39,10 +39,9 @@ def run(
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the checkout with what is installed."""
+    """The wheel, as `make wheel` builds it, with what is installed."""
     folder = tmp_path_factory.mktemp("wheel")
-    offline = ["--no-deps", "--no-index", "--no-build-isolation"]
-    run(*PIP, "wheel", *offline, "--wheel-dir", folder, ROOT, cwd=folder)
+    run("make", "wheel", f"VENV={sys.prefix}", f"DIST={folder}", cwd=ROOT)
     (built,) = folder.glob("*.whl")
     return built
 
