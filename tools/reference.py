@@ -1,6 +1,7 @@
 """Write docs/reference/ from the program: ``python tools/reference.py``; with --check only compare.
 
-Each top-level command gets a page, from the same objects that ``--help`` is made of.
+Each top-level command gets a page, from the same objects that ``--help`` is made of. The files of
+conf/ that say what their settings mean stand on a page too, since a wheel puts them out of sight.
 """
 
 import argparse
@@ -16,6 +17,16 @@ import typer.main
 from fink_cli.app import app, groups, load_group
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+CONF = FOLDER.parent.parent / "conf"
+# What each of the files in conf/ that people copy or read is for.
+FILES = {
+    "access.toml": "Who may do what, for `fink acl plan FILE` and `fink acl apply FILE`.",
+    "distribution.toml": "Which alerts go to which topic, for `fink distribute … --config FILE`.",
+    "rrlyrae.py": "A filter in Python, which `distribution.toml` names; it stands beside it.",
+    "slack.toml": "Which class goes to which channel, for `fink slack … --channels FILE`.",
+    "columns.toml": "What the columns of an alert mean. fink reads its own copy.",
+    "viewer.toml": "What the detail view of an alert shows. fink reads its own copy.",
+}
 HEAD = "<!-- Written by tools/reference.py from the program: make reference -->\n\n"
 
 
@@ -69,6 +80,21 @@ def section(command: Any, words: list[str]) -> Iterator[str]:
         yield from section(inner, [*words, each])
 
 
+def files() -> str:
+    """The page of the files in conf/."""
+    text = (
+        "# Files with every setting\n\n"
+        "The files that `conf/NAME` stands for in help and messages, as they are shipped. Copy what "
+        "you need from here, or from the folder of your installation: "
+        "[Configuration](../configuration.md#files) says where it is.\n\n"
+    )
+    for name, purpose in FILES.items():
+        file = CONF / name
+        language = {".py": "python"}.get(file.suffix, file.suffix[1:])
+        text += f"## conf/{name}\n\n{purpose}\n\n````{language}\n{file.read_text()}````\n\n"
+    return text
+
+
 def pages() -> dict[str, str]:
     """The reference: the name of each file and its text."""
     made = {}
@@ -82,7 +108,9 @@ def pages() -> dict[str, str]:
         listed += f"| [`fink {name}`]({name}.md) | {cell(text)} |\n"
     listed += (
         "\nBefore the command: `fink --debug …` shows tracebacks, `fink --version` the version.\n"
+        "\nThe files that commands take, with every setting: [files](files.md).\n"
     )
+    made["files.md"] = HEAD + files()
     return {"index.md": HEAD + listed, **{n: t.rstrip("\n") + "\n" for n, t in made.items()}}
 
 

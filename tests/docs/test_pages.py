@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fink_cli.config import FIELDS
 from tests.conftest import ROOT, clean_environ
 from tools import messages, reference
 
@@ -44,6 +45,35 @@ def test_a_stale_reference_is_found(tmp_path: Path) -> None:
     page = folder / "consume.md"
     page.write_text(page.read_text().replace("--until-end", "--to-the-end"))
     assert reference.stale(folder) == ["consume.md", "gone.md"]
+
+
+# Variables by which one process of fink tells another something.
+BETWEEN_PROCESSES = {"FINK_DRIVER_OF", "FINK_JAAS"}
+FOREIGN = {"JAVA_HOME", "KAFKA_HEAP_OPTS", "KAFKA_HOME", "NO_COLOR", "SLACK_API_TOKEN"}
+
+
+def variables() -> set[str]:
+    """The environment variables that the source names in a string of its own."""
+    strings = {
+        node.value
+        for file in (ROOT / "fink_cli").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {each for each in strings if re.fullmatch(r"FINK_[A-Z_]+", each) or each in FOREIGN}
+
+
+def test_every_setting_is_on_the_page_of_the_configuration() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    profiles, after = text.split("## Variables")
+    first_column = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+    assert set(first_column.findall(profiles)) == set(FIELDS)
+    assert set(first_column.findall(after)) == variables() - BETWEEN_PROCESSES
+
+
+def test_every_file_that_is_shipped_to_be_read_is_on_a_page() -> None:
+    shipped = {each.name for each in (ROOT / "conf").iterdir() if each.is_file()}
+    assert set(reference.FILES) == shipped
 
 
 SOURCE = """
