@@ -51,6 +51,7 @@ def run_page(reader: dict[str, str], science_dir: Path, tmp_path: Path) -> RunPa
     stands_for = {
         "FOLDER_OF_PARQUET_FILES": str(science_dir),
         "/data/science": str(science_dir),
+        "NAME_OF_AN_OBJECT": "ZTF18aazndpb",
         "127.0.0.1:9093": f"127.0.0.1:{reader['FINK_KAFKA_PORT']}",
         "xoxb-…": TOKEN,
     }
