@@ -84,8 +84,8 @@ def files() -> str:
     """The page of the files in conf/."""
     text = (
         "# Files with every setting\n\n"
-        "The files that `conf/NAME` stands for in help and messages, as they are shipped. Copy what "
-        "you need from here, or from the folder of your installation: "
+        "The files that `conf/NAME` stands for in help and messages, as they are shipped. Copy "
+        "what you need from here, or from the folder of your installation: "
         "[Configuration](../configuration.md#files) says where it is.\n\n"
     )
     for name, purpose in FILES.items():
