@@ -1,4 +1,4 @@
-"""Processes of others: whether one still runs, and waiting for their end.
+"""Processes: whether one still runs, waiting for its end, and not being ended meanwhile.
 
 A process that ended stays in the process table as a zombie until its parent asks for its exit
 code. That may be never: in a container, process 1 is often a program that does not care for
@@ -7,22 +7,30 @@ orphans. Here a zombie has ended.
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_SECONDS = 0.05
-# Linux counts in steps of 0.01 s.
-_SAME_SECONDS = 0.005
+# Linux has one, and counts a process's beginning in steps of 0.01 s.
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def beginning(process: psutil.Process) -> float:
-    """When a process began, in seconds since the system did: no step of the clock changes it."""
-    return process.create_time() - psutil.boot_time()
+def beginning(process: psutil.Process) -> str:
+    """When a process began: the start of the system, and the seconds since.
+
+    No step of the clock changes it, and with the pid it names one process for ever.
+    """
+    start = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
+    return f"{start} {process.create_time() - psutil.boot_time():.2f}".strip()
 
 
-def find(pid: int, began: float) -> psutil.Process | None:
+def find(pid: int, began: str) -> psutil.Process | None:
     """The process, if it still runs; a later process with the same pid is not it.
 
     Args:
@@ -31,8 +39,7 @@ def find(pid: int, began: float) -> psutil.Process | None:
     """
     try:
         found = psutil.Process(pid)
-        same = abs(beginning(found) - began) < _SAME_SECONDS
-        return found if same and runs(found) else None
+        return found if beginning(found) == began and runs(found) else None
     except psutil.NoSuchProcess:
         return None
 
@@ -43,6 +50,28 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@contextmanager
+def signals_held_back() -> Iterator[Callable[[], None]]:
+    """What asks the program to end takes effect when the block has ended, not within it.
+
+    Yields:
+        lets it take effect from now on, as a part of the block that is ready for it.
+    """
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _ENDING}
+
+    def let_through() -> None:
+        while before:
+            signal.signal(*before.popitem())
+        while came:
+            signal.raise_signal(came.pop(0))
+
+    try:
+        yield let_through
+    finally:
+        let_through()
 
 
 def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:

@@ -33,6 +33,7 @@ from fink_cli.config import Connection, write_local_login
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
 from fink_cli.private import private_folder
+from fink_cli.processes import signals_held_back
 
 DEFAULT_PORT = 9093
 # Kafka (4.3.1 at least) forgets every SCRAM login at its next start when, in the order of its hash
@@ -239,7 +240,7 @@ def _run(home: Path, cluster: Cluster, java: Java, class_path: list[Path]) -> St
     try:
         for broker in cluster.brokers:
             # Written after each launch, so that no broker runs that fink does not know of.
-            with process.signals_held_back():
+            with signals_held_back():
                 running.append(replace(broker, process=launch(home, broker, java, class_path)))
                 rest = cluster.brokers[len(running) :]
                 write_cluster(home, replace(cluster, brokers=(*running, *rest)))

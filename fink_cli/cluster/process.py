@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,7 +15,6 @@ import psutil
 from fink_cli.cluster.record import HOST, Process
 from fink_cli.processes import beginning, find, still_running
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KILL_SECONDS = 5.0
 _OWN_PORTS = range(20_000, 32_768)
 
@@ -39,20 +37,6 @@ def launch(command: Sequence[str | Path], log: Path) -> Process:
             env={key: value for key, value in os.environ.items() if key != "FINK_PASSWORD"},
         )
     return Process(child.pid, beginning(psutil.Process(child.pid)))
-
-
-@contextmanager
-def signals_held_back() -> Iterator[None]:
-    """What asks the program to end takes effect when the block has ended, not within it."""
-    came: list[int] = []
-    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _ENDING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        for number in came:
-            signal.raise_signal(number)
 
 
 def alive(process: Process | None) -> psutil.Process | None:

@@ -16,11 +16,11 @@ class Process:
 
     Attributes:
         pid: its process id, which the system gives again to another process after its end.
-        began: when it began, in seconds since the system did; with the pid it names one process.
+        began: when it began, as :func:`fink_cli.processes.beginning` tells it.
     """
 
     pid: int
-    began: float
+    began: str
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def start(
             _follow(lines=0)
     finally:
         # Whatever comes after the start: also before the log is shown.
-        if foreground and started is not None:
+        if foreground and started is not None and started.state == "started":
             output.emit(local.stop(home), Format.TABLE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -21,7 +20,7 @@ from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.process import last_lines
 from fink_cli.distribution.spec import Job
 from fink_cli.errors import FAILED, INTERRUPTED, FinkError, OperationFailedError, UsageError
-from fink_cli.processes import find, still_running
+from fink_cli.processes import find, signals_held_back, still_running
 
 _LOOK_SECONDS = 0.1
 # A batch is finished first; it has at most 256 MB of Parquet a core.
@@ -74,7 +73,7 @@ def known(home: Path, wish: Wish) -> list[Known]:
         wish: its file, source and topic say which are meant; what it does not say is any.
     """
     found = [
-        Known(folder, report=state.read_report(folder), **json.loads(folder.about.read_text()))
+        Known(folder, report=state.read_report(folder), **asdict(state.read_about(folder)))
         for folder in map(state.Folder, (home / "distributions").glob("*"))
         if folder.about.exists()
     ]
@@ -84,7 +83,10 @@ def known(home: Path, wish: Wish) -> list[Known]:
 
 def _is_meant(each: Known, wish: Wish) -> bool:
     return (
-        (wish.config is None or state.called(wish.config) == each.config)
+        (
+            wish.config is None
+            or (each.config is not None and state.is_called(wish.config, each.config))
+        )
         and (wish.source is None or str(wish.source.resolve()) == each.source)
         and (wish.topic is None or wish.topic in each.topics)
     )
@@ -129,7 +131,7 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
     before = state.read_report(folder)
     # Not emptied: a service that runs already still writes to its own.
     folder.service_log.unlink(missing_ok=True)
-    with folder.service_log.open("w") as log:
+    with folder.service_log.open("w") as log, signals_held_back() as let_through:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fink_cli", "distribute", "run", *arguments],
             stdin=subprocess.DEVNULL,
@@ -137,16 +139,17 @@ def start(job: Job, arguments: Sequence[str]) -> state.Status:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        # From now on `stop` finds it. Where another one runs, the new process says so by itself.
-        report.claim(job, psutil.Process(process.pid))
-        return _once_ready(process, folder, before)
-    except KeyboardInterrupt:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        report.settle(folder, process.pid, state.STOPPED)
-        raise
+        try:
+            let_through()
+            # From now on `stop` finds it. Where another one runs, the new process says so itself.
+            report.claim(job, psutil.Process(process.pid))
+            return _once_ready(process, folder, before)
+        except KeyboardInterrupt:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            report.settle(folder, process.pid, state.STOPPED)
+            raise
 
 
 def _once_ready(
@@ -189,10 +192,12 @@ def stop(which: Known) -> state.Status:
     """
     found = which.report
     process = find(found.pid, found.began) if found else None
+    family: list[psutil.Process] = []
     if process is not None:
         with suppress(psutil.NoSuchProcess):
+            family = [process, *process.children(recursive=True)]
             process.terminate()
-    if not _ends(which.folder, process):
+    if not _ends(which.folder, family):
         raise OperationFailedError(
             f"The distribution {which.name} still finishes its batch.",
             f"See what it does: fink distribute logs {which.options}",
@@ -203,9 +208,9 @@ def stop(which: Known) -> state.Status:
     return found.status if found else state.Status(state=state.STOPPED)
 
 
-def _ends(folder: state.Folder, process: psutil.Process | None) -> bool:
-    """Wait for a process, and for the driver that it may have started; whether both end."""
-    if process is not None and still_running([process], _STOP_SECONDS):
+def _ends(folder: state.Folder, family: Sequence[psutil.Process]) -> bool:
+    """Wait for processes, and for a driver that they may have started; whether all end."""
+    if still_running(family, _STOP_SECONDS):
         return False
     try:
         with FileLock(folder.lock, timeout=_STOP_SECONDS):

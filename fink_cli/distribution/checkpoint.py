@@ -61,7 +61,8 @@ def keep(checkpoint: Path, number: int) -> None:
         checkpoint: the folder of the checkpoint.
         number: of the micro-batch.
     """
-    made = [checkpoint / "offsets" / str(number), checkpoint / "commits" / str(number - 1)]
+    made = [checkpoint / "metadata", checkpoint / "offsets" / str(number)]
+    made += [checkpoint / "commits" / str(number - 1)]
     made += [
         _file_of(checkpoint / "sources" / str(source), entry)
         for source, entry in enumerate(_ends(checkpoint, number))
@@ -70,3 +71,15 @@ def keep(checkpoint: Path, number: int) -> None:
     there = [file for file in with_sums if file.exists()]
     for path in [*there, *{file.parent for file in there}]:
         make_durable(path)
+
+
+def mend(checkpoint: Path) -> None:
+    """Remove the empty files that a power cut may leave, and that Spark would end at.
+
+    Nothing was published of a micro-batch whose beginning is lost so, for that is kept first; one
+    whose end is lost is run again, and what it published is read back.
+    """
+    for file in [*checkpoint.glob("metadata"), *checkpoint.rglob("[0-9]*")]:
+        if file.is_file() and file.stat().st_size == 0:
+            file.unlink()
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)

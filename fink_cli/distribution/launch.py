@@ -18,7 +18,7 @@ from fink_cli.distribution.process import end, environment, last_lines
 from fink_cli.distribution.spec import Job, dump_job
 from fink_cli.errors import FAILED, OperationFailedError
 from fink_cli.private import private_folder
-from fink_cli.processes import still_running
+from fink_cli.processes import signals_held_back, still_running
 
 _LOOK_SECONDS = 0.2
 # A batch is at most 256 MB of Parquet a core. One that is not done by then comes again in the
@@ -87,17 +87,19 @@ def run(job: Job, watch: Watch) -> Ended:
 
 
 def _run(job: Job, folder: state.Folder, watch: Watch) -> Ended:
-    driver = _launch(job, folder)
     interrupted: KeyboardInterrupt | None = None
-    try:
-        _hand_over(job, driver)
-        _follow(driver, folder, watch)
-    except KeyboardInterrupt as error:
-        interrupted = error
-        _ask_to_stop(driver)
-    finally:
-        end(driver)
-        shutil.rmtree(folder.scratch, ignore_errors=True)
+    with signals_held_back() as let_through:  # so that a driver that was begun is ended
+        driver = _launch(job, folder)
+        try:
+            let_through()
+            _hand_over(job, driver)
+            _follow(driver, folder, watch)
+        except KeyboardInterrupt as error:
+            interrupted = error
+            _ask_to_stop(driver)
+        finally:
+            end(driver)
+            shutil.rmtree(folder.scratch, ignore_errors=True)
     if driver.returncode == state.LOCKED:
         raise _runs_already(job)
     found = state.read_report(folder)

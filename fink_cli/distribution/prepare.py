@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from fink_cli.distribution.spec import Job, Spark, Target
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.paths import cache_folder
-from fink_cli.private import private_folder, write_private
+from fink_cli.private import private_folder
 
 _NEWEST_JAVA = 23
 _STANDALONE = "spark://"
@@ -119,7 +118,9 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     private_folder(folder.skipped)
     private_folder(folder.schemas)
     topics = [topic for topic in _topics(distribution, None) if topic in seen]
-    write_private(folder.about, _about(wish, source, topics))
+    about = state.read_about(folder).config if folder.about.exists() else None
+    called = about or (state.called(wish.config) if wish.config else None)
+    state.write_about(folder, state.About(str(source.resolve()), called, topics))
     return Job(
         source=str(source.resolve()),
         folder=str(folder.path),
@@ -147,7 +148,7 @@ def _topics_seen(folder: state.Folder) -> set[str]:
     """The topics that were there in a run before: one of these that is missing was lost since."""
     if not folder.about.exists():
         return set()
-    return set(json.loads(folder.about.read_text(encoding="utf-8"))["topics"])
+    return set(state.read_about(folder).topics)
 
 
 def _target(facts: TopicFacts | None, largest: int | None) -> Target:
@@ -207,12 +208,18 @@ def _require_master(master: str) -> None:
 def _folder(home: Path, source: Path, wish: Wish, facts: Mapping[str, TopicFacts]) -> state.Folder:
     cluster = next(iter(facts.values())).cluster_id
     if wish.config is not None:
-        file = state.called(wish.config)
-        return state.distribution_folder(home, source, wish.config.stem, cluster, file)
+        name = _known_name(home, source, wish.config, cluster) or state.called(wish.config)
+        return state.distribution_folder(home, source, Path(name).stem, cluster, name)
     topic, only = next(iter(facts.items()))
     return state.distribution_folder(home, source, topic, cluster, only.topic_id)
 
 
-def _about(wish: Wish, source: Path, topics: list[str]) -> str:
-    config = state.called(wish.config) if wish.config else None
-    return json.dumps({"source": str(source.resolve()), "config": config, "topics": topics})
+def _known_name(home: Path, source: Path, config: Path, cluster: str) -> str | None:
+    """What a file of streams was called in a run before, where it has another name today."""
+    for folder in map(state.Folder, (home / "distributions").glob("*")):
+        name = state.read_about(folder).config if folder.about.exists() else None
+        if name is None or not state.is_called(config, name):
+            continue
+        if state.distribution_folder(home, source, Path(name).stem, cluster, name) == folder:
+            return name
+    return None

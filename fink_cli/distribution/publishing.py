@@ -13,6 +13,7 @@ from fink_cli.distribution.delivery import (
     end_offsets,
     published_since,
     read_mark,
+    require_same,
     still_there,
     wait_until_still,
     write_mark,
@@ -21,15 +22,14 @@ from fink_cli.distribution.ledger import Skipped
 from fink_cli.distribution.spark.attempts import first_attempts
 from fink_cli.distribution.spark.kafka import (
     BUFFER_BYTES,
+    Limits,
     TooLarge,
     finish_sending,
-    larger_than,
-    not_larger_than,
     publish,
     publish_each,
     refused_as_too_large,
 )
-from fink_cli.distribution.spark.messages import Plan, encoded, only, without
+from fink_cli.distribution.spark.messages import Plan, encoded, encoded_as, only, without
 from fink_cli.distribution.spark.schemas import read_alerts
 from fink_cli.distribution.spark.session import FAILURES, Session
 from fink_cli.distribution.spark.skipped import find_skipped
@@ -105,29 +105,27 @@ def _publish(spark: Session, job: Job, plan: Plan, batch: Batch, size: int | Non
     alerts = read_alerts(spark, batch.files, plan.alerts)
     rows = only(encoded(alerts, plan), batch.alert_ids)
     rows = first_attempts(without(rows, plan, {*sent, *batch.sent}))
-    too_large: list[TooLarge] = []
-    if size is None:
-        done = publish(rows, plan, batch.name, job.connection, _batch_bytes(job), closed)
-        counts = done.counts
-    else:
-        few = not_larger_than(rows, plan, size, closed)
-        done = publish(few, plan, batch.name, job.connection, _EACH_BY_ITSELF, closed)
-        large = larger_than(rows, plan, size, closed)
+    together = _batch_bytes(job) if size is None else _EACH_BY_ITSELF
+    done = publish(rows, plan, batch.name, job.connection, Limits(together, size, closed))
+    counts, too_large = done.counts, list[TooLarge]()
+    if done.large:
+        large = first_attempts(encoded_as(alerts, plan, done.large))
         taken, too_large = publish_each(large, plan, batch.name, job.connection)
-        counts = done.counts + taken
+        counts += taken
     published = _by_topic(plan, sent, counts)
     _require_all_there(job, plan, batch, published)
-    left = _never_sent(plan, done.left, {*sent, *batch.sent})
+    left = never_sent(plan, done.left, {*sent, *batch.sent})
     skipped = find_skipped(spark, plan, batch.files, left, too_large)
-    _require_all_found(left, skipped)
+    _require_all_found({*left, *((each.alert_id, each.code) for each in too_large)}, skipped)
     return Outcome(published, skipped, forgotten)
 
 
-def _never_sent(
+def never_sent(
     plan: Plan, left: Collection[tuple[str, int]], sent: Collection[Sent]
 ) -> list[tuple[str, int]]:
     """The rows that were left out, but those that an interrupted attempt decided and sent."""
-    known = {(each.alert_id, each.stream) for each in sent}
+    titles = {(each.stream, each.topic): each.title for each in plan.decider.routes}
+    known = {(each.alert_id, titles.get((each.stream, each.topic))) for each in sent}
     return [
         (alert_id, code)
         for alert_id, code in left
@@ -139,11 +137,11 @@ def _require_all_found(left: Collection[tuple[str, int]], skipped: Collection[Sk
     """Refuse to go on without an alert that is neither on a topic nor in the ledger.
 
     Raises:
-        IncompleteError: an alert that was left out is not in the files any more.
+        OperationFailedError: an alert that was left out is not in the files any more.
     """
     lost = {alert_id for alert_id, _ in left} - {each.alert_id for each in skipped}
     if lost:
-        raise IncompleteError(
+        raise OperationFailedError(
             f"A file was written anew while its alerts were published: {len(lost)} are not there "
             "any more.",
             "Run it again: what it published is not sent again.",
@@ -201,6 +199,8 @@ def _begin(
     if again:
         _finish(spark, job, plan)
     now = end_offsets(job.connection, plan.partitions)
+    if job.topic_id is not None:
+        require_same(job.connection, next(iter(job.targets)), job.topic_id)
     sent: set[Sent] = set()
     forgotten: set[str] = set()
     if mark is not None and again:

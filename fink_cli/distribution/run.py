@@ -23,7 +23,7 @@ from tenacity import (
 )
 
 from fink_cli.distribution import report, state
-from fink_cli.distribution.delivery import Sent, partition_counts, require_same
+from fink_cli.distribution.delivery import Sent, partition_counts
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
@@ -159,8 +159,6 @@ class Run:
 
     def _follow_topics(self, plan: Plan) -> Plan:
         """The plan with the topics' partitions of today: one is created, another is given more."""
-        if self.job.topic_id is not None:
-            require_same(self.job.connection, next(iter(self.job.targets)), self.job.topic_id)
         now = partition_counts(self.job.connection, plan.partitions)
         if now.items() <= plan.partitions.items():
             return plan

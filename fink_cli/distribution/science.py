@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -35,18 +35,23 @@ def parquet_files(source: Path) -> list[Path]:
     Names that begin with ``.`` or ``_`` are left out: they are files that are being written.
 
     Raises:
-        UsageError: a link in it leads round in a circle.
+        UsageError: a link in it leads round in a circle, or two lead to the same files.
     """
     leads_back = _way_back(source)
-    found = _walked(source, set(), leads_back)
+    found = _walked(source, {}, leads_back)
     return sorted(file for file in found if not leads_back(file))
 
 
-def _walked(folder: Path, seen: set[Path], leave_out: Callable[[Path], bool]) -> Iterator[Path]:
-    """The files under a folder and the folders that links in it name, each folder once."""
-    if folder.resolve() in seen:
-        return
-    seen.add(folder.resolve())
+def _walked(
+    folder: Path, seen: dict[Path, Path], leave_out: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """The files under a folder, and under those that links in it name.
+
+    Args:
+        folder: the folder.
+        seen: where the links lead that were followed so far.
+        leave_out: tells which links are not followed.
+    """
     for name, folders, files in os.walk(folder):
         here = Path(name)
         folders[:] = [each for each in folders if not each.startswith(_BEING_WRITTEN)]
@@ -54,6 +59,8 @@ def _walked(folder: Path, seen: set[Path], leave_out: Callable[[Path], bool]) ->
         for link in (here / each for each in folders if (here / each).is_symlink()):
             _refuse_circle(link)
             if not leave_out(link):
+                _refuse_second(link, seen)
+                seen[link.resolve()] = link
                 yield from _walked(link, seen, leave_out)
 
 
@@ -64,6 +71,16 @@ def _refuse_circle(link: Path) -> None:
             f"{link} is a link to a folder that it is in itself.",
             "Spark would follow it without end: remove the link.",
         )
+
+
+def _refuse_second(link: Path, seen: Mapping[Path, Path]) -> None:
+    real = link.resolve()
+    for other, name in seen.items():
+        if real.is_relative_to(other) or other.is_relative_to(real):
+            raise UsageError(
+                f"{link} and {name} are links to the same files.",
+                "Each alert would be published twice: remove one of the links.",
+            )
 
 
 def _is_finished(name: str) -> bool:
@@ -101,9 +118,10 @@ def _way_back(source: Path) -> Callable[[Path], bool]:
 
 def _leads_into(link: Path, root: Path) -> bool:
     """Whether a link names a file or a folder that is found in a folder by itself."""
-    target = link.parent / link.readlink()
-    for named in (Path(os.path.normpath(target)), target.resolve()):
-        if not named.is_relative_to(root):
+    # As it is called first, for that may be a link out of the source.
+    target = link.parent.resolve() / link.readlink()
+    for named in map(Path, (os.path.normpath(target), os.path.realpath(target))):
+        if not named.is_relative_to(root) or not named.exists():
             continue
         hidden = any(part.startswith(_BEING_WRITTEN) for part in named.relative_to(root).parts)
         if not hidden and (named.is_dir() or _is_finished(named.name)):

@@ -66,14 +66,14 @@ class Report:
 
     Attributes:
         pid: its process id.
-        began: when it began, in seconds since the system did.
+        began: when it began, as :func:`fink_cli.processes.beginning` tells it.
         status: how it fares.
         ready: whether Spark has started and the streams are accepted. A driver reports before, so
             that it can be stopped.
     """
 
     pid: int
-    began: float
+    began: str
     status: Status
     ready: bool = False
 
@@ -188,6 +188,37 @@ def distribution_folder(home: Path, source: Path, name: str, *identity: str) -> 
     return Folder(
         home / "distributions" / f"{begins}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     )
+
+
+@dataclass(frozen=True)
+class About:
+    """What is distributed where.
+
+    Attributes:
+        source: the folder of the science database.
+        config: the distribution file, as it was called at first; none has a single topic.
+        topics: the topics.
+    """
+
+    source: str
+    config: str | None
+    topics: list[str]
+
+
+def write_about(folder: Folder, about: About) -> None:
+    """Keep what is distributed where."""
+    write_private(folder.about, json.dumps(asdict(about)))
+
+
+def read_about(folder: Folder) -> About:
+    """What is distributed where."""
+    return About(**json.loads(folder.about.read_text(encoding="utf-8")))
+
+
+def is_called(config: Path, name: str) -> bool:
+    """Whether a name is that of a distribution file, or another one of the same file."""
+    there = config.exists() and Path(name).exists()
+    return called(config) == name or (there and config.samefile(name))
 
 
 def called(config: Path) -> str:

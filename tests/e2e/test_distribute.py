@@ -407,8 +407,9 @@ def _read(terminal: int) -> bytes:
 
 
 def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
-    fink: Fink, topic: str, tmp_path: Path
+    cluster: TestCluster, fink: Fink, topic: str, tmp_path: Path
 ) -> None:
+    before = len(list(cluster.home.glob("distributions/d-*/about.json")))
     science, alerts = tmp_path / "science", simulate_alerts(20)
     (file,) = write_science(alerts, science, files=1)
     for version in ("one", "two"):
@@ -430,6 +431,17 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
     # The night was moved elsewhere meanwhile: that is no mistake.
     file.unlink()
     assert run("two")["read"] == 0
+    # Nor is it another one by another name of the same file.
+    link = tmp_path / "current"
+    for name in (link / "d.toml", link.resolve() / "d.toml"):
+        words = ("--config", str(name), "--source", str(science), "-o", "json")
+        told = fink("distribute", "status", *words)
+        assert (told.returncode, json.loads(told.stdout)["state"]) == (0, "stopped")
+    (tmp_path / "three").symlink_to("two")
+    words = ("--config", str(tmp_path / "three" / "d.toml"), "--source", str(science))
+    done = fink("distribute", "run", "--once", *words, "-o", "json", timeout=SPARK_SECONDS)
+    assert json.loads(done.stdout)["read"] == 0, done.stderr
+    assert len(list(cluster.home.glob("distributions/d-*/about.json"))) == before + 1
 
 
 def test_a_reading_ends_with_the_command_that_asked_for_it(

@@ -79,7 +79,8 @@ def test_an_alert_on_which_a_filter_raises_leaves_the_others(alerts: DataFrame) 
 
 
 @pytest.mark.parametrize(
-    "wrong", ["'text'", "NULL", "1", "long > 1) OR (bool", "max(long) > 1", "long > 1 /*"]
+    "wrong",
+    ["'text'", "NULL", "1", "long > 1) OR (bool", "max(long) > 1", "long > 1 /*", "bool named"],
 )
 def test_what_is_no_condition_is_refused_beside_conditions(
     spark: SparkSession, alerts: DataFrame, wrong: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +81,38 @@ def test_a_file_with_two_names_is_handed_on_once(spark: SparkSession, tmp_path: 
     job = a_job(tmp_path / "state", source)
     files.follow_files(spark, job, lambda found, _: taken.extend(found)).awaitTermination()
     assert taken == [file]
+
+
+@pytest.mark.parametrize("lost", ["commits/1", "offsets/1", "metadata"])
+@pytest.mark.usefixtures("one_file_a_batch")
+def test_a_file_of_the_checkpoint_that_a_power_cut_left_empty_ends_nothing(
+    spark: SparkSession, tmp_path: Path, lost: str
+) -> None:
+    source, state = tmp_path / "science", tmp_path / "state"
+    source.mkdir()
+    (source / "a.parquet").write_text("not read here")
+    taken: dict[int, list[Path]] = {}
+    job = a_job(state, source)
+
+    def follow() -> None:
+        files.follow_files(
+            spark, job, lambda found, number: taken.update({number: found})
+        ).awaitTermination()
+
+    follow()
+    (source / "b.parquet").write_text("not read here")
+    follow()
+    assert taken == {0: [source / "a.parquet"], 1: [source / "b.parquet"]}
+    # What is written when the power goes is there by its name, and empty.
+    names = [lost] if lost != "offsets/1" else [lost, "commits/1", "sources/0/1"]
+    for name in names:
+        file = state / "checkpoint" / name
+        if file.exists():
+            file.write_text("")
+    if lost == "metadata":
+        shutil.rmtree(state / "checkpoint" / "offsets")
+        shutil.rmtree(state / "checkpoint" / "commits")
+        shutil.rmtree(state / "checkpoint" / "sources")
+    taken.clear()
+    follow()
+    assert sorted(file for found in taken.values() for file in found)[-1] == source / "b.parquet"

@@ -15,7 +15,7 @@ from fink_cli.distribution.spark.messages import Plan, encoded, only
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
-from fink_cli.distribution.spark.skipped import Left, find_skipped
+from fink_cli.distribution.spark.skipped import find_skipped
 from fink_cli.distribution.streams import Distribution, Stream
 
 
@@ -23,6 +23,11 @@ def planned(spark: SparkSession, file: Path, *streams: Stream, code: Path | None
     distribution = Distribution(stream=list(streams))
     alerts = describe_alerts(spark, stored_schema(spark, file), distribution)
     return make_plan(spark, alerts, streams, {each.topic: 1 for each in streams}, code)
+
+
+def undecided(spark: SparkSession, plan: Plan, file: Path) -> list[tuple[str, int]]:
+    rows = encoded(read_alerts(spark, [file], plan.alerts), plan).where("code < 0").collect()
+    return [(row.alert_id, row.code) for row in rows]
 
 
 def test_an_alert_whose_id_is_null_has_a_name_by_which_it_is_replayed(
@@ -36,7 +41,7 @@ def test_an_alert_whose_id_is_null_has_a_name_by_which_it_is_replayed(
     names = {row.alert_id for row in rows.collect()}
     assert len(names) == 3
     assert None not in names
-    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    skipped = find_skipped(spark, plan, [file], undecided(spark, plan, file), [])
     assert {each.alert_id for each in skipped} == names
     assert all("DIVIDE_BY_ZERO" in each.reason for each in skipped)
     assert only(rows, names).count() == 6
@@ -69,7 +74,7 @@ def test_times_beyond_pandas_are_not_decided_and_stop_nothing(
     found = encoded(read_alerts(spark, [file], plan.alerts), plan).collect()
     ways = {code: {row.alert_id for row in found if row.code == code} for code in (0, 1, 2, -1, -2)}
     assert ways == {0: {"0", "2"}, 1: {"0"}, 2: set("0123"), -1: {"1"}, -2: {"2"}}
-    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    skipped = find_skipped(spark, plan, [file], undecided(spark, plan, file), [])
     assert {(each.stream, each.alert_id) for each in skipped} == {("top", "1"), ("within", "2")}
     assert all("outside the years 1678 to 2261" in each.reason for each in skipped)
 
@@ -86,6 +91,7 @@ def test_each_skipped_alert_comes_with_its_own_error_alone(
     (tmp_path / "broken_all.py").write_text(module)
     streams = [Stream(topic=each, filter=f"broken_all.{each}") for each in names]
     plan = planned(spark, file, Stream(topic="all"), *streams, code=tmp_path)
+    left = undecided(spark, plan, file)
     sizes: list[int] = []
     collect = DataFrame.collect
 
@@ -95,7 +101,7 @@ def test_each_skipped_alert_comes_with_its_own_error_alone(
         return rows
 
     monkeypatch.setattr(DataFrame, "collect", weighed)
-    skipped = find_skipped(spark, plan, [file], None, Left([], True, []))
+    skipped = find_skipped(spark, plan, [file], left, [])
     assert len(skipped) == 30
     assert all(each.reason.startswith(f"ValueError: {each.stream} xx") for each in skipped)
     assert max(sizes) < 500

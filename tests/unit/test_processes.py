@@ -19,7 +19,7 @@ def test_a_zombie_has_ended() -> None:
         created = beginning(process)
         assert runs(process)
         assert find(child.pid, created) == process
-        assert find(child.pid, created + 1) is None
+        assert find(child.pid, f"{created}1") is None
         assert still_running([process], 0.1) == [process]
         assert child.stdin is not None
         child.stdin.close()

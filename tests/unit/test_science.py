@@ -63,6 +63,30 @@ def test_a_link_to_what_is_left_out_by_itself_is_kept(source: Path) -> None:
     assert names(source) == ["b.parquet", "night=1/a.parquet", "night=3/e.parquet"]
 
 
+def test_a_link_is_followed_from_where_its_folder_is(source: Path) -> None:
+    for name in ("night=1/old.parquet", "night=2/e.parquet"):
+        file = source.parent / "archive" / name
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (source.parent / "archive" / "night=2" / "before").symlink_to("../night=1")
+    (source / "night=2").symlink_to("../archive/night=2")
+    assert "night=2/before/old.parquet" in names(source)
+
+
+def test_a_link_to_nothing_is_named(source: Path) -> None:
+    (source / "itself.parquet").symlink_to("itself.parquet")
+    (source / "gone.parquet").symlink_to("not_there.parquet")
+    assert {"itself.parquet", "gone.parquet"} <= set(names(source))
+
+
+@pytest.mark.parametrize("other", ["night=2", ""])
+def test_two_links_to_the_same_files_are_refused(source: Path, other: str) -> None:
+    (source / "one").symlink_to("../elsewhere/night=2")
+    (source / "two").symlink_to(source.parent / "elsewhere" / other)
+    with pytest.raises(UsageError, match="are links to the same files"):
+        parquet_files(source)
+
+
 @pytest.mark.parametrize("target", [".", "..", "../.."])
 def test_a_circle_is_refused(source: Path, target: str) -> None:
     (source / "night=1" / "round").symlink_to(target)

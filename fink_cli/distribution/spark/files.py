@@ -37,6 +37,7 @@ def follow_files(
         take: publishes the files; when it raises, the micro-batch is not done, and comes again.
     """
     folder, source = Folder(Path(job.folder)), Path(job.source)
+    checkpoint.mend(folder.checkpoint)
     most = _BATCH_BYTES_A_CORE * spark.sparkContext.defaultParallelism
     found = (
         spark.readStream.format("binaryFile")

@@ -42,40 +42,60 @@ class TooLarge:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What is sent together, and what is not.
+
+    Attributes:
+        together: how large a batch of messages to a partition may be, in bytes.
+        size: messages that may be larger than so many bytes are left for :func:`publish_each`; none
+            sends them all.
+        closed: the codes of routes whose topic is missing.
+    """
+
+    together: int
+    size: int | None
+    closed: Collection[int]
+
+
+@dataclass(frozen=True)
 class Sending:
     """What came of rows that were to be written.
 
     Attributes:
         counts: how many were written of each code.
-        left: the rows that were left out, each as the alert and its code.
+        left: those that go nowhere, since they were not decided or their topic is missing, each as
+            the alert and its code.
+        large: those that are to be sent by themselves.
     """
 
     counts: Counter[int]
     left: list[tuple[str, int]]
+    large: list[tuple[str, int]]
 
 
 def publish(
-    rows: DataFrame,
-    plan: Plan,
-    batch: str,
-    connection: Connection,
-    batch_bytes: int,
-    closed: Collection[int],
+    rows: DataFrame, plan: Plan, batch: str, connection: Connection, limits: Limits
 ) -> Sending:
     """Write rows of :func:`encoded` to Kafka, and wait until the brokers have them.
 
-    Left out are those that were not decided, and those of closed routes.
+    What is not written is told by the same pass: a filter that is asked again might answer
+    otherwise.
 
     Raises:
         PySparkException: Spark or Kafka failed; some of the messages may have been written.
     """
+    goes = F.col("code") >= 0
+    if limits.closed:
+        goes &= ~F.col("code").isin(*limits.closed)
+    large = F.lit(False) if limits.size is None else goes & (_size(plan) > limits.size)
     told = Observation("rows")
     # As text: Spark hands a list on as an object of Java.
-    codes = F.concat_ws(",", F.collect_list(F.when(_goes(closed), F.col("code").cast("string"))))
-    left = F.to_json(F.collect_list(F.when(~_goes(closed), F.struct("alert_id", "code"))))
-    observed = rows.observe(told, codes.alias("codes"), left.alias("left"))
+    codes = F.concat_ws(",", F.collect_list(F.when(goes & ~large, F.col("code").cast("string"))))
+    observed = rows.observe(
+        told, codes.alias("codes"), _pairs(~goes).alias("left"), _pairs(large).alias("large")
+    )
     (
-        messages(observed.where(_goes(closed)), plan, batch)
+        messages(observed.where(goes & ~large), plan, batch)
         .drop("alert_id", "code")
         .write.format("kafka")
         .options(**kafka_options(connection))
@@ -85,7 +105,7 @@ def publish(
         # level 3 twice as long and saves 2 %.
         .option("kafka.compression.zstd.level", "-3")
         # The key is the same in each message: zstd takes it away, given more than one message.
-        .option("kafka.batch.size", str(batch_bytes))
+        .option("kafka.batch.size", str(limits.together))
         .option("kafka.buffer.memory", str(BUFFER_BYTES))
         # Full batches compress best. The end of a task sends what is there, so nothing waits.
         .option("kafka.linger.ms", "1000")
@@ -95,16 +115,16 @@ def publish(
         .save()
     )
     seen = told.get
-    return Sending(
-        Counter(int(code) for code in seen["codes"].split(",") if code),
-        [(each["alert_id"], each["code"]) for each in json.loads(seen["left"])],
-    )
+    counts = Counter(int(code) for code in seen["codes"].split(",") if code)
+    return Sending(counts, _read_pairs(seen["left"]), _read_pairs(seen["large"]))
 
 
-def _goes(closed: Collection[int]) -> Column:
-    """Whether a row becomes a message."""
-    decided = F.col("code") >= 0
-    return decided & ~F.col("code").isin(*closed) if closed else decided
+def _pairs(which: Column) -> Column:
+    return F.to_json(F.collect_list(F.when(which, F.struct("alert_id", "code"))))
+
+
+def _read_pairs(text: str) -> list[tuple[str, int]]:
+    return [(each["alert_id"], each["code"]) for each in json.loads(text)]
 
 
 def finish_sending(spark: SparkSession) -> None:
@@ -122,16 +142,6 @@ def finish_sending(spark: SparkSession) -> None:
 def refused_as_too_large(error: BaseException) -> bool:
     """Whether a batch failed because of one message that is too large."""
     return _TOO_LARGE in str(error)
-
-
-def larger_than(rows: DataFrame, plan: Plan, size: int, closed: Collection[int]) -> DataFrame:
-    """The rows that become a message which may be larger than some bytes."""
-    return rows.where(_goes(closed) & (_size(plan) > size))
-
-
-def not_larger_than(rows: DataFrame, plan: Plan, size: int, closed: Collection[int]) -> DataFrame:
-    """The rows whose message is not, and those that become none."""
-    return rows.where(~_goes(closed) | (_size(plan) <= size))
 
 
 def _size(plan: Plan) -> Column:

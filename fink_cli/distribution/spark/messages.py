@@ -17,6 +17,9 @@ from fink_cli.distribution.delivery import BATCH_HEADER, ID_HEADER, STREAM_HEADE
 from fink_cli.distribution.spark.decide import CODES, Decider, with_codes
 from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, column, quoted
 
+# A name that no column of an alert has, as CODES.
+_KNOWN = "fink:known"
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -86,7 +89,29 @@ def encoded(alerts: DataFrame, plan: Plan) -> DataFrame:
 
     Where a stream's filter raised, the code is negative (:class:`Decider`) and the value null.
     """
-    chosen = with_codes(alerts, plan.decider)
+    return _rows(with_codes(alerts, plan.decider), plan)
+
+
+def encoded_as(alerts: DataFrame, plan: Plan, ways: Collection[tuple[str, int]]) -> DataFrame:
+    """The rows of :func:`encoded` of alerts whose codes are known: no filter is asked.
+
+    Args:
+        alerts: the alerts.
+        plan: how alerts become messages.
+        ways: alerts by their ids, each with a code; the others are left out.
+    """
+    codes: dict[str, list[int]] = {}
+    for alert_id, code in ways:
+        codes.setdefault(alert_id, []).append(code)
+    known = alerts.sparkSession.createDataFrame(
+        list(codes.items()), f"{quoted(_KNOWN)} string, {quoted(CODES)} array<int>"
+    )
+    named = alert_name(plan.alerts) == F.col(quoted(_KNOWN))
+    return _rows(alerts.join(F.broadcast(known), named), plan)
+
+
+def _rows(chosen: DataFrame, plan: Plan) -> DataFrame:
+    """A row for each code of each alert."""
     values = [value.alias(f"value{number}") for number, value in enumerate(plan.values)]
     alert_id = alert_name(plan.alerts)
     object_id = (

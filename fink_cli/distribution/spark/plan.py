@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pyspark import cloudpickle
 from pyspark.errors import PySparkException
@@ -125,10 +126,22 @@ def _are_conditions(streams: Sequence[Stream], empty: DataFrame) -> bool:
         # Refuses aggregates and windows too. An array, since a long chain of ANDs is a deep tree;
         # each in a WHEN, since an array would make a text beside conditions one of them.
         yes = F.lit(True)
-        empty.where(F.array(*(F.when(F.expr(in_brackets(each)), yes) for each in filters))[0])
+        empty.where(F.array(*(F.when(F.expr(each), yes) for each in filters))[0])
+        _require_parts(empty.sparkSession, filters)
     except PySparkException:
         return False
     return True
+
+
+def _require_parts(spark: SparkSession, filters: Sequence[str]) -> None:
+    """Let Spark read filters as parts of an expression: with a name behind it, none is one.
+
+    Raises:
+        ParseException: one is not.
+    """
+    session: Any = spark._jsparkSession
+    parser = session.sessionState().sqlParser()
+    parser.parseExpression(f"array({', '.join(map(in_brackets, filters))})")
 
 
 def _require_condition(stream: Stream, empty: DataFrame) -> None:
@@ -137,7 +150,8 @@ def _require_condition(stream: Stream, empty: DataFrame) -> None:
         return
     hint = 'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"'
     try:
-        condition = F.expr(in_brackets(stream.filter))
+        _require_parts(empty.sparkSession, [stream.filter])
+        condition = F.expr(stream.filter)
         kind = empty.select(condition).schema[0].dataType
         if isinstance(kind, BooleanType):
             empty.where(condition)  # refuses aggregates and windows

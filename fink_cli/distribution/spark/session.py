@@ -99,6 +99,7 @@ def open_session(
         "spark.redaction.regex": _SECRET,
         "spark.sql.redaction.options.regex": _SECRET,
         "spark.sql.files.ignoreCorruptFiles": "false",
+        "spark.sql.files.ignoreMissingFiles": "false",
         # Names of columns are what they are: surveys have both `ra` and `RA`.
         "spark.sql.caseSensitive": "true",
         # Spark refuses to read nanoseconds; as a number they come through unchanged.

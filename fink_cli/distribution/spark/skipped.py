@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.ledger import NO_TOPIC, TOO_LARGE, UNDECIDED, Skipped
 from fink_cli.distribution.spark.decide import answered, undecided_errors
 from fink_cli.distribution.spark.kafka import TooLarge
-from fink_cli.distribution.spark.messages import Plan, alert_name, only
+from fink_cli.distribution.spark.messages import Plan, alert_name
 from fink_cli.distribution.spark.plan import brief
 from fink_cli.distribution.spark.schemas import FILE, quoted, read_alerts
 from fink_cli.distribution.streams import Stream
@@ -43,83 +42,73 @@ def find_skipped(
     wanted = sorted({*left, *sizes})
     if not wanted:
         return []
-    places = _places(spark, plan, files, wanted)
     known: dict[int, str] = {}
     return [
         Skipped(
-            plan.decider.stream_of(code).title,
-            alert_id,
-            _kind(alert_id, code, sizes),
-            printable(
-                _reason(spark, plan, alert_id, code, place, sizes, known), _REASON_CHARACTERS
-            ),
-            place.file,
+            plan.decider.stream_of(row.code).title,
+            row.alert_id,
+            _kind(row, sizes),
+            printable(_reason(spark, plan, row, sizes, known), _REASON_CHARACTERS),
+            _file(row),
         )
-        for alert_id, code in wanted
-        for place in places[alert_id]
+        for row in _found(spark, plan, files, wanted)
     ]
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where an alert stands.
-
-    Attributes:
-        file: the file.
-        errors: what each stream's Python filter said of it, in the order of the streams; none where
-            none was asked.
-    """
-
-    file: str
-    errors: Sequence[str | None] | None
-
-
-def _places(
+def _found(
     spark: SparkSession, plan: Plan, files: Sequence[Path], wanted: Sequence[tuple[str, int]]
-) -> dict[str, list[_Place]]:
-    """Where alerts stand, by their ids; what filters say of them is asked only where one raised."""
+) -> list[Row]:
+    """Where alerts stand, and what the Python filter said of each that raised on it.
+
+    Filters are asked again only where one raised, and only for what they say.
+    """
     alerts = read_alerts(spark, files, plan.alerts)
     raised = any(code < 0 for _, code in wanted)
     asked = answered(alerts, plan.decider) if raised else alerts
     rows = asked.select(
         alert_name(plan.alerts).alias("alert_id"),
         F.col(quoted(FILE)).alias("file"),
-        (undecided_errors(plan.decider) if raised else F.lit(None)).alias("errors"),
+        (undecided_errors(plan.decider) if raised else F.array(F.lit(""))).alias("errors"),
     )
-    found: dict[str, list[_Place]] = {alert_id: [] for alert_id, _ in wanted}
-    for row in only(rows, found).collect():
-        found[row.alert_id].append(_Place(unquote(urlsplit(row.file).path), row.errors))
-    return found
+    named = spark.createDataFrame(list(wanted), "alert_id string, code int")
+    # Only its own: an alert may have as many rows as there are errors.
+    own = F.when(F.col("code") < 0, F.get("errors", -1 - F.col("code")))
+    return (
+        rows.join(F.broadcast(named), "alert_id")
+        .select("alert_id", "code", "file", own.alias("error"))
+        .collect()
+    )
 
 
-def _kind(alert_id: str, code: int, sizes: Mapping[tuple[str, int], int]) -> str:
-    if code < 0:
+def _file(row: Row) -> str:
+    return unquote(urlsplit(row.file).path)
+
+
+def _kind(row: Row, sizes: Mapping[tuple[str, int], int]) -> str:
+    if row.code < 0:
         return UNDECIDED
-    return TOO_LARGE if (alert_id, code) in sizes else NO_TOPIC
+    return TOO_LARGE if (row.alert_id, row.code) in sizes else NO_TOPIC
 
 
 def _reason(
     spark: SparkSession,
     plan: Plan,
-    alert_id: str,
-    code: int,
-    place: _Place,
+    row: Row,
     sizes: Mapping[tuple[str, int], int],
     known: dict[int, str],
 ) -> str:
-    if code >= 0:
-        size = sizes.get((alert_id, code))
+    if row.code >= 0:
+        size = sizes.get((row.alert_id, row.code))
         if size is None:
-            return f"there is no topic {plan.decider.routes[code].topic}"
+            return f"there is no topic {plan.decider.routes[row.code].topic}"
         return f"a message of {size:,} bytes is more than the topic takes"
-    stream = plan.decider.stream_of(code)
+    stream = plan.decider.stream_of(row.code)
     if stream.title in plan.decider.functions:
-        said = place.errors[-1 - code] if place.errors else None
-        return said or "the filter raised, and not when it was asked again"
-    if code not in known:
+        return row.error or "the filter raised, and not when it was asked again"
+    if row.code not in known:
         # What SQL raised is asked of the first alert; those after it are told the same.
-        known[code] = _sql_error(spark, plan, stream, alert_id, place.file)
-    return known[code]
+        known[row.code] = _sql_error(spark, plan, stream, row.alert_id, _file(row))
+    return known[row.code]
 
 
 def _sql_error(spark: SparkSession, plan: Plan, stream: Stream, alert_id: str, file: str) -> str:
