@@ -17,10 +17,11 @@ from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.completion.complete import write_tree
 from fink_cli.completion.names import Known, asks_for_its_password, away_file, write_known
 from fink_cli.completion.tree import Node, described
-from fink_cli.config import Connection, read_config, resolve_connection
+from fink_cli.config import Connection, resolve_connection
 from fink_cli.errors import FinkError, UnreachableError
 from fink_cli.paths import config_file
 from fink_cli.private import write_private
+from fink_cli.settings_file import profiles_of, read_config
 
 _SECONDS = 5.0
 
@@ -53,7 +54,7 @@ def whole_tree() -> Node:
 def _refresh_names(file: Path, profile: str | None, servers: str | None) -> None:
     document = read_config(config_file())
     chosen = profile or os.environ.get("FINK_PROFILE") or document.get("default")
-    table = document.get("profiles", {}).get(chosen, {})
+    table = profiles_of(document).get(str(chosen), {})
     if asks_for_its_password(table, os.environ):
         write_private(away_file(file), "")
         return

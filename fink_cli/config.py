@@ -11,18 +11,17 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from fink_cli.errors import Attempt, NotConfiguredError, UsageError
-from fink_cli.paths import config_file, fink_home
+from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open, write_private
+from fink_cli.settings_file import change_config, changed_file, profiles_of, read_config, read_text
 
 _VARIABLES = {
     "bootstrap_servers": "FINK_BOOTSTRAP_SERVERS",
@@ -39,6 +38,10 @@ FIELDS = {
     "ssl_ca_location",
     "home",
     "slack_token",
+}
+CHOICES = {
+    "security_protocol": ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"),
+    "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
 _JAVA_LOGIN = {
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -170,7 +173,7 @@ def resolve_connection(
     settings = _settle(profile, bootstrap_servers, environ, _ask)
     if "bootstrap_servers" not in settings:
         raise NotConfiguredError("No cluster is configured.", NOT_CONFIGURED_HINT)
-    connection = Connection(**{name: value for name, (value, _) in settings.items()})
+    connection = _checked(Connection(**{name: value for name, (value, _) in settings.items()}))
     if connection.login and not (connection.username and connection.password):
         missing = "password" if connection.username else "user"
         raise UsageError(
@@ -178,6 +181,36 @@ def resolve_connection(
             "Set FINK_USERNAME and FINK_PASSWORD, or put them into a profile: fink config path",
         )
     return connection
+
+
+def _checked(connection: Connection) -> Connection:
+    authority = connection.ssl_ca_location
+    if connection.security_protocol.upper().endswith("SSL") and authority:
+        _require_readable(authority)
+    return replace(
+        connection,
+        security_protocol=choice("security_protocol", connection.security_protocol),
+        sasl_mechanism=choice("sasl_mechanism", connection.sasl_mechanism),
+    )
+
+
+def choice(key: str, value: str) -> str:
+    """A setting for which there are few values, in the letters that Kafka wants.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if value.upper() not in CHOICES[key]:
+        raise UsageError(f"'{value}' is no {key}.", f"Use one of: {', '.join(CHOICES[key])}")
+    return value.upper()
+
+
+def _require_readable(authority: str) -> None:
+    if not os.access(authority, os.R_OK):
+        raise UsageError(
+            f"The certificate authority {authority} can't be read.",
+            "Name its file: fink config set ssl_ca_location FILE",
+        )
 
 
 def explain_settings(
@@ -229,7 +262,7 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
     if environ.get("SLACK_API_TOKEN"):
         return environ["SLACK_API_TOKEN"]
     document = read_config(config_file())
-    chosen = profile or environ.get("FINK_PROFILE") or document.get("default")
+    chosen = profile or environ.get("FINK_PROFILE") or _default(document)
     found = _profile(document, chosen).get("slack_token", "") if chosen else ""
     if found:
         refuse_if_open(config_file())
@@ -240,22 +273,26 @@ def _from_profile(
     name: str | None, environ: Mapping[str, str], ask: Ask
 ) -> tuple[str, dict[str, str]]:
     document = read_config(config_file())
-    chosen = name or document.get("default")
-    if chosen is None:
+    chosen = name or _default(document)
+    if not chosen:
         return "", {}
     return chosen, _open_profile(chosen, dict(_profile(document, chosen)), environ, ask)
 
 
+def _default(document: Mapping[str, Any]) -> str:
+    return str(document.get("default", ""))
+
+
 def _profile(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    profiles = document.get("profiles", {})
+    profiles = profiles_of(document)
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise UsageError(
             f"There is no profile '{name}' in {config_file()} (it holds: {known}).",
-            "Start a local cluster, which writes one: fink kafka start",
+            "Choose one that is listed, or make it: fink config set KEY VALUE --profile NAME; "
+            "a local cluster has one: fink kafka start",
         )
-    found: dict[str, Any] = profiles[name]
-    return found
+    return profiles[name]
 
 
 def set_default_profile(name: str) -> None:
@@ -264,11 +301,12 @@ def set_default_profile(name: str) -> None:
     Raises:
         UsageError: there is no such profile.
     """
-    file = config_file()
-    _profile(read_config(file), name)
-    document = parse_config(file)
-    document["default"] = name
-    write_private(file, tomlkit.dumps(document))
+    _profile(read_config(config_file()), name)
+
+    def change(document: dict[str, Any]) -> None:
+        document["default"] = name
+
+    change_config(change)
 
 
 def _open_profile(
@@ -286,23 +324,38 @@ def _open_profile(
     table.pop("slack_token", None)
     home = table.pop("home", None)
     if home is not None:
-        table = _read_local_login(fink_home() if environ.get("FINK_HOME") else Path(home)) | table
-    if "password_file" in table:
-        secret = Path(table.pop("password_file")).expanduser()
-        if not secret.is_file():
-            raise UsageError(f"The password file {secret} of profile '{name}' is missing.")
-        refuse_if_open(secret)
-        table["password"] = secret.read_text(encoding="utf-8").rstrip("\n")
-    # A password from the environment makes the command that gets it needless.
-    command = table.pop("password_command", None)
-    if command is not None and not environ.get("FINK_PASSWORD"):
-        table["password"] = ask(name, str(command))
+        table = _read_local_login(fink_home() if environ.get("FINK_HOME") else _path(home)) | table
+    if "ssl_ca_location" in table:
+        table["ssl_ca_location"] = str(table["ssl_ca_location"] and _path(table["ssl_ca_location"]))
+    secret, command = table.pop("password_file", None), table.pop("password_command", None)
+    # A password from the environment makes needless what else tells it.
+    if not environ.get("FINK_PASSWORD"):
+        if secret is not None:
+            table["password"] = _password_of(name, _path(secret))
+        if command is not None:
+            table["password"] = ask(name, str(command))
     return {key: str(value) for key, value in table.items()}
+
+
+def _path(text: object) -> Path:
+    return full_path(str(text), "the file of the profiles")
+
+
+def _password_of(name: str, secret: Path) -> str:
+    found = read_text(secret)
+    if found is None:
+        raise UsageError(
+            f"The password file {secret} of profile '{name}' is missing.",
+            "Name another: fink config set password_file FILE",
+        )
+    refuse_if_open(secret)
+    return found.rstrip("\n")
 
 
 def _ask(name: str, command: str) -> str:
     try:
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+        # Its errors and questions go to the terminal.
+        done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
     # A quote that is not closed is a ValueError, a command of nothing an IndexError.
     except (OSError, ValueError, IndexError, subprocess.CalledProcessError) as error:
         raise UsageError(
@@ -344,6 +397,17 @@ def write_local_login(home: Path, connection: Connection) -> None:
     )
 
 
+def local_profile_taken() -> bool:
+    """Whether somebody made a profile ``local`` that is not that of the cluster here.
+
+    Raises:
+        UsageError: the file of the profiles is wrong, or can't be changed.
+    """
+    changed_file()
+    found = profiles_of(read_config(config_file())).get(LOCAL, {})
+    return bool(found.keys() - {"home", "slack_token"}) and "home" not in found
+
+
 def write_local_profile(home: Path) -> Path:
     """Point the profile ``local`` at the cluster of ``home``; the default where there is none.
 
@@ -352,44 +416,10 @@ def write_local_profile(home: Path) -> Path:
     Returns:
         The file of the profiles.
     """
-    file = config_file()
-    document = parse_config(file)
-    document.setdefault("default", LOCAL)
-    profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-    kept = {key: each for key, each in profiles.get(LOCAL, {}).items() if key == "slack_token"}
-    if profiles.get(LOCAL) != {"home": str(home), **kept}:
-        profiles[LOCAL] = {"home": str(home), **kept}
-    text = tomlkit.dumps(document)
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        write_private(file, text)
-    return file
 
+    def change(document: dict[str, Any]) -> None:
+        document.setdefault("default", LOCAL)
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        profiles.setdefault(LOCAL, tomlkit.table())["home"] = str(home)
 
-def read_config(file: Path) -> dict[str, Any]:
-    """What a file of profiles holds; nothing where there is none.
-
-    Raises:
-        UsageError: it is not TOML.
-    """
-    if not file.is_file():
-        return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _not_toml(file, error) from error
-
-
-def parse_config(file: Path) -> tomlkit.TOMLDocument:
-    """The file with its comments and order, for changing it; a new one where there is none."""
-    if not file.exists():
-        document = tomlkit.document()
-        document.add(tomlkit.comment("Profiles of fink: how to reach a cluster, and as whom."))
-        return document
-    try:
-        return tomlkit.parse(file.read_text(encoding="utf-8"))
-    except TOMLKitError as error:
-        raise _not_toml(file, error) from error
-
-
-def _not_toml(file: Path, error: Exception) -> UsageError:
-    return UsageError(f"{file} is not TOML: {error}.", f"Mend the file, or move it away: {file}")
+    return change_config(change)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from fink_cli.errors import UsageError
+
 _APP = "fink"
 _PACKAGE = Path(__file__).parent
 
@@ -14,15 +16,34 @@ _PACKAGE = Path(__file__).parent
 def fink_home() -> Path:
     """The folder of all state of local clusters and distributions (``FINK_HOME``)."""
     named = os.environ.get("FINK_HOME")
-    return Path(named).expanduser().absolute() if named else platformdirs.user_data_path(_APP)
+    return full_path(named, "FINK_HOME") if named else platformdirs.user_data_path(_APP)
 
 
 def config_file() -> Path:
     """The file of the profiles (``FINK_CONFIG``)."""
     named = os.environ.get("FINK_CONFIG")
     if named:
-        return Path(named).expanduser().absolute()
+        return full_path(named, "FINK_CONFIG")
     return platformdirs.user_config_path(_APP) / "config.toml"
+
+
+def full_path(text: str, source: str) -> Path:
+    """A path as somebody wrote it, from the root on.
+
+    Args:
+        text: the path; ``~`` is a home folder.
+        source: where it was written, for an error's sentence.
+
+    Raises:
+        UsageError: it begins with the home folder of somebody who is not known.
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(
+            f"In {source}, the home folder of '{text}' is not known.",
+            "Write the path from the root on: /…",
+        ) from error
 
 
 def cache_folder() -> Path:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.items import Table
 
-from fink_cli.config import FIELDS, parse_config
+from fink_cli.addresses import addresses
+from fink_cli.config import CHOICES, FIELDS, choice
 from fink_cli.errors import UsageError
-from fink_cli.paths import config_file
-from fink_cli.private import write_private
+from fink_cli.paths import config_file, full_path
+from fink_cli.settings_file import change_config, profiles_of, read_config
 
 SECRETS = frozenset({"password", "slack_token"})
 # A password, its file and the command that tells it: of these a profile has one.
 _PASSWORDS = frozenset({"password", "password_file", "password_command"})
-_CHOICES = {
-    "security_protocol": ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"),
-    "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-}
+_PATHS = frozenset({"home", "password_file", "ssl_ca_location"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def chosen_profile(named: str | None) -> str:
     Raises:
         UsageError: none is named, and there is no default.
     """
-    chosen = named or parse_config(config_file()).get("default")
+    chosen = named or read_config(config_file()).get("default")
     if not chosen:
         raise UsageError(
             "No profile is named, and there is no default.",
@@ -91,23 +89,29 @@ def set_value(profile: str, key: str, value: str) -> ProfileChange:
     """
     require_key(key)
     checked = _checked(key, value)
-    file = config_file()
-    document = parse_config(file)
-    profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-    table: Table = profiles.setdefault(profile, tomlkit.table())
+    document = read_config(config_file())
+    table = profiles_of(document).get(profile, {})
     if "home" in table and key not in {"home", "slack_token"}:
         raise UsageError(
             f"The profile '{profile}' takes its settings from the cluster on this machine.",
             f"Make another: fink config set {key} … --profile NAME",
         )
     removed = sorted((_PASSWORDS & table.keys()) - {key}) if key in _PASSWORDS else []
+    file = change_config(partial(_put, profile=profile, key=key, value=checked, removed=removed))
+    shown = "(set)" if key in SECRETS else checked
+    default = document.get("default", profile) == profile
+    return ProfileChange(profile, key, shown, removed, default, file)
+
+
+def _put(
+    document: dict[str, Any], profile: str, key: str, value: str, removed: Sequence[str]
+) -> None:
+    profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+    table = profiles.setdefault(profile, tomlkit.table())
     for each in removed:
         del table[each]
-    table[key] = checked
+    table[key] = value
     document.setdefault("default", profile)
-    write_private(file, tomlkit.dumps(document))
-    shown = "(set)" if key in SECRETS else checked
-    return ProfileChange(profile, key, shown, removed, document["default"] == profile, file)
 
 
 def _checked(key: str, value: str) -> str:
@@ -115,17 +119,11 @@ def _checked(key: str, value: str) -> str:
         raise UsageError(
             f"The value of {key} is empty, or has characters that can't be shown.", "Give another."
         )
-    if key in _CHOICES and value.upper() not in _CHOICES[key]:
-        raise UsageError(f"'{value}' is no {key}.", f"Use one of: {', '.join(_CHOICES[key])}")
     if key == "bootstrap_servers":
-        for each in value.split(","):
-            _, colon, port = each.strip().rpartition(":")
-            if not colon or not port.isdecimal():
-                raise UsageError(
-                    f"'{each}' is not of the form HOST:PORT.",
-                    "For example: fink config set bootstrap_servers kafka.example.org:9093",
-                )
-    return value.upper() if key in _CHOICES else value
+        addresses(value)
+    if key in _PATHS:
+        return str(full_path(value, key))
+    return choice(key, value) if key in CHOICES else value
 
 
 def profile_names(document: Mapping[str, Any]) -> list[str]:

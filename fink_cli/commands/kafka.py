@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,10 +18,10 @@ from fink_cli.cluster.record import cluster_folder, read_cluster
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Output, Yes
-from fink_cli.config import write_local_profile
+from fink_cli.config import LOCAL, local_profile_taken, write_local_profile
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
-from fink_cli.paths import fink_home
+from fink_cli.paths import config_file, fink_home
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")
@@ -68,19 +70,33 @@ def start(
 ) -> None:
     """Start Kafka on this machine, with logins and access rules on."""
     home = fink_home()
+    # Before the cluster starts, since it fails where the file of the profiles is wrong.
+    taken = local_profile_taken()
     started = None
     try:
         with fetching("Kafka") as report, output.spinner("Starting Kafka"):
             started = local.start(home, brokers, port, tls, report)
-        profiles = write_local_profile(home)
+        said = _yours(home) if taken else _written(home)
         output.emit(started, form)
-        output.note(f"The profile 'local' in {profiles} logs in as its administrator.")
+        output.note(said)
         if foreground:
             _follow(lines=0)
     finally:
         # Whatever comes after the start: also before the log is shown.
         if foreground and started is not None and started.state == "started":
             output.emit(local.stop(home), Format.TABLE)
+
+
+def _written(home: Path) -> str:
+    return f"The profile '{LOCAL}' in {write_local_profile(home)} logs in as its administrator."
+
+
+def _yours(home: Path) -> str:
+    return (
+        f"The profile '{LOCAL}' in {config_file()} is one of your own, which stays as it is. "
+        f"To log in to this cluster make another: "
+        f"{shlex.join(['fink', 'config', 'set', 'home', str(home), '--profile', 'here'])}"
+    )
 
 
 @app.command()

@@ -12,11 +12,12 @@ from fink_cli import __version__
 from fink_cli.completion.names import cluster_names, completion_folder, refresh_beside
 from fink_cli.completion.shells import answer, read_line, safe_names
 from fink_cli.completion.tree import Candidate, Next, Node, from_data, next_words
-from fink_cli.config import FIELDS, read_config
+from fink_cli.config import FIELDS
 from fink_cli.errors import UsageError
 from fink_cli.paths import config_file
 from fink_cli.private import write_private
 from fink_cli.profiles import profile_names
+from fink_cli.settings_file import read_config
 
 # Of the 300 ms that a press may take; the rest is the start and the end of the program.
 WAIT_SECONDS = 0.12

@@ -13,6 +13,7 @@ from fink_cli.errors import FinkError
 
 T = TypeVar("T")
 _LATE = "Check the network and the settings, fink config show, and try again"
+_UNREADABLE = "See the rights of what is named: ls -ld PATH"
 
 
 def begin(probe: Callable[[], T]) -> Future[T]:
@@ -62,3 +63,6 @@ class Deadline:
             return failure(check, f"no answer within {self._seconds:.0f} s", _LATE)
         except FinkError as error:
             return failed(check, error)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            return failure(check, f"{where}{error.strerror or error}", _UNREADABLE)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
+from fink_cli.addresses import Address
 from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
 from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.binary import UndecodableError
@@ -15,7 +16,7 @@ from fink_cli.alerts.codec import Decoder
 from fink_cli.config import Connection
 from fink_cli.consumer.topics import is_pattern, selected
 from fink_cli.doctor.finding import Finding, failure, fine, unlooked, warning
-from fink_cli.doctor.network import Address, speaks_tls
+from fink_cli.doctor.network import speaks_tls
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
 

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 
+from fink_cli.addresses import Address, addresses
 from fink_cli.config import Connection, resolve_connection
 from fink_cli.doctor import machine
 from fink_cli.doctor.bounded import Deadline, begin
@@ -14,7 +15,7 @@ from fink_cli.doctor.clock import clock
 from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema, topics_of
 from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
 from fink_cli.doctor.modes import file_modes
-from fink_cli.doctor.network import Address, addresses, certificate, reach
+from fink_cli.doctor.network import certificate, reach
 from fink_cli.doctor.slack import slack
 from fink_cli.errors import FinkError, NotConfiguredError
 

@@ -172,7 +172,7 @@ def is_local(bootstrap_servers: str) -> bool:
     """Whether an address is one of the local cluster's."""
     try:
         cluster = read_cluster(fink_home())
-    except FinkError:
+    except (FinkError, OSError):
         return False
     asked = {each.strip() for each in bootstrap_servers.split(",")}
     return cluster is not None and not asked.isdisjoint(cluster.bootstrap_servers.split(","))

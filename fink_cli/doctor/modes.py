@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fink_cli.cluster.record import cluster_folder, keystore_file
 from fink_cli.config import local_login_file
-from fink_cli.doctor.finding import Finding, failure, fine, warning
+from fink_cli.doctor.finding import Finding, failed, fine, warning
 from fink_cli.errors import FinkError
-from fink_cli.paths import config_file, fink_home
+from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open
+from fink_cli.settings_file import profiles_of, read_config
 
 _SECRETS = {"password", "slack_token"}
 
@@ -21,14 +21,12 @@ _SECRETS = {"password", "slack_token"}
 def file_modes() -> Finding:
     """Whether only their owner can read the files that hold a secret."""
     try:
-        document = _profiles(config_file())
-        files = [each for each in _files(document) if each.is_file()]
+        profiles = profiles_of(read_config(config_file()))
+        files = [each for each in _files(profiles) if each.is_file()]
         for each in files:
             refuse_if_open(each)
     except FinkError as error:
-        return failure("file modes", error.message, error.hint)
-    except (OSError, ValueError) as error:
-        return warning("file modes", f"not checked: {error}")
+        return failed("file modes", error)
     shared = [each for each in {file.parent for file in files} if _others_write(each)]
     if shared:
         return warning(
@@ -41,20 +39,12 @@ def file_modes() -> Finding:
     return fine("file modes", f"{len(files)} file(s) with secrets, which only you can read")
 
 
-def _profiles(file: Path) -> Mapping[str, Any]:
-    if not file.is_file():
-        return {}
-    found: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")).get("profiles", {})
-    return found
-
-
-def _files(profiles: Mapping[str, Any]) -> Iterator[Path]:
-    tables = [each for each in profiles.values() if isinstance(each, dict)]
-    if any(_SECRETS & each.keys() for each in tables):
+def _files(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
+    if any(_SECRETS & each.keys() for each in profiles.values()):
         yield config_file()
-    for each in tables:
+    for each in profiles.values():
         if "password_file" in each:
-            yield Path(str(each["password_file"])).expanduser()
+            yield full_path(str(each["password_file"]), "the file of the profiles")
     home = fink_home()
     yield local_login_file(home)
     yield cluster_folder(home) / "cluster.json"

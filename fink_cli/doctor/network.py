@@ -6,44 +6,13 @@ import socket
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
+from fink_cli.addresses import Address
 from fink_cli.doctor.finding import Finding, failure, fine, warning
-from fink_cli.errors import UsageError
 
 # Of one address; a name may have several.
 CONNECT_SECONDS = 2.0
 SOON = timedelta(days=30)
-
-
-class Address(NamedTuple):
-    """Where a broker listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def addresses(bootstrap_servers: str) -> list[Address]:
-    """The addresses of a setting ``host:port,…``.
-
-    Raises:
-        UsageError: one of them is not of that form.
-    """
-    return [_address(each.strip()) for each in bootstrap_servers.split(",") if each.strip()]
-
-
-def _address(text: str) -> Address:
-    # librdkafka takes a protocol before the address, too.
-    host, _, port = text.rpartition("://")[2].rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(
-            f"'{text}' is not of the form HOST:PORT.",
-            "Mend it: fink config set bootstrap_servers HOST:PORT, or FINK_BOOTSTRAP_SERVERS",
-        )
-    return Address(host.strip("[]"), int(port))
 
 
 def reach(check: str, address: Address, hint: str) -> Finding:

@@ -235,31 +235,61 @@ def test_foreground_stops_on_ctrl_c(environ: dict[str, str]) -> None:
     assert status(environ)["state"] == "stopped"
 
 
-def test_foreground_stops_on_ctrl_c_before_it_shows_the_log(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
-    """It has started the broker, and waits for a file of profiles that does not come."""
-    os.mkfifo(pipe := tmp_path / "config.toml")
-    writers: list[int] = []
-
-    def reads_profiles() -> bool:
-        with suppress(OSError):  # nobody reads yet
-            writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-        return bool(writers)
-
+def test_foreground_stops_on_ctrl_c_before_it_shows_the_log(environ: dict[str, str]) -> None:
+    """It has started the broker, and waits for a reader of what it says of that."""
+    end, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(full, b"\n" * 4096)
+    os.set_blocking(full, True)
     with subprocess.Popen(
         [PROGRAM, "kafka", "start", "--foreground"],
-        env={**environ, "FINK_CONFIG": str(pipe)},
-        stdout=subprocess.DEVNULL,
+        env=environ,
+        stdout=full,
         stderr=subprocess.PIPE,
         text=True,
     ) as foreground:
-        wait_for(reads_profiles)
+        os.close(full)
+        wait_for(Path(environ["FINK_CONFIG"]).exists)
         foreground.send_signal(signal.SIGINT)
+        with os.fdopen(end) as reader:
+            reader.read()
         _, said = foreground.communicate(timeout=60)
-    os.close(writers[0])
     assert foreground.returncode == 130, said
     assert status(environ)["state"] == "stopped"
+
+
+def test_a_profile_local_of_somebodys_own_stays(environ: dict[str, str]) -> None:
+    file = Path(environ["FINK_CONFIG"])
+    own = 'default = "local"\n[profiles.local]  # mine\nbootstrap_servers = "k:1"\npassword = "p"\n'
+    file.parent.mkdir(parents=True)
+    file.write_text(own)
+    file.chmod(0o600)
+    started = run_fink("kafka", "start", env=environ)
+    assert started.returncode == 0, started.stderr
+    assert file.read_text() == own
+    said = started.stderr.partition("make another: ")[2].split()
+    assert said[:4] == ["fink", "config", "set", "home"], started.stderr
+    assert run_fink(*said[1:], env=environ).returncode == 0
+    assert "# mine" in file.read_text()
+    assert run_fink("kafka", "topic", "list", "--profile", said[-1], env=environ).returncode == 0
+    # A second start does not take it either.
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    assert 'bootstrap_servers = "k:1"' in file.read_text()
+
+
+def test_the_comments_of_the_profile_local_stay(environ: dict[str, str], tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.toml"
+    kept.write_text('[profiles.local]  # of fink\nhome = "/elsewhere"  # moved\n# end\n')
+    file = Path(environ["FINK_CONFIG"])
+    file.parent.mkdir(parents=True)
+    file.symlink_to(kept)
+    assert run_fink("kafka", "start", env=environ).returncode == 0
+    text = kept.read_text()
+    assert all(each in text for each in ("# of fink", "# moved", "# end"))
+    assert tomllib.loads(text)["profiles"]["local"] == {"home": environ["FINK_HOME"]}
+    assert file.is_symlink()
 
 
 def test_ctrl_c_during_start_leaves_no_broker(environ: dict[str, str]) -> None:

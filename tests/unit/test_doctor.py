@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fink_cli.addresses import Address, addresses
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
 from fink_cli.config import Connection
@@ -18,7 +19,7 @@ from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.examine import tolerant
 from fink_cli.doctor.finding import Finding, State, failure, fine
 from fink_cli.doctor.machine import LITTLE_BYTES, is_local, judge_disk, judge_java
-from fink_cli.doctor.network import Address, addresses, judge_certificate
+from fink_cli.doctor.network import judge_certificate
 from fink_cli.doctor.slack import judge_slack
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.slack.check import Checked
@@ -120,7 +121,7 @@ def test_addresses_of_bootstrap_servers() -> None:
     assert [str(each) for each in found] == ["a:1", "b.c:2", "[::1]:3"]
 
 
-@pytest.mark.parametrize("wrong", ["a", "a:", ":1", "a:x", "a:0", "a:65536", "a:1,b"])
+@pytest.mark.parametrize("wrong", ["a", "a:", ":1", "a:x", "a:0", "a:65536", "a:1,b", "", " , "])
 def test_what_is_no_address_is_said(wrong: str) -> None:
     with pytest.raises(UsageError, match="HOST:PORT"):
         addresses(wrong)
