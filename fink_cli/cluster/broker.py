@@ -6,8 +6,11 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from os import environ
 from pathlib import Path
+
+import psutil
 
 from fink_cli.cluster import process
 from fink_cli.cluster.java import Java
@@ -17,12 +20,15 @@ from fink_cli.cluster.record import (
     Cluster,
     Process,
     broker_folder,
+    cluster_folder,
     logs_folder,
 )
 from fink_cli.errors import OperationFailedError
 from fink_cli.paths import shipped
 from fink_cli.private import private_folder, write_private
+from fink_cli.processes import beginning
 
+_ARGUMENTS = "broker.args"
 _LAST_LINES = 15
 
 
@@ -80,9 +86,29 @@ def launch(home: Path, broker: Broker, java: Java, class_path: Sequence[Path]) -
         "kafka.Kafka",
         str(folder / "server.properties"),
     ]
-    file = folder / "broker.args"
+    file = folder / _ARGUMENTS
     write_private(file, _argument_file(arguments))
     return process.launch([java.program, f"@{file}"], logs_folder(home, broker.id) / "console.log")
+
+
+def find_running(home: Path) -> list[Process]:
+    """The brokers of ``home`` that run, known by the argument file in its folder.
+
+    Nothing that is written down is needed: this finds them where ``cluster.json`` is damaged.
+    """
+    found = []
+    for each in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.NoSuchProcess):
+            if any(_is_argument_file(word, home) for word in each.info["cmdline"] or ()):
+                found.append(Process(each.pid, beginning(each)))
+    return found
+
+
+def _is_argument_file(word: str, home: Path) -> bool:
+    if not (word.startswith("@") and word.endswith(f"/{_ARGUMENTS}")):
+        return False
+    folder = Path(word[1:]).parent.parent
+    return folder.resolve() == cluster_folder(home).resolve()
 
 
 def _java_options(

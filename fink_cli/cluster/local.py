@@ -8,7 +8,7 @@ import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,21 @@ from filelock import FileLock, Timeout
 
 from fink_cli.admin.client import connect_admin
 from fink_cli.cluster import process
-from fink_cli.cluster.broker import broker_log, last_words, launch, log_size, prepare
+from fink_cli.cluster.broker import (
+    broker_log,
+    find_running,
+    last_words,
+    launch,
+    log_size,
+    prepare,
+)
 from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
     Broker,
     Cluster,
+    DamagedClusterError,
     Login,
     authority_file,
     cluster_folder,
@@ -331,7 +339,9 @@ def _answering(home: Path, cluster: Cluster) -> set[int]:
 
 
 def destroy(home: Path) -> None:
-    """Stop the local cluster and remove it with all its data."""
-    stop(home)
+    """Stop the local cluster and remove it with all its data, also where its file is damaged."""
+    with suppress(DamagedClusterError):
+        stop(home)
     with _locked(home):
+        process.end(find_running(home), STOP_SECONDS)
         shutil.rmtree(cluster_folder(home))

@@ -74,6 +74,10 @@ class Cluster:
         return ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)
 
 
+class DamagedClusterError(OperationFailedError):
+    """What is kept of a local cluster can't be read."""
+
+
 HOST = "127.0.0.1"
 
 
@@ -110,7 +114,7 @@ def read_cluster(home: Path) -> Cluster | None:
     """The local cluster of ``home``, if there is one.
 
     Raises:
-        OperationFailedError: the file is damaged.
+        DamagedClusterError: the file is damaged.
     """
     if not _file(home).exists():
         return None
@@ -129,7 +133,7 @@ def read_cluster(home: Path) -> Cluster | None:
             tls=found.get("tls", False),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise OperationFailedError(
+        raise DamagedClusterError(
             f"{_file(home)} is damaged.", "Start over, without its data: fink kafka destroy"
         ) from error
 

@@ -12,9 +12,9 @@ import typer
 from rich.progress import TaskID
 
 from fink_cli import jars, output
-from fink_cli.cluster import local, process
-from fink_cli.cluster.broker import broker_log
-from fink_cli.cluster.record import cluster_folder, read_cluster
+from fink_cli.cluster import local
+from fink_cli.cluster.broker import broker_log, find_running
+from fink_cli.cluster.record import DamagedClusterError, cluster_folder, read_cluster
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Output, Yes
@@ -113,9 +113,10 @@ def status(form: Output = Format.TABLE) -> None:
     found = local.status(fink_home())
     output.emit(found, form)
     if found.state == "failed":
+        down = next(each.id for each in found.brokers if each.state != "running")
         raise OperationFailedError(
             "Not every broker of the cluster is up.",
-            "See why: fink kafka logs; then start it again: fink kafka start",
+            f"See why: fink kafka logs --broker {down}; then start it again: fink kafka start",
         )
 
 
@@ -143,14 +144,12 @@ def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
 def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
     """Stop the local cluster and remove it, with all its topics and users."""
     home = fink_home()
-    cluster = read_cluster(home)
-    if cluster is None:
+    if not _is_there(home):
         output.note(f"There is no local cluster in {home}.")
         return
-    running = sum(process.alive(each.process) is not None for each in cluster.brokers)
     touched = [
         f"{cluster_folder(home)}, with every topic, user and access rule in it",
-        f"{running} running broker(s)",
+        f"{len(find_running(home))} running broker(s)",
     ]
     if dry_run:
         output.note("Would remove:\n" + "\n".join(f"  {each}" for each in touched))
@@ -159,3 +158,11 @@ def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
     with output.spinner("Removing the cluster"):
         local.destroy(home)
     output.note("Removed.")
+
+
+def _is_there(home: Path) -> bool:
+    try:
+        return read_cluster(home) is not None
+    except DamagedClusterError as error:
+        output.warn(error.message)
+        return True

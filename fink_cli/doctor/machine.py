@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,11 @@ def _cached(name: str) -> Finding:
     except FinkError as error:
         return failed(check, error)
     except OSError as error:
-        return failure(check, f"{error.filename} can't be read: {error.strerror}")
+        return failure(
+            check,
+            f"{error.filename} can't be read: {error.strerror}",
+            f"Remove it, and it is fetched again: rm -r {shlex.quote(str(error.filename))}",
+        )
     if absent:
         size = sum(jar.size for jar in absent) / _MIB
         which = "none" if len(absent) == len(lock) else f"{len(lock) - len(absent)} of {len(lock)}"
@@ -136,7 +141,11 @@ def ports() -> Finding:
 def _first_port() -> Finding:
     named = os.environ.get("FINK_KAFKA_PORT") or str(DEFAULT_PORT)
     if not named.isdecimal() or not 1024 <= int(named) <= 65535:
-        return failure("ports", f"FINK_KAFKA_PORT is no port from 1024 to 65535: {named}")
+        return failure(
+            "ports",
+            f"FINK_KAFKA_PORT is no port from 1024 to 65535: {named}",
+            f"Set another, such as {DEFAULT_PORT}, or none",
+        )
     port = int(named)
     if process.port_is_free(port):
         return fine("ports", f"{port} is free for a local cluster; there is none yet")
@@ -153,7 +162,7 @@ def _cluster_ports(cluster: Cluster) -> Finding:
         return failure(
             "ports",
             f"broker {dead[0]} of the local cluster died",
-            "See why: fink kafka logs; then start it again: fink kafka start",
+            f"See why: fink kafka logs --broker {dead[0]}; then start it again: fink kafka start",
         )
     stopped = [each.port for each in cluster.brokers if each.process is None]
     taken = [port for port in stopped if not process.port_is_free(port)]

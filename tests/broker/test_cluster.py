@@ -500,6 +500,29 @@ def test_destroy_asks_first(environ: dict[str, str]) -> None:
     assert status(environ)["state"] == "running"
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"brokers": [{}]}', "caf\xe9"])
+def test_what_is_damaged_can_be_destroyed(environ: dict[str, str], content: str) -> None:
+    home = Path(environ["FINK_HOME"])
+    running = content == ""
+    if running:
+        assert run_fink("kafka", "start", env=environ).returncode == 0
+    file = home / "kafka" / "cluster.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content, encoding="latin-1")
+    refused = run_fink("kafka", "start", env=environ)
+    assert refused.returncode == 1
+    assert "fink kafka destroy" in refused.stderr
+    looked = run_fink("kafka", "destroy", "--dry-run", env=environ)
+    assert looked.returncode == 0, looked.stderr
+    assert f"{int(running)} running broker(s)" in looked.stderr
+    assert run_fink("kafka", "destroy", env=environ).returncode == 2
+    assert bool(processes_of(home)) == running
+    ended = run_fink("kafka", "destroy", "--yes", env=environ)
+    assert ended.returncode == 0, ended.stderr
+    assert not processes_of(home)
+    assert not file.parent.exists()
+
+
 def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
     home = Path(environ["FINK_HOME"])
     seen: list[str] = []
