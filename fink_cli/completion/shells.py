@@ -33,13 +33,31 @@ def read_line(shell: str, environ: Mapping[str, str]) -> Line:
     if shell == "bash":
         words = _words(environ.get("COMP_WORDS", ""))
         at = environ.get("COMP_CWORD", "")
-        cursor = int(at) if at.isdecimal() else len(words)
+        words, cursor = _rejoined(words, int(at) if at.isdecimal() else len(words))
         return Line(words[1:cursor], words[cursor] if cursor < len(words) else "")
     text = environ.get("_TYPER_COMPLETE_ARGS", "")
     words = _words(text)[1:]
     if words and not text[-1:].isspace():
         return Line(words[:-1], words[-1])
     return Line(words, "")
+
+
+def _rejoined(words: Sequence[str], cursor: int) -> tuple[list[str], int]:
+    """Put together what bash took apart at a colon: ``a : b`` is ``a:b``; the cursor moves with it.
+
+    A colon between spaces can't be told from one without, but nobody has reason to type it.
+    """
+    joined: list[str] = []
+    at, after_colon = cursor, False
+    for number, word in enumerate(words):
+        colon = word != "" and not word.strip(":")
+        if joined and (colon or after_colon) and number <= cursor:
+            joined[-1] += word
+            at -= 1
+        else:
+            joined.append(word)
+        after_colon = colon
+    return joined, at
 
 
 def _words(text: str) -> list[str]:

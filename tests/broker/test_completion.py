@@ -284,6 +284,27 @@ def test_the_key_works_once_it_is_installed(
         line.expect("--schema a-file")
 
 
+def test_bash_takes_an_address_for_one_word(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[profiles.faraway]\n")
+    path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"
+    more = {"FINK_CONFIG": str(config), "PATH": path, "HOME": str(tmp_path), "TERM": "dumb"}
+    env = clean_environ(tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"), **more)
+    pressed_until(env, "use", "config", "")
+    (tmp_path / "fancy-file").touch()
+    script = subprocess.run(
+        [PROGRAM], env={**env, "_FINK_COMPLETE": "source_bash"}, capture_output=True, check=True
+    )
+    (tmp_path / ".bashrc").write_bytes(script.stdout)
+    with pexpect.spawn("bash", ["-i"], env=env, encoding="utf-8", timeout=20, cwd=tmp_path) as line:
+        line.sendline('echo rea""dy')
+        line.expect("ready\r?\n")
+        line.send("fink consume --bootstrap-servers localhost:9093,k:1 --profile fa")
+        press_until(line, "raway ")
+        line.send("\x15fink kafka topic list --bootstrap-servers=localhost:9093 --profile fa")
+        press_until(line, "raway ")
+
+
 def test_the_script_can_be_installed(environ: dict[str, str], tmp_path: Path) -> None:
     for shell in ("bash", "zsh", "fish"):
         done = subprocess.run(
