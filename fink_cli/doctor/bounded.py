@@ -50,17 +50,19 @@ class Deadline:
         """A time for some of the probes, which ends no later than this one."""
         return Deadline(min(seconds, max(self._ends - time.monotonic(), 0)))
 
-    def value(self, check: str, pending: Future[T]) -> T | Finding:
+    def value(self, check: str, pending: Future[T], what: str = "") -> T | Finding:
         """What a probe returns, or the failure that stands for it.
 
         Args:
             check: the name of the check, for the failure.
             pending: the probe that was begun.
+            what: what it looks at, where the check has several.
         """
         try:
             return pending.result(max(self._ends - time.monotonic(), 0))
         except TimeoutError:
-            return failure(check, f"no answer within {self._seconds:.0f} s", _LATE)
+            said = f"{what}: " if what else ""
+            return failure(check, f"{said}no answer within {self._seconds:.0f} s", _LATE)
         except FinkError as error:
             return failed(check, error)
         except OSError as error:

@@ -133,7 +133,7 @@ def _configured(settings: Future[Connection]) -> Future[Connection | Finding]:
 def _reached(check: str, which: list[Address], hint: str, whole: Deadline) -> list[Finding]:
     deadline = whole.part(REACH_SECONDS)
     pending = [begin(partial(reach, check, each, hint)) for each in which]
-    return [deadline.value(check, each) for each in pending]
+    return [deadline.value(check, each, str(at)) for at, each in zip(which, pending, strict=True)]
 
 
 def tolerant(reached: list[Finding]) -> list[Finding]:
@@ -152,7 +152,7 @@ def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Fin
         deadline = whole.part(REACH_SECONDS)
         authority = connection.ssl_ca_location
         pending = [begin(partial(certificate, each, authority)) for each in up]
-        return [deadline.value("tls", each) for each in pending]
+        return [deadline.value("tls", each, str(at)) for at, each in zip(up, pending, strict=True)]
     if protocol == "SASL_PLAINTEXT" and connection.sasl_mechanism == "PLAIN":
         hint = "Use SCRAM-SHA-512, or TLS: fink config set security_protocol SASL_SSL"
         return [warning("tls", f"{protocol} with PLAIN sends the password as it is", hint)]

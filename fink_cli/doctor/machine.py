@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from fink_cli import jars
 from fink_cli.cluster import process
@@ -32,8 +33,7 @@ def java() -> Finding:
     try:
         found = find_java()
     except FinkError as error:
-        needed = bool(os.environ.get("JAVA_HOME")) or read_cluster(fink_home()) is not None
-        if needed:
+        if os.environ.get("JAVA_HOME") or _has_cluster():
             return failed("java", error)
         return warning("java", f"{error.message} Reading alerts needs none.", error.hint)
     return judge_java(found)
@@ -95,37 +95,55 @@ def _cached(name: str) -> Finding:
     return fine(check, f"{len(lock)} in {folder}, every sum as it should be")
 
 
+class Space(NamedTuple):
+    """A folder, the variable that moves it, the bytes free for it, whether it can be written."""
+
+    folder: Path
+    variable: str
+    free: int
+    writable: bool
+
+
 def disk() -> Finding:
-    """Room for the cluster's data, and for the jars."""
-    return judge_disk([_space(fink_home()), _space(cache_folder())])
+    """Room for the cluster's data, and for the jars. Who only reads alerts needs none."""
+    home, cache = fink_home(), cache_folder()
+    return judge_disk([_space(home, "FINK_HOME"), _space(cache, "XDG_CACHE_HOME")], _has_cluster())
 
 
-def _space(folder: Path) -> tuple[Path, int, bool]:
-    """A folder, the bytes free for it, and whether it can be written."""
+def _has_cluster() -> bool:
+    try:
+        return read_cluster(fink_home()) is not None
+    except FinkError:
+        return True
+
+
+def _space(folder: Path, variable: str) -> Space:
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    return folder, shutil.disk_usage(there).free, os.access(there, os.W_OK | os.X_OK)
+    writable = os.access(there, os.W_OK | os.X_OK)
+    return Space(folder, variable, shutil.disk_usage(there).free, writable)
 
 
-def judge_disk(spaces: Sequence[tuple[Path, int, bool]]) -> Finding:
+def judge_disk(spaces: Sequence[Space], needed: bool) -> Finding:
     """Whether there is room.
 
     Args:
-        spaces: folders, the bytes free for each, and whether it can be written.
+        spaces: the folders.
+        needed: whether there is a local cluster, which needs it.
     """
-    shut = [folder for folder, _, writable in spaces if not writable]
+    bad = failure if needed else warning
+    shut = [each for each in spaces if not each.writable]
     if shut:
-        return failure(
-            "disk", f"{shut[0]} can't be written", "Put the state elsewhere: set FINK_HOME"
-        )
-    folder, free, _ = min(spaces, key=lambda space: space[1])
-    found = f"{free / _GIB:,.1f} GiB free for {folder}"
-    if free < ROOM_BYTES:
-        return failure(
+        hint = f"Use another folder: set {shut[0].variable}"
+        return bad("disk", f"{shut[0].folder} can't be written", hint)
+    least = min(spaces, key=lambda space: space.free)
+    found = f"{least.free / _GIB:,.1f} GiB free for {least.folder}"
+    if least.free < ROOM_BYTES:
+        return bad(
             "disk",
             f"{found}, and a broker needs {ROOM_BYTES / _GIB:.1f}",
-            "Free some space, or put the state elsewhere: set FINK_HOME",
+            f"Free some space, or use a folder elsewhere: set {least.variable}",
         )
-    if free < LITTLE_BYTES:
+    if least.free < LITTLE_BYTES:
         return warning("disk", found, "A night of alerts may need more: free some space")
     return fine("disk", found)
 

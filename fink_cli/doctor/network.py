@@ -13,6 +13,17 @@ from fink_cli.doctor.finding import Finding, failure, fine, warning
 # Of one address; a name may have several.
 CONNECT_SECONDS = 2.0
 SOON = timedelta(days=30)
+_OTHER_NAME = (
+    "Name the broker by a name of its certificate: fink config set bootstrap_servers HOST:PORT"
+)
+_UNKNOWN_AUTHORITY = "Name the authority's file: fink config set ssl_ca_location FILE"
+# By OpenSSL's number of the reason (X509_V_ERR_…).
+_REFUSED = {
+    9: "It does not hold yet: see whether this machine's clock is right: date -u",
+    10: "The operator has to renew it, if this machine's clock is right: date -u",
+    62: _OTHER_NAME,
+    64: _OTHER_NAME,
+}
 
 
 def reach(check: str, address: Address, hint: str) -> Finding:
@@ -70,8 +81,7 @@ def certificate(address: Address, authority: str) -> Finding:
         return failure(
             "tls",
             f"{address}: the certificate is not accepted: {error.verify_message}",
-            "Name the authority's file: fink config set ssl_ca_location FILE; "
-            "and the broker by a name of its certificate",
+            _REFUSED.get(error.verify_code, _UNKNOWN_AUTHORITY),
         )
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or "no answer"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
@@ -18,6 +21,10 @@ from typing import Any
 import pexpect
 import pytest
 from confluent_kafka.admin import AclOperation
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.paths import cache_folder
@@ -412,15 +419,16 @@ def test_a_full_disk(consumer: dict[str, str], tmp_path: Path) -> None:
     script = f'mount -t tmpfs -o size=16m none "{small}" && exec "{PROGRAM}" doctor -o json'
     done = subprocess.run(
         ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
-        env={**consumer, "FINK_HOME": str(small / "home")},
+        env={**consumer, "XDG_CACHE_HOME": str(small / "cache")},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     disk = examined(done)["disk"]
-    assert disk["state"] == "failure"
-    assert "FINK_HOME" in disk["hint"]
+    # Who has no cluster here needs no room.
+    assert disk["state"] == "warning"
+    assert "XDG_CACHE_HOME" in disk["hint"]
 
 
 def test_the_token_of_slack(consumer: dict[str, str]) -> None:
@@ -462,11 +470,106 @@ def test_tls(tls_environ: dict[str, str]) -> None:
     strange = doctor({**tls_environ, **login, "FINK_SECURITY_PROTOCOL": "SASL_SSL"})
     assert strange["tls"]["state"] == "failure"
     assert "ssl_ca_location" in strange["tls"]["hint"]
+    assert "date -u" not in strange["tls"]["hint"]
     assert strange["login"]["found"] == "not checked: TLS fails"
     with relayed("127.0.0.2", login["FINK_BOOTSTRAP_SERVERS"]) as other:
         named = doctor(tls_environ, "--bootstrap-servers", other)
     assert named["tls"]["state"] == "failure"
     assert "name of its certificate" in named["tls"]["hint"]
+    assert "ssl_ca_location" not in named["tls"]["hint"]
+
+
+@contextmanager
+def tls_server(folder: Path, begins: timedelta, ends: timedelta) -> Iterator[tuple[str, Path]]:
+    """A server with a certificate of its own for 127.0.0.1, that holds from now plus … to ….
+
+    Yields:
+        Its address, and the file of the certificate.
+    """
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, SHA256())
+    )
+    file, both = folder / "ca.pem", folder / "both.pem"
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    both.write_bytes(secret + file.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+
+    class Greeting(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                context.wrap_socket(self.request, server_side=True).recv(1)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Greeting) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}", file
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "said"), [(-2, -1, "operator has to renew it"), (1, 2, "does not hold yet")]
+)
+def test_a_certificate_out_of_its_time(tmp_path: Path, begins: int, ends: int, said: str) -> None:
+    days = (timedelta(days=begins), timedelta(days=ends))
+    with tls_server(tmp_path, *days) as (address, authority):
+        env = clean_environ(tmp_path, FINK_SECURITY_PROTOCOL="SSL")
+        for key, value in (("bootstrap_servers", address), ("ssl_ca_location", str(authority))):
+            done = run_fink("config", "set", key, value, "--profile", "x", env=env)
+            assert done.returncode == 0, done.stderr
+        found = doctor(env)
+    assert found["tls"]["state"] == "failure"
+    assert said in found["tls"]["hint"]
+    assert "date -u" in found["tls"]["hint"]
+    assert "ssl_ca_location" not in found["tls"]["hint"]
+
+
+# In a network of its own, with a name server that never answers.
+_SILENCE = """
+import fcntl, socket, struct, subprocess, sys
+flags = struct.pack("16sH14s", b"lo", 1, b"")
+fcntl.ioctl(socket.socket(), 0x8914, flags)  # SIOCSIFFLAGS: lo, up
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
+sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+
+
+def test_a_lookup_that_hangs_names_the_address(tmp_path: Path) -> None:
+    resolver = tmp_path / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\noptions timeout:30\n")
+    inside = [sys.executable, "-c", _SILENCE, str(resolver), str(PROGRAM)]
+    words = ["doctor", "-o", "json", "--bootstrap-servers", "kafka.example.org:9092"]
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", "--map-root-user", *inside, *words],
+        env=clean_environ(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "kafka.example.org:9092: no answer within 4 s" in examined(done)["broker"]["found"]
+
+
+def test_what_can_not_be_read_does_not_end_it(tmp_path: Path) -> None:
+    folder = tmp_path / "kafka"
+    folder.mkdir()
+    (folder / "cluster.json").symlink_to("/proc/self/mem")
+    found = doctor(clean_environ(tmp_path, FINK_BOOTSTRAP_SERVERS="127.0.0.1:9"))
+    assert found["ports"]["state"] == "failure"
+    assert "Input/output error" in found["ports"]["found"]
+    assert "ls -l" in found["ports"]["hint"]
 
 
 def test_plaintext_where_tls_is_asked_for(consumer: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.examine import tolerant
 from fink_cli.doctor.finding import Finding, State, failure, fine
-from fink_cli.doctor.machine import LITTLE_BYTES, is_local, judge_disk, judge_java
+from fink_cli.doctor.machine import LITTLE_BYTES, Space, is_local, judge_disk, judge_java
 from fink_cli.doctor.network import judge_certificate
 from fink_cli.doctor.slack import judge_slack
 from fink_cli.errors import OperationFailedError, UsageError
@@ -36,19 +36,28 @@ def test_java_must_suit_kafka_and_spark(version: int, state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "writable", "state"),
+    ("free", "writable", "needed", "state"),
     [
-        (LITTLE_BYTES, True, State.OK),
-        (LITTLE_BYTES - 1, True, State.WARNING),
-        (ROOM, True, State.WARNING),
-        (ROOM - 1, True, State.FAILURE),
-        (LITTLE_BYTES, False, State.FAILURE),
+        (LITTLE_BYTES, True, True, State.OK),
+        (LITTLE_BYTES - 1, True, True, State.WARNING),
+        (ROOM, True, True, State.WARNING),
+        (ROOM - 1, True, True, State.FAILURE),
+        (LITTLE_BYTES, False, True, State.FAILURE),
+        # Who has no cluster here may only read alerts.
+        (ROOM - 1, True, False, State.WARNING),
+        (LITTLE_BYTES, False, False, State.WARNING),
     ],
 )
-def test_the_fuller_disk_counts(free: int, writable: bool, state: State) -> None:
-    found = judge_disk([(Path("/roomy"), 2**50, True), (Path("/narrow"), free, writable)])
+@pytest.mark.parametrize("variable", ["FINK_HOME", "XDG_CACHE_HOME"])
+def test_the_fuller_disk_counts(
+    variable: str, free: int, writable: bool, needed: bool, state: State
+) -> None:
+    narrow = Space(Path("/narrow"), variable, free, writable)
+    found = judge_disk([Space(Path("/roomy"), "OTHER", 2**50, True), narrow], needed)
     assert found.state is state
     assert "/narrow" in found.found
+    if free < ROOM or not writable:
+        assert found.hint.endswith(f": set {variable}")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,13 @@ def test_errors_of_probes_are_findings_and_defects_are_not_hidden() -> None:
         raise OperationFailedError("It failed.", "Type this.")
 
     assert Deadline(5).value("x", begin(refused)) == failure("x", "It failed.", "Type this.")
+
+    def shut() -> int:
+        raise PermissionError(13, "Permission denied", "/shut")
+
+    found = Deadline(5).value("x", begin(shut))
+    assert isinstance(found, Finding)
+    assert (found.state, found.found) == (State.FAILURE, "/shut: Permission denied")
     with pytest.raises(ZeroDivisionError):
         Deadline(5).value("x", begin(lambda: 1 // 0))
 
