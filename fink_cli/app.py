@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -173,6 +174,13 @@ def _complete(shell: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from fink_cli.completion.complete import complete
 
-    said, code = complete(shell, os.environ, groups())
-    sys.stdout.write(said)
+    try:
+        said, code = complete(shell, os.environ, groups())
+    except (FinkError, OSError, RuntimeError):
+        # Settings or files that are wrong; the command itself will say so.
+        said, code = "", 0
+    # Whatever the locale: bytes.
+    with suppress(BrokenPipeError):
+        sys.stdout.buffer.write(said.encode(errors="replace"))
+        sys.stdout.buffer.flush()
     raise SystemExit(code)

@@ -284,6 +284,33 @@ def test_the_key_works_once_it_is_installed(
         line.expect("--schema a-file")
 
 
+@pytest.mark.parametrize("config", ["~nouser/config.toml", f"/tmp/{'x' * 300}"])
+def test_settings_that_are_wrong_are_no_words_of_the_key(tmp_path: Path, config: str) -> None:
+    env = clean_environ(tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    pressed_until(env, "describe", "kafka", "topic", "")
+    wrong = {**env, "FINK_CONFIG": config}
+    for words in (("kafka", "topic", "describe", ""), ("config", "use", "")):
+        assert pressed(wrong, *words) == []
+
+
+def test_a_terminal_of_few_letters_is_answered(tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONIOENCODING": "ascii"}
+    env = clean_environ(tmp_path, **cache)
+    pressed_until(env, "describe", "kafka", "topic", "")
+    asked = {
+        "_FINK_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    lines = ["fink auth onboard --", "fink consume --", "fink kafka ", "fink acl check --"]
+    said = b""
+    for line in lines:
+        env_of = {**env, **asked, "_TYPER_COMPLETE_ARGS": line}
+        done = subprocess.run([PROGRAM], env=env_of, capture_output=True, check=False)
+        assert (done.stderr, done.returncode) == (b"", 0)
+        said += done.stdout
+    assert "\u2019".encode() in said
+
+
 def test_bash_takes_an_address_for_one_word(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[profiles.faraway]\n")

@@ -493,9 +493,7 @@ def tls_server(folder: Path, begins: timedelta, ends: timedelta) -> Iterator[tup
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now + begins)
         .not_valid_after(now + ends)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
-        )
+        .add_extension(address, False)
         .sign(key, SHA256())
     )
     file, both = folder / "ca.pem", folder / "both.pem"
