@@ -133,16 +133,37 @@ def _access_parser(what: str) -> _Parser:
     return parser
 
 
-def _wants_help(rest: Sequence[str]) -> bool:
-    return "-h" in rest or "--help" in rest
+def _joined(rest: Sequence[str], takers: str) -> list[str]:
+    """The words; a value that begins with a dash in one word with its flag, as getopts takes it.
+
+    Args:
+        rest: the words.
+        takers: the letters of the flags that take a value.
+    """
+    flags = {f"-{letter}" for letter in takers}
+    words: list[str] = []
+    following = iter(rest)
+    for word in following:
+        words.append(word)
+        if word in flags and (value := next(following, None)) is not None:
+            # Any other stays as it is: argparse takes an equals sign away from the joined one.
+            if value.startswith("-") and value != "--":
+                words[-1] += value
+            else:
+                words.append(value)
+    return words
+
+
+def _wants_help(rest: Sequence[str], takers: str) -> bool:
+    return not {"-h", "--help"}.isdisjoint(_joined(rest, takers))
 
 
 def _authentication(rest: Sequence[str]) -> NewCommand:
-    if _wants_help(rest):
+    if _wants_help(rest, "up"):
         return NewCommand(("auth", "--help"))
     parser = _access_parser("--authentication")
     parser.add_argument("-p", dest="password")
-    given = parser.parse_args(rest)
+    given = parser.parse_args(_joined(rest, "up"))
     user = ("-u", given.user)
     if given.delete:
         # Only the login went; the rules stayed.
@@ -153,14 +174,14 @@ def _authentication(rest: Sequence[str]) -> NewCommand:
 
 
 def _authorization(rest: Sequence[str]) -> NewCommand:
-    if _wants_help(rest):
+    if _wants_help(rest, "uHct"):
         return NewCommand(("acl", "--help"))
     parser = _access_parser("--authorization")
     parser.add_argument("-H", dest="host")
     parser.add_argument("-c", dest="group")
     parser.add_argument("-p", dest="producer", action="store_true")
     parser.add_argument("-t", dest="topic")
-    given = parser.parse_args(rest)
+    given = parser.parse_args(_joined(rest, "uHct"))
     words = ["acl", "delete" if given.delete else "add", "-u", given.user]
     for flag, value in (("-H", given.host), ("-c", given.group), ("-t", given.topic)):
         words += [] if value is None else [flag, value]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from fink_cli.commands.old_names import distribution, distribution_test, translate
 from fink_cli.errors import UsageError
-from tests.conftest import ROOT, clean_environ, run_fink
+from tests.conftest import PROGRAM, ROOT, clean_environ, run_fink
 
 CASES = [
     ("start", "fink kafka start"),
@@ -68,6 +69,31 @@ def test_minus_p_means_what_it_meant_to_each() -> None:
     assert translate(["--authorization", "-u", "b", "-p", "-t", "t"]).password is None
 
 
+def test_a_value_may_begin_with_a_dash() -> None:
+    for password in ("-secret", "-d", "-h", "=x", "-u", "-=x", "-a b", "--x=y", "-5"):
+        new = translate(["--authentication", "-u", "bob", "-p", password])
+        assert (new.password, new.words[:4]) == (password, ("auth", "add", "-u", "bob"))
+        assert translate(["--authentication", "-p", password, "-u", "bob"]) == new
+    assert translate(["--authentication", "-u", "b", "-p", ""]).password == ""
+    assert translate(["--authorization", "-u", "b", "-p", "-c", "-g"]).words == (
+        *("acl", "add", "-u", "b", "-c", "-g"),
+        "-p",
+    )
+
+
+def test_the_program_takes_such_a_value(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [PROGRAM.with_name("fink_kafka"), "--authentication", "-u", "bob", "-p", "-secret"],
+        env=clean_environ(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "is now: fink auth add -u bob --password-stdin" in done.stderr
+    assert "No cluster is configured." in done.stderr
+    assert "-secret" not in done.stderr
+
+
 def test_the_services() -> None:
     assert distribution(None).words == ("distribute", "run")
     assert distribution(90).words == ("distribute", "run", "--exit-after", "90")
@@ -87,6 +113,7 @@ def test_the_services() -> None:
         "--authentication",
         "--authentication -u",
         "--authentication -a -d -u bob",
+        "--authentication -u bob -p --",
         "--authorization -t t",
         "--authorization -a -d -u bob -t t",
     ],
