@@ -20,7 +20,6 @@ from tests.e2e.reading import messages
 BATCH_SECONDS = 240
 ALERTS_A_FILE = 4
 CLEANER_SECONDS = 1.0
-HEAP_GROWTH = 1.1
 
 
 class Memory(NamedTuple):
@@ -83,11 +82,15 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
 # Resident memory swings by hundreds of MB as Java gives its heap more room and takes it back, so it
 # is looked at after a collection. The first batches are left out: Java compiles, caches fill, and
 # until batch 300 its heap finds its size; seen after that: 823 to 828 MB up to batch 600.
-# The least of a window is taken, since Spark keeps some MB of plans now and then. The short run
-# can tell a leak of 0.4 MB a batch in the heap, the long one of 20 KB.
+# The least of a window is taken, since Spark keeps some MB of plans now and then, and in the short
+# run what it keeps on purpose still grows: 68 to 75 MB were seen. So the short run can tell a leak of
+# 0.7 MB a batch in the heap, the long one of 20 KB.
 @pytest.mark.parametrize(
-    ("batches", "warm", "window", "every", "resident_growth"),
-    [(40, 10, 10, 5, 1.25), pytest.param(800, 300, 200, 25, 1.05, marks=pytest.mark.long)],
+    ("batches", "warm", "window", "every", "heap_growth", "resident_growth"),
+    [
+        (40, 10, 10, 5, 1.25, 1.25),
+        pytest.param(800, 300, 200, 25, 1.1, 1.05, marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.timeout(3000)
 def test_memory_does_not_grow(
@@ -98,6 +101,7 @@ def test_memory_does_not_grow(
     warm: int,
     window: int,
     every: int,
+    heap_growth: float,
     resident_growth: float,
 ) -> None:
     alerts = simulate_alerts(ALERTS_A_FILE * batches, seed=3)
@@ -120,7 +124,7 @@ def test_memory_does_not_grow(
     told = ", ".join(f"{n}: {each.heap:.0f} of {each.resident:.0f}" for n, each in used.items())
     first = [each for number, each in used.items() if warm <= number <= warm + window]
     last = [each for number, each in used.items() if number > batches - window]
-    assert min(each.heap for each in last) < HEAP_GROWTH * min(each.heap for each in first), told
+    assert min(each.heap for each in last) < heap_growth * min(each.heap for each in first), told
     least, then = (min(each.resident for each in part) for part in (first, last))
     assert then < resident_growth * least, told
     assert len(messages(cluster.connection, topic)) == ALERTS_A_FILE * batches
