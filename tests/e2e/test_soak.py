@@ -83,8 +83,8 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
 # is looked at after a collection. The first batches are left out: Java compiles, caches fill, and
 # until batch 300 its heap finds its size; seen after that: 823 to 828 MB up to batch 600.
 # The least of a window is taken, since Spark keeps some MB of plans now and then, and in the short
-# run what it keeps on purpose still grows: 68 to 75 MB were seen. So the short run can tell a leak of
-# 0.7 MB a batch in the heap, the long one of 20 KB.
+# run what it keeps on purpose still grows: 68 to 75 MB were seen. So the short run can tell a
+# leak of 0.7 MB a batch in the heap, the long one of 20 KB.
 @pytest.mark.parametrize(
     ("batches", "warm", "window", "every", "heap_growth", "resident_growth"),
     [
