@@ -21,7 +21,7 @@ import tomlkit
 from fink_cli.errors import Attempt, NotConfiguredError, UsageError
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open, write_private
-from fink_cli.settings_file import change_config, changed_file, profiles_of, read_config, read_text
+from fink_cli.settings_file import change_config, profiles_of, read_config, read_text
 
 _VARIABLES = {
     "bootstrap_servers": "FINK_BOOTSTRAP_SERVERS",
@@ -48,7 +48,6 @@ _JAVA_LOGIN = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
 }
-LOCAL = "local"
 NOT_CONFIGURED_HINT = "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS"
 # Gets the password of a profile, given its name and its password_command.
 Ask = Callable[[str, str], str]
@@ -395,31 +394,3 @@ def write_local_login(home: Path, connection: Connection) -> None:
             }
         ),
     )
-
-
-def local_profile_taken() -> bool:
-    """Whether somebody made a profile ``local`` that is not that of the cluster here.
-
-    Raises:
-        UsageError: the file of the profiles is wrong, or can't be changed.
-    """
-    changed_file()
-    found = profiles_of(read_config(config_file())).get(LOCAL, {})
-    return bool(found.keys() - {"home", "slack_token"}) and "home" not in found
-
-
-def write_local_profile(home: Path) -> Path:
-    """Point the profile ``local`` at the cluster of ``home``; the default where there is none.
-
-    What else stands in the file, comments included, stays as it is.
-
-    Returns:
-        The file of the profiles.
-    """
-
-    def change(document: dict[str, Any]) -> None:
-        document.setdefault("default", LOCAL)
-        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-        profiles.setdefault(LOCAL, tomlkit.table())["home"] = str(home)
-
-    return change_config(change)

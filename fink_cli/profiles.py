@@ -14,8 +14,9 @@ from fink_cli.addresses import addresses
 from fink_cli.config import CHOICES, FIELDS, choice
 from fink_cli.errors import UsageError
 from fink_cli.paths import config_file, full_path
-from fink_cli.settings_file import change_config, profiles_of, read_config
+from fink_cli.settings_file import change_config, changed_file, profiles_of, read_config
 
+LOCAL = "local"
 SECRETS = frozenset({"password", "slack_token"})
 # A password, its file and the command that tells it: of these a profile has one.
 _PASSWORDS = frozenset({"password", "password_file", "password_command"})
@@ -130,3 +131,31 @@ def profile_names(document: Mapping[str, Any]) -> list[str]:
     """The names of the profiles of a file that was read, sorted."""
     profiles = document.get("profiles", {})
     return sorted(profiles) if isinstance(profiles, dict) else []
+
+
+def local_profile_taken() -> bool:
+    """Whether somebody made a profile ``local`` that is not that of the cluster here.
+
+    Raises:
+        UsageError: the file of the profiles is wrong, or can't be changed.
+    """
+    changed_file()
+    found = profiles_of(read_config(config_file())).get(LOCAL, {})
+    return bool(found.keys() - {"home", "slack_token"}) and "home" not in found
+
+
+def write_local_profile(home: Path) -> Path:
+    """Point the profile ``local`` at the cluster of ``home``; the default where there is none.
+
+    What else stands in the file, comments included, stays as it is.
+
+    Returns:
+        The file of the profiles.
+    """
+
+    def change(document: dict[str, Any]) -> None:
+        document.setdefault("default", LOCAL)
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        profiles.setdefault(LOCAL, tomlkit.table())["home"] = str(home)
+
+    return change_config(change)

@@ -18,10 +18,10 @@ from fink_cli.cluster.record import DamagedClusterError, cluster_folder, read_cl
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Output, Yes
-from fink_cli.config import LOCAL, local_profile_taken, write_local_profile
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import config_file, fink_home
+from fink_cli.profiles import LOCAL, local_profile_taken, write_local_profile
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from fink_cli.config import Connection
 from fink_cli.distribution import checkpoint
 from fink_cli.distribution.spark import files
-from fink_cli.distribution.spec import Job, Spark
-from fink_cli.distribution.streams import single
+from tests.jobs import a_job
 
 COMPACT = "spark.sql.streaming.fileSource.log.compactInterval"
 
@@ -27,21 +25,6 @@ def one_file_a_batch(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> It
     spark.conf.set(COMPACT, "3")
     yield
     spark.conf.set(COMPACT, before)
-
-
-def a_job(folder: Path, source: Path) -> Job:
-    return Job(
-        source=str(source),
-        folder=str(folder),
-        distribution=single("t"),
-        code=None,
-        targets={},
-        connection=Connection("127.0.0.1:1"),
-        spark=Spark("local[1]", []),
-        once=True,
-        trigger=0,
-        exit_after=None,
-    )
 
 
 @pytest.mark.usefixtures("one_file_a_batch")

@@ -13,6 +13,7 @@ import pyarrow as pa
 from confluent_kafka import Message
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
+from tests.broker.watching import wait_for
 from tests.conftest import Fink, TestCluster
 from tests.e2e.reading import messages
 
@@ -146,11 +147,11 @@ def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_aler
     )
     assert started.returncode == 0, started.stderr
     try:
-        wait_for(lambda: len(messages(cluster.connection, topic)) == 10)
+        wait_for(lambda: len(messages(cluster.connection, topic)) == 10, SPARK_SECONDS)
         assert fink("kafka", "topic", "delete", topic, "--yes").returncode == 0
         assert fink("kafka", "topic", "create", topic).returncode == 0
         land(alerts.slice(10), science)
-        wait_for(lambda: status(fink, *which)["state"] == "failed")
+        wait_for(lambda: status(fink, *which)["state"] == "failed", SPARK_SECONDS)
         assert "was created anew" in status(fink, *which)["error"]
         assert names(cluster, topic) == []
     finally:
@@ -167,10 +168,3 @@ def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_aler
 def status(fink: Fink, *which: str) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(fink("distribute", "status", *which, "-o", "json").stdout)
     return told
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SPARK_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -13,9 +13,9 @@ from fink_cli.config import (
     resolve_connection,
     set_default_profile,
     write_local_login,
-    write_local_profile,
 )
 from fink_cli.errors import UsageError
+from fink_cli.profiles import write_local_profile
 
 
 @pytest.fixture

@@ -12,27 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fink_cli.config import Connection
 from fink_cli.distribution import background, report, state
 from fink_cli.distribution.ledger import UNDECIDED, Skipped, write_page
-from fink_cli.distribution.spec import Job, Spark, Target
-from fink_cli.distribution.streams import single
+from fink_cli.distribution.spec import Job
+from tests.jobs import a_job
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return Job(
-        source=str(tmp_path / "science"),
-        folder=str(tmp_path / "state"),
-        distribution=single("t"),
-        code=None,
-        targets={"t": Target(1, True, None)},
-        connection=Connection("127.0.0.1:1"),
-        spark=Spark("local[1]", []),
-        once=True,
-        trigger=0,
-        exit_after=None,
-    )
+    return a_job(tmp_path / "state", tmp_path / "science")
 
 
 @contextmanager
