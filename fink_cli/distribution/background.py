@@ -160,7 +160,8 @@ def _once_ready(
         found = state.read_report(folder)
         new = found is not None and not (before and _same(found, before))
         well = not code and found is not None and found.status.state != state.FAILED
-        if found and new and well and found.ready:
+        # Stopped while Spark started, it ends well and was never ready.
+        if found and new and well and (found.ready or code == 0):
             return found.status
         if code is not None:
             break

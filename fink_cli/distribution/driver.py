@@ -50,7 +50,9 @@ def run(job: Job, stop: threading.Event) -> None:
         raise
     current = Run(job, spark, stop)
     try:
-        if job.replay is None:
+        if stop.is_set():
+            pass  # while Spark started: nothing is begun
+        elif job.replay is None:
             current.get_ready()
             _follow(current)
         else:
