@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
     Master,
+    Name,
     Once,
     SchemaFile,
     Source,
@@ -53,6 +55,14 @@ def run(
     trigger: Trigger = None,
     exit_after: ExitAfter = None,
     schema: SchemaFile = None,
+    name: Name = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Publish a file once more that was replaced: its path within the source.",
+            show_default=False,
+        ),
+    ] = None,
     master: Master = "local[*]",
     spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
@@ -70,6 +80,8 @@ def run(
         trigger=trigger,
         exit_after=exit_after,
         schema=schema,
+        name=name,
+        again=again or [],
     )
     _run(wish, form, profile, servers)
 
@@ -80,6 +92,7 @@ def replay(
     config: Config = None,
     source: Source = None,
     topic: Topic = None,
+    name: Name = None,
     master: Master = "local[*]",
     spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
@@ -94,6 +107,7 @@ def replay(
         master=master,
         settings=spark_settings(spark_conf),
         replay=stream,
+        name=name,
     )
     _run(wish, form, profile, servers)
 
@@ -131,7 +145,7 @@ def progress() -> Iterator[launch.Watch]:
                 description="Publishing",
                 completed=fares.files + (fares.files_in_hand or 0),
                 total=fares.files_found,
-                alerts=sum(fares.published.values()),
+                alerts=sum(fares.session.published.values()),
                 rate=fares.rate,
             )
 
@@ -152,8 +166,14 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
         output.warn(fared.warning)
     if fared.skipped:
         output.warn(
-            f"{fared.skipped} alert(s) were skipped and are kept in the ledger.\n"
+            f"{fared.skipped} alert(s) were skipped and are kept as dead letters.\n"
             "See which and why: fink distribute status --skipped"
+        )
+    if fared.replaced_files:
+        output.warn(
+            f"{len(fared.replaced_files)} file(s) were replaced after they were published: "
+            f"{', '.join(fared.replaced_files[:5])}.\n"
+            f"Publish one once more: fink distribute run --again {shlex.quote(fared.replaced_files[0])}"
         )
     if fared.bad_files:
         named = "\n".join(f"  {each.file}: {each.reason}" for each in fared.bad_files)

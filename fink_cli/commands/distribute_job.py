@@ -20,27 +20,15 @@ def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
     with fetching("Spark's connectors") as report:
         job = prepare(wish, connection, fink_home(), report)
     _warn_of_missing(job)
-    _warn_of_unreadable(job)
     return job
 
 
 def _warn_of_missing(job: Job) -> None:
-    missing = [topic for topic, target in job.targets.items() if not target.exists]
+    missing = [topic for topic, target in job.targets.items() if target.topic_id is None]
     if missing:
         output.warn(
             f"These topics are not there any more: {', '.join(missing)}. "
-            "Alerts for them go to the ledger; all others are published.\n"
+            "Alerts for them become dead letters; all others are published.\n"
             f"Create them: fink kafka topic create {' '.join(missing)}, "
             "then publish what was skipped: fink distribute replay --stream S"
-        )
-
-
-def _warn_of_unreadable(job: Job) -> None:
-    closed = [topic for topic, target in job.targets.items() if not target.readable]
-    if closed:
-        user, named = job.connection.username, "', '".join(closed)
-        output.warn(
-            f"User '{user}' lacks READ on topic '{named}', so a run that is "
-            "interrupted can't tell what it had sent, and the next one will stop.\n"
-            f"An operator can grant it: fink acl add -u {user} -t {closed[0]}"
         )

@@ -27,6 +27,13 @@ Topic = Annotated[
         show_default=False,
     ),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        help="Who the distribution is on its cluster; else the file's name, or one that is made.",
+        show_default=False,
+    ),
+]
 SchemaFile = Annotated[
     Path | None,
     typer.Option(help="Write the Avro schema of what is published here.", show_default=False),

@@ -14,6 +14,7 @@ from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
     Master,
+    Name,
     Once,
     SameExitAfter,
     SameMaster,
@@ -30,10 +31,11 @@ from fink_cli.commands.distribute_options import (
 )
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.config import resolve_connection
 from fink_cli.distribution import background
-from fink_cli.distribution.ledger import read_ledger
+from fink_cli.distribution.letters import dead_letters
 from fink_cli.distribution.prepare import Wish
-from fink_cli.distribution.state import RUNNING
+from fink_cli.distribution.state import ALIVE, DIED, FAILED, STUCK
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 from fink_cli.paths import fink_home
@@ -61,6 +63,7 @@ def start(
     trigger: Trigger = None,
     exit_after: ExitAfter = None,
     schema: SchemaFile = None,
+    name: Name = None,
     master: Master = "local[*]",
     spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
@@ -78,12 +81,13 @@ def start(
         trigger=trigger,
         exit_after=exit_after,
         schema=schema,
+        name=name,
     )
     job = prepared(wish, profile, servers)
     with output.spinner("Starting Spark"):
         status = background.start(job, arguments(wish, profile, servers))
     output.emit(status, form)
-    if status.state != RUNNING:
+    if status.state not in ALIVE:
         return
     which = background.the_one(background.known(fink_home(), wish))
     output.advice(
@@ -101,6 +105,7 @@ def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]
         "--trigger": wish.trigger,
         "--exit-after": wish.exit_after,
         "--schema": wish.schema and wish.schema.resolve(),
+        "--name": wish.name,
         "--master": wish.master,
         "--profile": profile,
         "--bootstrap-servers": servers,
@@ -142,6 +147,8 @@ def status(
         bool, typer.Option("--skipped", help="List the alerts that were skipped, and why.")
     ] = False,
     form: Output = Format.TABLE,
+    profile: Profile = None,
+    servers: Servers = None,
     _schema: SameSchema = None,
     _once: SameOnce = False,
     _trigger: SameTrigger = None,
@@ -157,7 +164,9 @@ def status(
         return
     which = background.the_one(found)
     if skipped:
-        output.emit(list(read_ledger(which.folder.skipped)), form, "No alert was skipped.")
+        connection = resolve_connection(profile, servers)
+        letters = dead_letters(connection, which.name, Path(which.source))
+        output.emit(letters, form, "No alert was skipped.")
         return
     if which.report is None:
         raise OperationFailedError(
@@ -165,6 +174,8 @@ def status(
             f"Start it: fink distribute start {which.options}",
         )
     output.emit(which.report.status, form)
+    if which.report.status.state in (FAILED, DIED, STUCK):
+        raise typer.Exit(1)
 
 
 def _overview(each: background.Known) -> Overview:

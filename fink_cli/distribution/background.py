@@ -36,6 +36,7 @@ class Known:
 
     Attributes:
         folder: where it keeps its state.
+        name: who it is on its cluster.
         source: the folder of the science database.
         config: its distribution file; none has a single topic.
         topics: the topics.
@@ -43,20 +44,16 @@ class Known:
     """
 
     folder: state.Folder
+    name: str
     source: str
     config: str | None
     topics: list[str]
     report: state.Report | None
 
     @property
-    def name(self) -> str:
-        """What it is called: by its file, or its topic."""
-        return Path(self.config).name if self.config else ", ".join(self.topics)
-
-    @property
     def running(self) -> bool:
         """Whether its driver runs now."""
-        return self.report is not None and self.report.status.state == state.RUNNING
+        return self.report is not None and self.report.status.state in state.ALIVE
 
     @property
     def options(self) -> str:
@@ -159,7 +156,9 @@ def _once_ready(
         code = process.poll()
         found = state.read_report(folder)
         new = found is not None and not (before and _same(found, before))
-        well = not code and found is not None and found.status.state != state.FAILED
+        well = (
+            not code and found is not None and found.status.state not in (state.FAILED, state.DIED)
+        )
         # Stopped while Spark started, it ends well and was never ready.
         if found and new and well and (found.ready or code == 0):
             return found.status

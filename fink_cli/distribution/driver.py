@@ -1,4 +1,4 @@
-"""The driver: the process that runs the Spark job. ``launch`` starts it and hands it the job.
+"""The driver: the process that runs a distribution. ``launch`` starts it and hands it the job.
 
 The job comes as one line on stdin. The pipe then stays open as long as whoever started the driver
 lives: its end, or SIGTERM, asks the driver to finish the batch and stop.
@@ -12,19 +12,19 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
 from filelock import FileLock, Timeout
 
-from fink_cli.distribution import report, state
+from fink_cli.distribution import state
 from fink_cli.distribution.process import stop_with_parent
-from fink_cli.distribution.run import Run, StopAskedError
-from fink_cli.distribution.spark.files import follow_files
-from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
+from fink_cli.distribution.run import Run
 from fink_cli.distribution.spec import Job, load_job
-from fink_cli.errors import FinkError
+from fink_cli.errors import FinkError, OperationFailedError
+
+if TYPE_CHECKING:
+    from fink_cli.distribution.spark.job import SparkJob
 
 _LOOK_SECONDS = 0.2
 _NO_JVM = "JAVA_GATEWAY_EXITED"
@@ -37,71 +37,84 @@ def run(job: Job, stop: threading.Event) -> None:
 
     Raises:
         FinkError: it can't be done; the status says so as well.
-        PySparkException: Spark failed (one of FAILURES); the status says so as well.
     """
-    folder = state.Folder(Path(job.folder))
+    current = Run(job, stop, lambda: open_spark(job))
     # The first act: whoever wants to stop it finds it from now on.
-    report.tell(folder, psutil.Process(), report.first_status(job), ready=False)
+    current.tell()
+    end = threading.Event()
+    teller = threading.Thread(target=_tell_within, args=(current, end), daemon=True)
     try:
-        title = f"fink {folder.path.name}"
-        spark = open_session(job.spark, folder.scratch, title, job.connection)
-    except FAILURES as error:
-        _tell_not_started(job, first_cause(str(error)))
-        raise
-    current = Run(job, spark, stop)
-    try:
-        if stop.is_set():
-            pass  # while Spark started: nothing is begun
-        elif job.replay is None:
-            current.get_ready()
-            _follow(current)
-        else:
-            current.replay()
+        current.read_progress()
+        if _has_work(current):
+            current.start_spark()
+            current.take_over()
+            teller.start()
+            _publish(current)
     except FinkError as error:
         current.tell(state=state.FAILED, error=f"{error.message} {error.hint}".strip())
         raise
     except OSError as error:
         current.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
         raise
-    except FAILURES as error:
-        if not stop.is_set() or StopAskedError.__name__ not in str(error):
-            known = current.failure
-            said = f"{known.message} {known.hint}" if known else first_cause(str(error))
-            current.tell(state=state.FAILED, error=said)
-            if known:
-                raise known from error
-            raise
     finally:
-        spark.stop()
-    current.tell(state=state.STOPPED)
+        end.set()
+        current.end_spark()
+    done = job.once and not stop.is_set()
+    current.tell(state=state.DONE if done else state.STOPPED, files_in_hand=None)
 
 
-def _tell_not_started(job: Job, said: str) -> None:
-    folder = state.Folder(Path(job.folder))
-    if _NO_JVM in said:
-        # Only the JVM knows why it ended, and the log is all that is there so far.
-        lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
-    error = f"Spark did not start: {said}"
-    status = replace(report.first_status(job), state=state.FAILED, error=error)
-    report.tell(folder, psutil.Process(), status, ready=False)
+def _has_work(current: Run) -> bool:
+    """Whether Spark is needed: a service needs it anyway, once the first file lands."""
+    job = current.job
+    return not job.once or job.replay is not None or bool(current.waiting.files or job.again)
 
 
-def _follow(current: Run) -> None:
+def _publish(current: Run) -> None:
     job, stop = current.job, current.stop
+    current.get_ready()
+    if job.replay is not None:
+        current.replay()
+        return
     deadline = None if job.exit_after is None else time.monotonic() + job.exit_after
-    current.intake.look_again()
-    query = follow_files(current.spark, job, current.take)
-    while query.isActive:
+    while not stop.is_set():
+        began = time.monotonic()
+        published = current.publish_waiting()
+        if job.once and not published:
+            break
+        wake = began if published and current.waiting.files else began + job.trigger
+        while not stop.is_set() and time.monotonic() < wake:
+            if deadline is not None and time.monotonic() >= deadline:
+                stop.set()
+            stop.wait(min(_LOOK_SECONDS, max(0.0, wake - time.monotonic())))
         if deadline is not None and time.monotonic() >= deadline:
             stop.set()
-        # A batch that runs is finished; the next one is refused by `take`.
-        if stop.is_set() and not query.status["isTriggerActive"]:
-            query.stop()
-        current.intake.look_again()
+
+
+def _tell_within(current: Run, end: threading.Event) -> None:
+    while not end.wait(_LOOK_SECONDS):
         current.look_within()
-        time.sleep(_LOOK_SECONDS)
-    query.awaitTermination()
+
+
+def open_spark(job: Job) -> SparkJob:
+    """Start Spark.
+
+    Raises:
+        OperationFailedError: it does not start.
+    """
+    from fink_cli.distribution.spark.job import SparkJob
+    from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
+
+    folder = state.Folder(Path(job.folder))
+    try:
+        title = f"fink {folder.path.name}"
+        return SparkJob(open_session(job.spark, folder.scratch, title, job.connection))
+    except FAILURES as error:
+        said = first_cause(str(error))
+        if _NO_JVM in said:
+            # Only the JVM knows why it ended, and the log is all that is there so far.
+            lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
+        raise OperationFailedError(f"Spark did not start: {said}") from error
 
 
 def main() -> None:
@@ -120,7 +133,7 @@ def main() -> None:
     except FinkError as error:
         traceback.print_exc()
         code = error.exit_code
-    except (*FAILURES, OSError):
+    except OSError:
         traceback.print_exc()
         code = 1
     sys.exit(code)

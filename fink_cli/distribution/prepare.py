@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,11 @@ from fink_cli.admin.usable import (
 from fink_cli.cluster.java import find_java
 from fink_cli.config import Connection
 from fink_cli.distribution import state
+from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
+from fink_cli.distribution.owner import Owner
+from fink_cli.distribution.progress_topics import ensure_topics
 from fink_cli.distribution.science import require_files, require_folder
-from fink_cli.distribution.spec import Job, Spark, Target
+from fink_cli.distribution.spec import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.paths import cache_folder
@@ -42,7 +45,9 @@ class Wish:
         once: end when all that is there is published.
         trigger: seconds between two looks for new files; none takes that of the file.
         exit_after: seconds after which it stops.
-        replay: publish only what was skipped of this stream.
+        replay: publish only the dead letters of this stream.
+        name: who the distribution is on its cluster; ``None`` takes that of the file, or its own.
+        again: files, within the source, to publish once more.
         schema: file to write the Avro schema of what is published to.
     """
 
@@ -56,6 +61,8 @@ class Wish:
     exit_after: float | None = None
     replay: str | None = None
     schema: Path | None = None
+    name: str | None = None
+    again: Sequence[str] = ()
 
 
 def declared(wish: Wish) -> tuple[Distribution, Path]:
@@ -107,21 +114,25 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     facts, missing = find_usable_topics(connection, wanted, "WRITE")
     if not facts:
         raise no_such_topics(connection, missing)
-    folder = _folder(home, source, wish, facts)
-    if not folder.checkpoint.exists():
+    ensure_topics(connection)
+    cluster = next(iter(facts.values())).cluster_id
+    name = _name(wish, distribution, source, connection, home)
+    if missing:
+        known = _topics_seen(connection, name)
+        if not known.issuperset(missing):
+            raise no_such_topics(connection, [topic for topic in missing if topic not in known])
+    folder = state.distribution_folder(home, name, cluster)
+    if not folder.about.exists():
         require_files(source)  # later, the nights may be elsewhere
-    seen = _topics_seen(folder) | set(facts)
-    if not seen.issuperset(missing):
-        raise no_such_topics(connection, [topic for topic in missing if topic not in seen])
     largest = largest_messages(connection, list(facts))
     private_folder(folder.path)
-    private_folder(folder.skipped)
     private_folder(folder.schemas)
-    topics = [topic for topic in _topics(distribution, None) if topic in seen]
-    about = state.read_about(folder).config if folder.about.exists() else None
-    called = about or (state.called(wish.config) if wish.config else None)
-    state.write_about(folder, state.About(str(source.resolve()), called, topics))
+    config = state.called(wish.config) if wish.config else None
+    state.write_about(
+        folder, state.About(name, str(source.resolve()), config, _topics(distribution, None))
+    )
     return Job(
+        name=name,
         source=str(source.resolve()),
         folder=str(folder.path),
         distribution=distribution,
@@ -134,8 +145,21 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
         exit_after=wish.exit_after,
         replay=wish.replay,
         schema=str(wish.schema.resolve()) if wish.schema else None,
-        topic_id=None if wish.config else next(iter(facts.values())).topic_id,
+        again=list(wish.again),
     )
+
+
+def _name(
+    wish: Wish, distribution: Distribution, source: Path, connection: Connection, home: Path
+) -> str:
+    """Find the name of a distribution; see :mod:`fink_cli.distribution.naming`."""
+    given = wish.name or distribution.name or name_kept_here(home, source, wish.config, wish.topic)
+    if given is not None:
+        return given
+    called = wish.config.stem if wish.config else str(wish.topic)
+    topics = _topics(distribution, None)
+    name = default_name(called, source, topics)
+    return name_on_cluster(connection, name, called, source, topics)
 
 
 def _topics(distribution: Distribution, stream: str | None) -> list[str]:
@@ -144,19 +168,18 @@ def _topics(distribution: Distribution, stream: str | None) -> list[str]:
     return list(dict.fromkeys(route.topic for each in streams for route in each.routes()))
 
 
-def _topics_seen(folder: state.Folder) -> set[str]:
+def _topics_seen(connection: Connection, name: str) -> set[str]:
     """The topics that were there in a run before: one of these that is missing was lost since."""
-    if not folder.about.exists():
-        return set()
-    return set(state.read_about(folder).topics)
+    owner = Owner(connection, name)
+    owner.read()
+    return set(owner.progress.driver.topic_ids) if owner.progress.driver else set()
 
 
-def _target(facts: TopicFacts | None, largest: int | None) -> Target:
+def _target(facts: TopicFacts | None, largest: int | None) -> TopicTarget:
     if facts is None:
         # Until it is there again nothing is sent to it, whatever its partitions.
-        return Target(partitions=1, readable=True, largest=None, exists=False)
-    readable = facts.allowed is None or "READ" in facts.allowed
-    return Target(facts.partitions, readable, largest)
+        return TopicTarget(partitions=1, largest=None, topic_id=None)
+    return TopicTarget(facts.partitions, largest, facts.topic_id)
 
 
 def spark_of(wish: Wish, report: jars.Report) -> Spark:
@@ -203,23 +226,3 @@ def _require_master(master: str) -> None:
         f"Spark's master {master} does not answer.",
         "See whether it runs, and under which address: its web page shows it at the top.",
     )
-
-
-def _folder(home: Path, source: Path, wish: Wish, facts: Mapping[str, TopicFacts]) -> state.Folder:
-    cluster = next(iter(facts.values())).cluster_id
-    if wish.config is not None:
-        name = _known_name(home, source, wish.config, cluster) or state.called(wish.config)
-        return state.distribution_folder(home, source, Path(name).stem, cluster, name)
-    topic, only = next(iter(facts.items()))
-    return state.distribution_folder(home, source, topic, cluster, only.topic_id)
-
-
-def _known_name(home: Path, source: Path, config: Path, cluster: str) -> str | None:
-    """What a file of streams was called in a run before, where it has another name today."""
-    for folder in map(state.Folder, (home / "distributions").glob("*")):
-        name = state.read_about(folder).config if folder.about.exists() else None
-        if name is None or not state.is_called(config, name):
-            continue
-        if state.distribution_folder(home, source, Path(name).stem, cluster, name) == folder:
-            return name
-    return None

@@ -7,24 +7,34 @@ process which starts the driver.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 
 from fink_cli.distribution import state
-from fink_cli.distribution.ledger import count_ledger
 from fink_cli.distribution.spec import Job
 from fink_cli.processes import beginning
 
 
-def first_status(job: Job) -> state.Status:
-    """How a run fares that has done nothing yet."""
+def first_status(job: Job, pid: int) -> state.Status:
+    """The status of a run that has done nothing yet."""
+    folder = state.Folder(Path(job.folder))
     return state.Status(
-        state=state.RUNNING,
+        state=state.STARTING,
+        name=job.name,
         published=dict.fromkeys(job.targets, 0),
-        skipped=count_ledger(state.Folder(Path(job.folder)).skipped),
+        session=state.Session(published=dict.fromkeys(job.targets, 0)),
+        pid=pid,
+        started_at=now(),
+        log=str(folder.log),
     )
+
+
+def now() -> str:
+    """Return the time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def tell(
@@ -42,12 +52,12 @@ def claim(job: Job, process: psutil.Process) -> bool:
         Whether no other one does.
     """
     folder = state.Folder(Path(job.folder))
-    status = first_status(job)
+    status = first_status(job, process.pid)
     try:
         # Others hold it for a moment to ask the same.
         with FileLock(folder.lock, timeout=state.LOCK_SECONDS):
             former = state.read_report(folder)
-            if former and former.status.state == state.RUNNING and former.pid != process.pid:
+            if former and former.status.state in state.ALIVE and former.pid != process.pid:
                 return False
             tell(folder, process, status, ready=False)
     except Timeout:
@@ -65,6 +75,6 @@ def settle(folder: state.Folder, pid: int, ended: str, error: str | None = None)
         error: why it failed.
     """
     found = state.last_report(folder)
-    if found and found.pid == pid and not found.ready and found.status.state == state.RUNNING:
+    if found and found.pid == pid and not found.ready and found.status.state in state.ALIVE:
         status = replace(found.status, state=ended, error=error)
         state.write_report(folder, replace(found, status=status))

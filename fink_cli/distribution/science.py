@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -37,15 +37,24 @@ def parquet_files(source: Path) -> list[Path]:
     Raises:
         UsageError: a link in it leads round in a circle, or two lead to the same files.
     """
+    return sorted(file for _, files in folders_with_files(source) for file in files)
+
+
+def folders_with_files(source: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield every folder under the source, and itself, with the Parquet files in it.
+
+    Raises:
+        UsageError: as for :func:`parquet_files`.
+    """
     leads_back = _way_back(source)
-    found = _walked(source, {}, leads_back)
-    return sorted(file for file in found if not leads_back(file))
+    for folder, files in _walked(source, {}, leads_back):
+        yield folder, [file for file in files if not leads_back(file)]
 
 
 def _walked(
     folder: Path, seen: dict[Path, Path], leave_out: Callable[[Path], bool]
-) -> Iterator[Path]:
-    """The files under a folder, and under those that links in it name.
+) -> Iterator[tuple[Path, list[Path]]]:
+    """The folders under a folder, and under those that links in it name, with their files.
 
     Args:
         folder: the folder.
@@ -55,7 +64,7 @@ def _walked(
     for name, folders, files in os.walk(folder):
         here = Path(name)
         folders[:] = [each for each in folders if not each.startswith(_BEING_WRITTEN)]
-        yield from (here / each for each in files if _is_finished(each))
+        yield here, [here / each for each in files if _is_finished(each)]
         for link in (here / each for each in folders if (here / each).is_symlink()):
             _refuse_circle(link)
             if not leave_out(link):
@@ -85,24 +94,6 @@ def _refuse_second(link: Path, seen: Mapping[Path, Path]) -> None:
 
 def _is_finished(name: str) -> bool:
     return name.endswith(_ENDING) and not name.startswith(_BEING_WRITTEN)
-
-
-def under_one_name(files: Iterable[Path], source: Path) -> list[Path]:
-    """The files, but for those that stand in the source by another name as well.
-
-    ``latest`` may be a link to ``night=20260101``: then only the files of the latter are left.
-
-    Args:
-        files: the files.
-        source: the folder of the science database.
-    """
-    leads_back = _way_back(source)
-
-    def has_one_name(file: Path) -> bool:
-        within = [each for each in file.parents if source in each.parents]
-        return not any(map(leads_back, [file, *within]))
-
-    return [file for file in files if has_one_name(file)]
 
 
 def _way_back(source: Path) -> Callable[[Path], bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -12,20 +11,19 @@ from fink_cli.distribution.streams import Distribution
 
 
 @dataclass(frozen=True)
-class Target:
-    """A topic to publish to.
+class TopicTarget:
+    """A topic to publish to, as it was when the distribution was started.
 
     Attributes:
         partitions: how many there are.
-        readable: whether the login may read it.
-        largest: how many bytes a batch of messages may have; none where the login may not know.
-        exists: whether it is there; what belongs on one that was lost goes to the ledger.
+        largest: how many bytes a batch of messages may have; ``None`` where the login may not know.
+        topic_id: Kafka's id of it; ``None`` where it is not there: what belongs on it becomes a
+            dead letter.
     """
 
     partitions: int
-    readable: bool
     largest: int | None
-    exists: bool = True
+    topic_id: str | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Job:
     """A run of a distribution.
 
     Attributes:
+        name: who the distribution is on its cluster.
         source: the folder of the science database.
         folder: where the distribution keeps its state.
         distribution: the streams, and which columns name an alert and its object.
@@ -61,15 +60,15 @@ class Job:
         exit_after: seconds after which it stops; none goes on.
         replay: publish only what was skipped of this stream, and end.
         schema: file to write the Avro schema of what is published to.
-        topic_id: Kafka's id of the only topic, where there is no distribution file: one that is
-            created anew is another distribution, which begins with the first alert.
+        again: files, within the source, that are published once more.
     """
 
+    name: str
     source: str
     folder: str
     distribution: Distribution
     code: str | None
-    targets: dict[str, Target]
+    targets: dict[str, TopicTarget]
     connection: Connection
     spark: Spark
     once: bool
@@ -77,7 +76,7 @@ class Job:
     exit_after: float | None
     replay: str | None = None
     schema: str | None = None
-    topic_id: str | None = None
+    again: list[str] = field(default_factory=list)
 
 
 def dump_job(job: Job) -> str:
@@ -88,11 +87,6 @@ def dump_job(job: Job) -> str:
 def load_job(line: str) -> Job:
     """The job of a line that :func:`dump_job` wrote."""
     return _JOB.validate_json(line)
-
-
-def local_path(uri: str) -> Path:
-    """The path of a file that Spark names ``file:/…``."""
-    return Path("/" + uri.removeprefix("file:").lstrip("/"))
 
 
 _JOB = TypeAdapter(Job)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from fink_cli.processes import find
 
 # A folder's name has at most 255, and a topic's 249.
 _NAME_BYTES = 200
-RUNNING, STOPPED, FAILED = "running", "stopped", "failed"
+_NOT_IN_A_NAME = re.compile(r"[^\w.@-]")
+STARTING, RUNNING, STUCK = "starting", "running", "stuck"
+STOPPED, DONE, FAILED, DIED = "stopped", "done", "failed", "died"
+ALIVE = (STARTING, RUNNING, STUCK)
 LOCKED = 75
 """A driver's exit code when another one of the same distribution runs."""
 LOCK_SECONDS = 1.0
@@ -25,26 +29,66 @@ LOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Status:
-    """How a distribution fares.
+class StreamStatus:
+    """What a stream has published to one of its topics.
 
     Attributes:
-        state: ``running``, ``stopped`` or ``failed``.
-        read: alerts read by this run.
-        published: alerts published by this run, per topic.
-        skipped: alerts in the ledger of those that were not published, once for each stream.
-        batches: micro-batches done by this run.
-        rate: alerts published a second, over this run's batches.
-        error: why it failed.
+        stream: what it is called.
+        topic: the topic.
+        published: the messages on it.
+        undecided: the dead letters of the stream, on all its topics together.
+        last_published_at: when it published last, ISO 8601; ``None`` before the first time.
+    """
+
+    stream: str
+    topic: str
+    published: int
+    undecided: int
+    last_published_at: str | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a distribution has done since it was started."""
+
+    read: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    batches: int = 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a distribution has done in its whole life, and what it is doing.
+
+    Attributes:
+        name: who it is on its cluster.
+        state: one of those above.
+        read: alerts read.
+        published: messages published, per topic.
+        skipped: its dead letters.
+        batches: micro-batches done.
+        rate: alerts published a second, over the batches since the start.
+        error: why it failed, or why its batch is tried again.
         warning: what happened that its readers may notice.
-        files: Parquet files that this run published.
+        pid: the process that runs it.
+        started_at: when it was started, ISO 8601.
+        last_batch_at: when its last batch was published, ISO 8601.
+        waiting_files: files that are not published yet, without the bad ones.
+        oldest_waiting_at: when the oldest of them was written, ISO 8601.
+        streams: what each stream has published.
+        session: what was done since the start.
+        files: files published since the start.
         files_in_hand: how many of the files of the batch that runs are done, as far as Spark tells;
-            none while none runs.
+            ``None`` while none runs.
         files_found: files that were there to publish, as far as it has seen.
         bad_files: files that could not be published, and why.
+        replaced_files: files that were published, and have another content since.
+        log: the log of its driver.
     """
 
     state: str
+    name: str = ""
     read: int = 0
     published: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
@@ -52,10 +96,19 @@ class Status:
     rate: float = field(default=0.0, metadata={"title": "alerts a second"})
     error: str | None = None
     warning: str | None = None
+    pid: int | None = None
+    started_at: str | None = None
+    last_batch_at: str | None = None
+    waiting_files: int = 0
+    oldest_waiting_at: str | None = None
+    streams: list[StreamStatus] = field(default_factory=list)
+    session: Session = field(default_factory=Session)
     files: int = 0
     files_in_hand: float | None = None
     files_found: int = 0
     bad_files: list[BadFile] = field(default_factory=list)
+    replaced_files: list[str] = field(default_factory=list)
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,57 +138,9 @@ class Folder:
     path: Path
 
     @property
-    def checkpoint(self) -> Path:
-        """Spark's record of which file belongs to which micro-batch."""
-        return self.path / "checkpoint"
-
-    @property
-    def readmitted(self) -> Path:
-        """Notes that name bad files which were repaired, and so come again."""
-        return self.path / "readmitted"
-
-    @property
-    def batch(self) -> Path:
-        """The micro-batch that was begun last, and where the topics ended before it."""
-        return self.path / "batch.json"
-
-    @property
-    def taken(self) -> Path:
-        """The files that the last micro-batch publishes, of those that it was handed."""
-        return self.path / "taken.json"
-
-    @property
-    def bad_files(self) -> Path:
-        """The bad files, each as it was when it was refused."""
-        return self.path / "bad_files.json"
-
-    @property
-    def partly(self) -> Path:
-        """What was published of files that were found to be bad only then."""
-        return self.path / "partly.json"
-
-    def replayed(self, page: str, stream: str) -> Path:
-        """Where the topics ended before a page's alerts of a stream were replayed.
-
-        It is there only while that is not done; so may be those of other pages and streams.
-        """
-        title = hashlib.sha256(stream.encode()).hexdigest()[:16]
-        return self.path / "replays" / f"{page}-{title}.json"
-
-    @property
-    def skipped(self) -> Path:
-        """The ledger of alerts that were not published (:mod:`fink_cli.distribution.ledger`)."""
-        return self.path / "skipped"
-
-    @property
     def about(self) -> Path:
         """What is distributed where, for those who ask without a cluster."""
         return self.path / "about.json"
-
-    @property
-    def shape(self) -> Path:
-        """The columns that every file must have."""
-        return self.path / "columns.json"
 
     @property
     def schemas(self) -> Path:
@@ -173,18 +178,16 @@ class Folder:
         return self.path / "lock"
 
 
-def distribution_folder(home: Path, source: Path, name: str, *identity: str) -> Folder:
-    """The folder of the distribution of a source.
+def distribution_folder(home: Path, name: str, cluster_id: str) -> Folder:
+    """The folder of a distribution.
 
     Args:
         home: the ``FINK_HOME``.
-        source: the folder of the science database.
-        name: of the topic, or of the distribution file.
-        identity: what else tells it from others: Kafka's ids of the cluster and of a single topic,
-            so that one that was deleted and created again is published to anew.
+        name: who the distribution is on its cluster.
+        cluster_id: Kafka's id of the cluster.
     """
-    told = "\n".join([str(source.resolve()), name, *identity])
-    begins = name.encode()[:_NAME_BYTES].decode(errors="ignore")
+    told = f"{name}\n{cluster_id}"
+    begins = _NOT_IN_A_NAME.sub("_", name).encode()[:_NAME_BYTES].decode(errors="ignore")
     return Folder(
         home / "distributions" / f"{begins}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     )
@@ -195,11 +198,13 @@ class About:
     """What is distributed where.
 
     Attributes:
+        name: who the distribution is on its cluster.
         source: the folder of the science database.
-        config: the distribution file, as it was called at first; none has a single topic.
+        config: the distribution file; ``None`` where there is a single topic.
         topics: the topics.
     """
 
+    name: str
     source: str
     config: str | None
     topics: list[str]
@@ -239,14 +244,17 @@ def last_report(folder: Folder) -> Report | None:
     if not folder.status.exists():
         return None
     found = json.loads(folder.status.read_text(encoding="utf-8"))
-    rows = [BadFile(**each) for each in found["status"].pop("bad_files")]
-    return Report(**{**found, "status": Status(**found["status"], bad_files=rows)})
+    status = found.pop("status")
+    status["bad_files"] = [BadFile(**row) for row in status["bad_files"]]
+    status["streams"] = [StreamStatus(**row) for row in status["streams"]]
+    status["session"] = Session(**status["session"])
+    return Report(**found, status=Status(**status))
 
 
 def read_report(folder: Folder) -> Report | None:
-    """How the driver fares; one that died without a word has ``failed``."""
+    """What the driver does; one that ended without a word has ``died``."""
     report = last_report(folder)
-    if report is None or report.status.state != RUNNING or find(report.pid, report.began):
+    if report is None or report.status.state not in ALIVE or find(report.pid, report.began):
         return report
     died = f"The driver (pid {report.pid}) died; its log: {folder.log}"
-    return replace(report, status=replace(report.status, state=FAILED, error=died))
+    return replace(report, status=replace(report.status, state=DIED, error=died))

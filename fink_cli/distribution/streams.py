@@ -120,6 +120,7 @@ class Distribution(BaseModel):
     """A distribution file.
 
     Attributes:
+        name: who the distribution is on its cluster; ``None`` makes a name.
         source: the folder of the science database, relative to that of the file.
         trigger: seconds between two looks for new files.
         id: dotted path of the column that names an alert; none finds it (``conf/columns.toml``).
@@ -129,6 +130,7 @@ class Distribution(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     source: str | None = None
     trigger: Annotated[float, Field(ge=0)] = 10.0
     id: str | None = None

@@ -38,9 +38,8 @@ def find_out(spark: Session, question: Question) -> Findings:
     refuse_columns(chosen[0])
     alerts = describe_alerts(spark, stored_schema(spark, chosen[0]), question.distribution)
     streams = question.distribution.stream
-    topics = {route.topic: 1 for route in question.distribution.routes()}
     code = Path(question.code) if question.code else None
-    plan = make_plan(spark, alerts, streams, topics, code)
+    plan = make_plan(spark, alerts, streams, code)
     count = min(question.sample, sum(good[file] for file in chosen))
     return Findings(
         schemas={title: each.avro for title, each in plan.encoding_of_streams().items()},

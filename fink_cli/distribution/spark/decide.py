@@ -95,8 +95,8 @@ def make_decider(
 
 
 def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
-    """The alerts that go anywhere or were not decided, with their ways in a column ``CODES``."""
-    return answered(alerts, decider).withColumn(CODES, decider.codes).where(F.size(CODES) > 0)
+    """The alerts with the codes of their ways in a column ``CODES``, empty where one goes nowhere."""
+    return answered(alerts, decider).withColumn(CODES, decider.codes)
 
 
 def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
@@ -188,13 +188,13 @@ def _add_try(spark: SparkSession) -> None:
     known.createOrReplaceTempFunction(_TRY, builder, "built-in")
 
 
-def undecided_errors(decider: Decider) -> Column:
-    """What each stream's Python filter said of an alert, in the order of the streams."""
-    return F.array(
-        *(
-            F.col(quoted(f"{_ANSWER}{each.title}")).getField("error")
-            if each.title in decider.functions
-            else F.lit(None).cast("string")
-            for each in decider.streams
-        )
+def filter_errors(decider: Decider) -> Column:
+    """Return what Python filters raised on an alert, as a map by stream; null where none did."""
+    functions = list(decider.functions)
+    if not functions:
+        return F.lit(None).cast("map<string,string>")
+    errors = F.map_from_arrays(
+        F.array(*(F.lit(title) for title in functions)),
+        F.array(*(F.col(quoted(f"{_ANSWER}{title}")).getField("error") for title in functions)),
     )
+    return F.when(F.array_min(quoted(CODES)) < 0, errors)

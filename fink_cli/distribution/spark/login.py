@@ -1,20 +1,23 @@
-"""How Spark's Kafka clients log in.
+"""How the Kafka clients in Spark's processes log in: by variables of their environment.
 
 The options of a source or sink stand in Spark's plans, which go to its event log and its UI, and
 not all of that is redacted (Spark 4.0 redacts the description of a plan, but not its nodes). So the
-option only names an environment variable, which Kafka's own client reads.
+option only names an environment variable, which Kafka's own client reads; and what Python's workers
+are given holds no login, which they find in a variable as well.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 from pyspark import SparkConf, SparkContext
 
 from fink_cli.config import Connection
 
 _JAAS = "sasl.jaas.config"
-_VARIABLE = "FINK_JAAS"
+_VARIABLE, _SETTINGS = "FINK_JAAS", "FINK_LIBRDKAFKA_SECRET"
 _FROM_ENVIRONMENT = {
     _JAAS: f"${{env:{_VARIABLE}}}",
     "config.providers": "env",
@@ -38,10 +41,19 @@ def hand_over_login(conf: SparkConf, connection: Connection) -> None:
             that holds the login is added once the JVM runs.
         connection: the cluster, and the login.
     """
+    variables = {_SETTINGS: json.dumps(connection.librdkafka())}
     login = connection.java().get(_JAAS)
     if login is not None:
-        os.environ[_VARIABLE] = login
+        variables[_VARIABLE] = login
+    os.environ.update(variables)
     SparkContext._ensure_initialized(conf=conf)
-    if login is not None and not (conf.get("spark.master") or "").startswith("local"):
-        # Its name is among those that Spark redacts.
-        conf.set(f"spark.executorEnv.{_VARIABLE}", login)
+    if not (conf.get("spark.master") or "").startswith("local"):
+        for name, value in variables.items():
+            # Spark redacts what has one of these names.
+            conf.set(f"spark.executorEnv.{name}", value)
+
+
+def worker_settings() -> dict[str, Any]:
+    """Return librdkafka's settings, in a worker of Spark's."""
+    settings: dict[str, Any] = json.loads(os.environ[_SETTINGS])
+    return settings

@@ -1,24 +1,18 @@
-"""Alerts in the wire format of the contract (docs/wire-format.md)."""
+"""Alerts as rows for the publisher: where each goes, and what it is encoded as."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.avro.functions import to_avro
 
-from fink_cli.alerts.schema import fingerprint
-from fink_cli.distribution.delivery import BATCH_HEADER, ID_HEADER, STREAM_HEADER, Sent
-from fink_cli.distribution.spark.decide import CODES, Decider, with_codes
+from fink_cli.distribution.spark.decide import CODES, Decider, filter_errors, with_codes
 from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, column, quoted
-
-# A name that no column of an alert has, as CODES.
-_KNOWN = "fink:known"
 
 
 @dataclass(frozen=True)
@@ -46,90 +40,56 @@ class Plan:
         decider: which alert goes which way.
         encodings: the distinct selections of columns.
         encoding_of: the number of the encoding of each route.
-        partitions: how many partitions each topic has.
     """
 
     alerts: Alerts
     decider: Decider
     encodings: Sequence[Encoding]
     encoding_of: Sequence[int]
-    partitions: Mapping[str, int]
 
     @cached_property
-    def values(self) -> list[Column]:
-        """Each encoding of an alert, null where it goes no way that needs it."""
-        return [_value(number, self) for number in range(len(self.encodings))]
+    def columns(self) -> list[Column]:
+        """The columns of :func:`slot_rows`."""
+        alert_id = alert_name(self.alerts)
+        object_id = (
+            F.coalesce(column(self.alerts.object_id).cast("string"), alert_id)
+            if self.alerts.object_id
+            else alert_id
+        )
+        values = [
+            _value(number, self).alias(f"value{number}") for number in range(len(self.encodings))
+        ]
+        return [
+            F.col(quoted(FILE)).alias("file"),
+            F.col(quoted(ROW)).alias("row"),
+            alert_id.alias("alert_id"),
+            object_id.alias("object_id"),
+            F.col(quoted(CODES)).alias("codes"),
+            filter_errors(self.decider).alias("errors"),
+            *values,
+        ]
 
-    @cached_property
-    def topic(self) -> Column:
-        """The topic of a row's code."""
-        return _of_route([each.topic for each in self.decider.routes], "string")
-
-    @cached_property
-    def partition_count(self) -> Column:
-        """How many partitions the topic of a row's code has."""
-        counts = [self.partitions.get(each.topic, 1) for each in self.decider.routes]
-        return _of_route(counts, "int")
-
-    @cached_property
-    def stream(self) -> Column:
-        """The header ``stream`` of a row's code."""
-        return _of_route([each.stream for each in self.decider.routes], "string")
-
-    def encoding_of_streams(self) -> dict[str, Encoding]:
-        """The encoding of each stream, by its title."""
+    def encoding_of_streams(self) -> Mapping[str, Encoding]:
+        """Return the encoding of each stream, by its title."""
         return {
             route.title: self.encodings[number]
             for route, number in zip(self.decider.routes, self.encoding_of, strict=True)
         }
 
 
-def encoded(alerts: DataFrame, plan: Plan) -> DataFrame:
-    """A row for each alert and each way it goes: ``alert_id``, ``object_id``, ``code``, ``value``.
+def slot_rows(alerts: DataFrame, plan: Plan) -> DataFrame:
+    """Make a row of every alert, also of those that go nowhere: the rows of each file are counted.
 
-    Where a stream's filter raised, the code is negative (:class:`Decider`) and the value null.
+    Returns:
+        ``file`` (its URI) and ``row``, ``alert_id``, ``object_id``, ``codes`` (see
+        :class:`fink_cli.distribution.spark.decide.Decider`), ``errors`` (what Python filters raised,
+        by stream) and ``value0``, ``value1``, …: each encoding, null where no code needs it.
     """
-    return _rows(with_codes(alerts, plan.decider), plan)
-
-
-def encoded_as(alerts: DataFrame, plan: Plan, ways: Collection[tuple[str, int]]) -> DataFrame:
-    """The rows of :func:`encoded` of alerts whose codes are known: no filter is asked.
-
-    Args:
-        alerts: the alerts.
-        plan: how alerts become messages.
-        ways: alerts by their ids, each with a code; the others are left out.
-    """
-    codes: dict[str, list[int]] = {}
-    for alert_id, code in ways:
-        codes.setdefault(alert_id, []).append(code)
-    known = alerts.sparkSession.createDataFrame(
-        list(codes.items()), f"{quoted(_KNOWN)} string, {quoted(CODES)} array<int>"
-    )
-    named = alert_name(plan.alerts) == F.col(quoted(_KNOWN))
-    return _rows(alerts.join(F.broadcast(known), named), plan)
-
-
-def _rows(chosen: DataFrame, plan: Plan) -> DataFrame:
-    """A row for each code of each alert."""
-    values = [value.alias(f"value{number}") for number, value in enumerate(plan.values)]
-    alert_id = alert_name(plan.alerts)
-    object_id = (
-        F.coalesce(column(plan.alerts.object_id).cast("string"), alert_id)
-        if plan.alerts.object_id
-        else alert_id
-    )
-    rows = chosen.select(
-        alert_id.alias("alert_id"), object_id.alias("object_id"), *values, F.col(quoted(CODES))
-    )
-    names = [f"value{number}" for number in range(len(plan.encodings))]
-    each_way = rows.select("alert_id", "object_id", *names, F.explode(quoted(CODES)).alias("code"))
-    routed = _by_encoding(plan, lambda number: F.col(f"value{number}"))
-    return each_way.select("alert_id", "object_id", "code", routed.alias("value"))
+    return with_codes(alerts, plan.decider).select(*plan.columns)
 
 
 def alert_name(alerts: Alerts) -> Column:
-    """The id of an alert; without a column that names it, a hash of its content does.
+    """Return the id of an alert; without a column that names it, a hash of its content does.
 
     Where the column is null, it is a hash of where the alert stands: that of its content would have
     all columns read for each alert, whatever the streams publish.
@@ -147,96 +107,29 @@ def _value(number: int, plan: Plan) -> Column:
     if len(plan.encodings) == 1:
         return F.when(F.array_max(quoted(CODES)) >= 0, value)
     own = [code for code, used in enumerate(plan.encoding_of) if used == number]
-    needed = F.arrays_overlap(quoted(CODES), _constants(own, "int"))
+    needed = F.arrays_overlap(quoted(CODES), _constants(own))
     return F.when(needed, value)
 
 
-def _by_encoding(plan: Plan, take: Callable[[int], Column]) -> Column:
-    """What belongs to the encoding of a row's code; null for one that was not decided."""
-    if len(plan.encodings) == 1:
-        return F.when(F.col("code") >= 0, take(0))
-    number = _of_route(plan.encoding_of, "int")
-    chosen = F.when(number == 0, take(0))
-    for each in range(1, len(plan.encodings)):
-        chosen = chosen.when(number == each, take(each))
-    return chosen
+def _constants(values: Sequence[int]) -> Column:
+    """Return an array of constants, said to Spark in one word: hundreds of literals take 0.1 s."""
+    return F.from_json(F.lit(json.dumps(values)), "array<int>")
 
 
-def _of_route(values: Sequence[str] | Sequence[int], kind: str) -> Column:
-    """The value of the route that a row's code names."""
-    return F.get(_constants(values, kind), F.col("code"))
-
-
-def _constants(values: Sequence[str] | Sequence[int], kind: str) -> Column:
-    """An array of constants, said to Spark in one word: hundreds of literals take 0.1 s."""
-    return F.from_json(F.lit(json.dumps(values)), f"array<{kind}>")
-
-
-def messages(rows: DataFrame, plan: Plan, batch: str) -> DataFrame:
-    """The rows of :func:`encoded` in the wire format: topic, partition, key, value and headers.
-
-    ``alert_id`` and ``code`` stand beside it.
+def only_rows(alerts: DataFrame, wanted: Mapping[str, Collection[int]]) -> DataFrame:
+    """Keep some alerts.
 
     Args:
-        rows: the rows, each of which was decided.
-        plan: how alerts become messages.
-        batch: what tells the micro-batch from all others.
+        alerts: of :func:`fink_cli.distribution.spark.schemas.read_alerts`.
+        wanted: the rows of each file, by its path.
     """
-    headers = {
-        ID_HEADER: F.col("alert_id"),
-        "object-id": F.col("object_id"),
-        "published-at": F.lit(datetime.now(UTC).isoformat(timespec="milliseconds")),
-        "schema-fingerprint": _by_encoding(
-            plan, lambda number: F.lit(fingerprint(plan.encodings[number].avro))
-        ),
-        STREAM_HEADER: plan.stream,
-        BATCH_HEADER: F.lit(batch),
-    }
-    return rows.select(
-        "alert_id",
-        "code",
-        plan.topic.alias("topic"),
-        # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
-        F.pmod(F.crc32(F.encode("object_id", "UTF-8")), plan.partition_count)
-        .cast("int")
-        .alias("partition"),
-        _by_encoding(plan, lambda number: F.lit(plan.encodings[number].avro))
-        .cast("binary")
-        .alias("key"),
-        "value",
-        F.array(*(_header(name, text) for name, text in headers.items())).alias("headers"),
+    session = alerts.sparkSession
+    pairs = [(path, row) for path, rows in wanted.items() for row in rows]
+    named = session.createDataFrame(pairs, "`fink:path` string, `fink:number` long")
+    uri = F.regexp_replace(F.regexp_replace(quoted(FILE), "^file:/+", "/"), "\\+", "%2B")
+    path = F.url_decode(uri)
+    return alerts.join(
+        F.broadcast(named),
+        (path == F.col("`fink:path`")) & (F.col(quoted(ROW)) == F.col("`fink:number`")),
+        "left_semi",
     )
-
-
-def _header(name: str, text: Column) -> Column:
-    value = F.encode(text, "UTF-8").alias("value")
-    return F.struct(F.lit(name).alias("key"), value)
-
-
-def only(rows: DataFrame, alert_ids: Collection[str] | None) -> DataFrame:
-    """The rows of :func:`encoded` of some alerts; none names all."""
-    if alert_ids is None:
-        return rows
-    session = rows.sparkSession
-    named = session.createDataFrame([(each,) for each in alert_ids], "alert_id string")
-    return rows.join(F.broadcast(named), "alert_id", "left_semi")
-
-
-def without(rows: DataFrame, plan: Plan, sent: Collection[Sent]) -> DataFrame:
-    """The rows of :func:`encoded` but those that were sent.
-
-    Args:
-        rows: the rows.
-        plan: how alerts become messages.
-        sent: what was sent before.
-    """
-    if not sent:
-        return rows
-    codes = {(each.stream, each.topic): code for code, each in enumerate(plan.decider.routes)}
-    named = [
-        (each.alert_id, codes[each.stream, each.topic])
-        for each in sent
-        if (each.stream, each.topic) in codes
-    ]
-    known = rows.sparkSession.createDataFrame(named, "alert_id string, code int")
-    return rows.join(F.broadcast(known), ["alert_id", "code"], "left_anti")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,6 @@ def make_plan(
     spark: SparkSession,
     alerts: Alerts,
     streams: Sequence[Stream],
-    partitions: Mapping[str, int],
     code: Path | None,
 ) -> Plan:
     """How alerts of a schema become the messages of some streams.
@@ -43,7 +42,6 @@ def make_plan(
         spark: the session.
         alerts: what the alerts look like.
         streams: the streams.
-        partitions: how many partitions each topic has.
         code: the folder in which the modules of Python filters are looked for first.
 
     Raises:
@@ -81,7 +79,7 @@ def make_plan(
         raise UsageError("\n".join(mistakes))
     routes = [route for stream in streams for route in stream.routes()]
     decider = make_decider(spark, streams, functions, routes)
-    return Plan(alerts, decider, encodings, encoding_of, partitions)
+    return Plan(alerts, decider, encodings, encoding_of)
 
 
 def _encoding(stream: Stream, empty: DataFrame) -> Encoding:

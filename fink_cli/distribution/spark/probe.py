@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from fink_cli.distribution.science import BadFile
-from fink_cli.distribution.spark.messages import Plan, encoded
+from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.schemas import read_alerts
 from fink_cli.distribution.spark.session import FAILURES, first_cause
 from fink_cli.text import printable
@@ -25,7 +25,7 @@ def unreadable(spark: SparkSession, plan: Plan, files: Sequence[Path]) -> list[B
     bad = []
     for file in files:
         try:
-            _throw_away(encoded(read_alerts(spark, [file], plan.alerts), plan))
+            _throw_away(slot_rows(read_alerts(spark, [file], plan.alerts), plan))
         except FAILURES as error:
             reason = printable(first_cause(str(error)), _REASON_CHARACTERS)
             bad.append(BadFile(str(file), f"can't be read: {reason}"))

@@ -4,44 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.question import Tried
-from fink_cli.distribution.spark.messages import Plan, encoded
+from fink_cli.distribution.spark.messages import Plan, slot_rows
+from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import read_alerts
-from fink_cli.distribution.spark.skipped import find_skipped
 
 
 def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: int) -> list[Tried]:
-    """What each stream makes of the first alerts of some files, a row for each of its topics."""
+    """Try each stream on the first alerts of some files; a row for each of its topics."""
     alerts = read_alerts(spark, files, plan.alerts).limit(count)
-    sizes = (
-        encoded(alerts, plan)
-        .groupBy("code")
-        .agg(
-            F.count(F.lit(1)).alias("alerts"),
-            F.avg(F.length("value")).alias("bytes"),
-            F.min("alert_id").alias("example"),
-        )
+    ways = slot_rows(alerts, plan).withColumn("code", F.explode("codes"))
+    length = F.when(F.lit(False), F.lit(0))
+    for number in range(len(plan.encodings)):
+        used = [code for code, encoding in enumerate(plan.encoding_of) if encoding == number]
+        length = length.when(F.col("code").isin(*used), F.length(f"value{number}"))
+    by_code = ways.groupBy("code").agg(
+        F.count(F.lit(1)).alias("alerts"),
+        F.avg(length).alias("bytes"),
+        F.first(F.struct("file", "row", "errors")).alias("example"),
     )
-    found = {row.code: row for row in sizes.collect()}
-    raised = [(row.example, code) for code, row in found.items() if code < 0]
-    skipped = find_skipped(spark, plan, files, raised, [])
-    reasons = {each.stream: each.reason for each in skipped}
-    titles = [each.title for each in plan.decider.streams]
+    counted = {row.code: row for row in by_code.collect()}
+    titles = [stream.title for stream in plan.decider.streams]
     tried = []
     for code, route in enumerate(plan.decider.routes):
-        row, lost = found.get(code), found.get(-1 - titles.index(route.title))
+        passed, lost = counted.get(code), counted.get(-1 - titles.index(route.title))
+        reason = None
+        if lost:
+            example = lost.example
+            reason = (example.errors or {}).get(route.title) or sql_error(
+                spark, plan, route.title, Path(unquote(urlsplit(example.file).path)), example.row
+            )
         tried.append(
             Tried(
                 stream=route.title,
                 topic=route.topic,
-                passed=row.alerts if row else 0,
+                passed=passed.alerts if passed else 0,
                 undecided=lost.alerts if lost else 0,
-                alert_bytes=round(row.bytes) if row else 0,
-                reason=reasons.get(route.title),
+                alert_bytes=round(passed.bytes) if passed else 0,
+                reason=reason,
             )
         )
     return tried

@@ -24,7 +24,13 @@ FAILURES = (PySparkException, Py4JError)
 # What Spark must not show in a log, an event log or a plan.
 _SECRET = "(?i)secret|password|token|jaas"  # noqa: S105 - a pattern, not a secret
 _PUSHES_INTO_BRANCHES = "org.apache.spark.sql.catalyst.optimizer.PushFoldableIntoBranches"
-_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
+# Nobody else on the machine can speak to the driver, or end its tasks.
+_CLOSED = {
+    "spark.authenticate": "true",
+    "spark.network.crypto.enabled": "true",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
 _CAUSE = "Caused by:"
 _PYTHON_ERROR = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
@@ -76,12 +82,6 @@ def open_session(
         "spark.sql.files.maxPartitionBytes": "100m",
         # Where in Python a column was made is of no use here, and takes longer than making it.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # By default Hadoop starts a process of the system for each file that it renames here. One
-        # driver at a time writes the checkpoint, by the lock of the distribution.
-        "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINTS,
-        # Spark keeps the name of each file that it ever found, and by default writes all of them
-        # anew with every tenth batch.
-        "spark.sql.streaming.fileSource.log.compactInterval": "1000",
         # With Spark's 1 GB, a third of the time goes to Java's collector.
         "spark.driver.memory": "2g",
         # Spark lets go of what it sent to its tasks, 33 KB a batch, only after Java has collected
@@ -89,11 +89,12 @@ def open_session(
         "spark.cleaner.periodicGC.interval": "1min",
         # Spark would remember every file that it ever listed, up to 250 MB of them.
         "spark.sql.hive.filesourcePartitionFileCacheSize": "0",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
+        # An alert with cutouts takes 50 KB: enough for a filter in Python to be quick.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
         **spark.settings,
-        # A task that is tried again publishes again: the batch fails, and is run again as a whole.
-        # What these do not hold, the loss of a worker, `first_attempts` does.
+        # A second attempt of a task fences the first. With one that runs beside it neither would end.
         "spark.speculation": "false",
+        # What failed is looked at by the driver, which knows which files are at fault.
         "spark.task.maxFailures": "1",
         "spark.stage.maxConsecutiveAttempts": "1",
         "spark.redaction.regex": _SECRET,
@@ -108,9 +109,9 @@ def open_session(
         "spark.sql.subexpressionElimination.enabled": "false",
         # It moves a condition out of the expression that catches what it raises.
         "spark.sql.optimizer.excludedRules": _PUSHES_INTO_BRANCHES,
-        # Without kafka among them: only its newer writer tells what an Observation counted.
-        "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
     }
+    if spark.master.startswith("local"):
+        settings |= _CLOSED
     conf = SparkConf(loadDefaults=False).setMaster(spark.master).setAppName(title)
     conf.setAll(list(settings.items()))
     if connection is not None:

@@ -1,0 +1,87 @@
+"""Who a distribution is on its cluster: a name that it keeps when its source or its file is moved."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from fink_cli.admin.client import ErrorWatch, settings_for
+from fink_cli.config import Connection
+from fink_cli.distribution import state
+from fink_cli.distribution.progress import DRIVER, Record, read_driver, record_name
+from fink_cli.distribution.progress_topics import DISTRIBUTIONS, open_consumer, read_every, told
+
+
+def default_name(called: str, source: Path, topics: Collection[str]) -> str:
+    """Make the name of a distribution that was given none.
+
+    Args:
+        called: its file without the ending; or its topic.
+        source: the folder of the science database, as it was typed.
+        topics: the topics of its streams.
+    """
+    told_apart = hashlib.sha256("\n".join(sorted(topics)).encode()).hexdigest()[:6]
+    return f"{_beginning(called, source)}{told_apart}"
+
+
+def _beginning(called: str, source: Path) -> str:
+    return f"{called}@{Path(os.path.normpath(source.absolute())).name}-"
+
+
+def name_kept_here(home: Path, source: Path, config: Path | None, topic: str | None) -> str | None:
+    """Return the name that a distribution had when it was begun in this ``FINK_HOME``."""
+    for folder in map(state.Folder, sorted((home / "distributions").glob("*"))):
+        if not folder.about.exists():
+            continue
+        about = state.read_about(folder)
+        if about.source != str(source.resolve()):
+            continue
+        if config is not None and about.config is not None:
+            same = state.is_called(config, about.config)
+        else:
+            same = config is None and about.config is None and about.topics == [topic]
+        if same:
+            return about.name
+    return None
+
+
+def name_on_cluster(
+    connection: Connection, name: str, called: str, source: Path, topics: Collection[str]
+) -> str:
+    """Return the name that a distribution has on its cluster; a new one's is its default name.
+
+    One whose streams have changed since has a default name of its own: it is known by what it is
+    called, its source, and a topic that is the same.
+
+    Args:
+        connection: the cluster, and the login that publishes.
+        name: the default name.
+        called: its file without the ending, or its topic.
+        source: the folder of the science database.
+        topics: the topics of its streams.
+
+    Raises:
+        FinkError: the brokers do not answer, or refuse.
+    """
+    consumer = open_consumer(settings_for(connection, ErrorWatch()))
+    try:
+        with told(connection, "READ", DISTRIBUTIONS):
+            messages = read_every(consumer, DISTRIBUTIONS)
+    finally:
+        consumer.close()
+    alike: str | None = None
+    for key, value in messages:
+        if value is None:
+            continue
+        other, kind = record_name(Record(key, value))
+        if kind != DRIVER:
+            continue
+        if other == name:
+            return name
+        if other.startswith(_beginning(called, source)) and (
+            set(topics) & set(read_driver(value).topic_ids)
+        ):
+            alike = other
+    return alike or name

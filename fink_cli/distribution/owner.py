@@ -1,0 +1,174 @@
+"""The driver's hold on a distribution: its progress read, taken over, and written to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from fink_cli.admin.client import ErrorWatch, explained, settings_for
+from fink_cli.config import Connection
+from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
+from fink_cli.distribution.progress_topics import (
+    DISTRIBUTIONS,
+    fence_slots,
+    open_consumer,
+    open_producer,
+    produce_record,
+    read_records,
+    told,
+    transactional_id,
+)
+from fink_cli.errors import FinkError, OperationFailedError
+
+_COMMIT_SECONDS = 30.0
+# A first batch of a core or two opens no more: then no second record of the driver is needed.
+_FIRST_SLOTS = 4
+
+
+class FencedError(OperationFailedError):
+    """Another driver publishes the same distribution."""
+
+
+class Owner:
+    """Reads and writes the records of a distribution.
+
+    Attributes:
+        progress: what it has published, as far as it was read.
+        offset: up to where its records were read.
+        id: this driver, told from all others.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        """Begin, with nothing read and nothing taken over."""
+        self.progress = Progress(name)
+        self.offset = 0
+        self.id = uuid.uuid4().hex
+        self._connection = connection
+        self._name = name
+        self._settings = settings_for(connection, ErrorWatch())
+        self._consumer: Consumer | None = None
+        self._producer: Producer | None = None
+        self._driver: Driver | None = None
+
+    def read(self) -> None:
+        """Read what was written to the distribution's records since the last time.
+
+        Raises:
+            FencedError: another driver took over.
+            FinkError: the brokers do not answer, or refuse.
+        """
+        with told(self._connection, "READ", DISTRIBUTIONS):
+            if self._consumer is None:
+                self._consumer = open_consumer(self._settings)
+            records, self.offset = read_records(self._consumer, self._name, self.offset)
+        self.progress.apply(records)
+        owner = self.progress.driver
+        if self._driver is not None and owner is not None and owner.id != self.id:
+            raise FencedError(
+                f"Another driver took over the distribution '{self._name}': process {owner.pid} on "
+                f"{owner.host}, at {owner.since}.",
+                "One driver publishes it at a time: stop one of the two, "
+                "or give this one a name of its own: --name NAME",
+            )
+
+    def take_over(
+        self,
+        *,
+        source: str,
+        streams: Mapping[str, str],
+        topic_ids: Mapping[str, str],
+        columns: tuple[dict[str, str], str] | None,
+    ) -> None:
+        """Make this driver the one that publishes, and fence whoever was it before.
+
+        The record of the new driver is committed before the slots are fenced: a task of the former
+        one that opens its producer later finds the record, and one that opened it before is fenced.
+
+        Raises:
+            FinkError: the brokers do not answer, or refuse.
+        """
+        slots = self.progress.driver.slots if self.progress.driver else 0
+        known = self.progress.driver.topic_ids if self.progress.driver else {}
+        self._driver = Driver(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            slots=max(slots, _FIRST_SLOTS),
+            source=source,
+            streams=dict(streams),
+            topic_ids={**known, **topic_ids},
+            columns=columns,
+        )
+        with self._transactions():
+            self._producer = open_producer(self._settings, transactional_id(self._name, None))
+        self.write([driver_record(self._name, self._driver)])
+        if slots:
+            self._fence(slots)
+        self.read()
+
+    def change(self, **changes: object) -> None:
+        """Write the driver's record anew, where something in it changes."""
+        if self._driver is None:
+            raise RuntimeError("The distribution was not taken over.")
+        changed = replace(self._driver, **changes)  # type: ignore[arg-type]
+        if changed != self._driver:
+            self.write([driver_record(self._name, changed)])
+            self._driver = changed
+
+    def want_slots(self, slots: int) -> None:
+        """Note that so many slots are used, before they are: who comes next fences them."""
+        if self._driver is not None and slots > self._driver.slots:
+            self.change(slots=slots)
+
+    def recover(self) -> None:
+        """End what tasks that failed have left open, and read what they have published.
+
+        Raises:
+            FinkError: the brokers do not answer, or another driver took over.
+        """
+        self.read()
+        if self._driver is not None:
+            self._fence(self._driver.slots)
+        self.read()
+
+    def write(self, records: list[Record]) -> None:
+        """Write records of this distribution in a transaction of the driver's own.
+
+        Raises:
+            FencedError: another driver took over.
+            FinkError: the brokers do not answer, or refuse.
+        """
+        if self._producer is None:
+            raise RuntimeError("The distribution was not taken over.")
+        try:
+            with self._transactions():
+                self._producer.begin_transaction()
+                for record in records:
+                    produce_record(
+                        self._producer, DISTRIBUTIONS, self._name, record.key, record.value
+                    )
+                self._producer.commit_transaction(_COMMIT_SECONDS)
+        except FinkError:
+            self.read()  # says who took over, where someone did
+            raise
+
+    def _fence(self, slots: int) -> None:
+        with self._transactions():
+            fence_slots(self._settings, self._name, slots)
+
+    @contextmanager
+    def _transactions(self) -> Iterator[None]:
+        name = transactional_id(self._name, None)
+        attempt = self._connection.attempt("WRITE", "transactional id", name)
+        try:
+            yield
+        except KafkaException as error:
+            raise explained(error.args[0], attempt) from error

@@ -1,0 +1,335 @@
+"""What a distribution has published, as its records on the cluster say. Pure: records in, data out.
+
+The topic ``fink_distributions`` holds four kinds of records, each with a key of its own, so that
+compaction keeps them:
+
+- ``driver``: which driver owns the distribution, and what it publishes. The last one counts: a
+  driver that finds another one's after its own has been fenced.
+- ``published``: which rows of which files one transaction published, and how many messages went to
+  each topic. It is written in that transaction.
+- ``again``: one file, or all, counts as not published from here on.
+- ``reason``: why the SQL of a stream raised: its dead letters don't say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+DRIVER, PUBLISHED, AGAIN, REASON = "driver", "published", "again", "reason"
+
+Range = tuple[int, int]
+"""Rows of a file: the number of the first, and that after the last."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A Parquet file of the source, as it was when it was looked at.
+
+    Attributes:
+        name: its path within the source.
+        size: in bytes.
+        modified: when its content changed, in ns since 1970.
+        footer: a digest of its footer, which names every column chunk and its statistics.
+        rows: the number of its alerts.
+    """
+
+    name: str
+    size: int
+    modified: int
+    footer: str
+    rows: int
+
+    def same_content(self, other: SourceFile) -> bool:
+        """Tell whether another look at the file saw the same content; a copy has another time."""
+        return (self.size, self.footer) == (other.size, other.footer)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Who publishes a distribution.
+
+    Attributes:
+        id: tells the driver from all others.
+        host: its machine.
+        pid: its process there.
+        since: when it took over, ISO 8601.
+        slots: how many slots it has used at most; each has a transactional producer.
+        source: the folder of the science database.
+        streams: the filter, columns and topic of each stream, by its title.
+        topic_ids: Kafka's id of each topic.
+        columns: the columns of the alerts: those of Parquet, and Spark's schema as JSON text.
+    """
+
+    id: str
+    host: str
+    pid: int
+    since: str
+    slots: int
+    source: str
+    streams: dict[str, str]
+    topic_ids: dict[str, str]
+    columns: tuple[dict[str, str], str] | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one transaction published.
+
+    Attributes:
+        driver: the id of the driver.
+        batch: the micro-batch.
+        slot: the slot of the batch.
+        part: the number of the transaction within the slot.
+        at: when, ISO 8601.
+        files: the files with the rows that were read of each.
+        counts: the messages by stream and topic.
+        dead: the dead letters by stream; negative where they were taken away.
+        replay: whether the rows had been read before, and are not counted again.
+    """
+
+    driver: str
+    batch: str
+    slot: int
+    part: int
+    at: str
+    files: list[tuple[SourceFile, list[Range]]]
+    counts: dict[str, dict[str, int]]
+    dead: dict[str, int]
+    replay: bool = False
+
+    @property
+    def read(self) -> int:
+        """How many alerts were read for the first time."""
+        ranges = [] if self.replay else [each for _, ranges in self.files for each in ranges]
+        return sum(after - first for first, after in ranges)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of the topic: its key, and its value as JSON text."""
+
+    key: str
+    value: str
+
+
+def driver_record(name: str, driver: Driver) -> Record:
+    """Make the record by which a driver takes over a distribution."""
+    return Record(_key(name, DRIVER), json.dumps(asdict(driver)))
+
+
+def published_record(name: str, published: Published) -> Record:
+    """Make the record of a transaction."""
+    place = f"{published.batch}/{published.slot}/{published.part}"
+    return Record(_key(name, PUBLISHED, place), json.dumps(asdict(published)))
+
+
+def again_record(name: str, file: str | None) -> Record:
+    """Make the record after which a file, or every file if ``None``, is not published."""
+    return Record(_key(name, AGAIN, file or ""), json.dumps({"file": file}))
+
+
+def reason_record(name: str, stream: str, reason: str) -> Record:
+    """Make the record that says why the SQL of a stream raised."""
+    return Record(_key(name, REASON, stream), json.dumps({"stream": stream, "reason": reason}))
+
+
+def _key(name: str, kind: str, what: str = "") -> str:
+    return json.dumps({"distribution": name, "kind": kind, "what": what})
+
+
+def read_driver(value: str) -> Driver:
+    """Read the value of a ``driver`` record."""
+    content = json.loads(value)
+    columns = content["columns"]
+    return Driver(**{**content, "columns": tuple(columns) if columns else None})
+
+
+def read_published(value: str) -> Published:
+    """Read the value of a ``published`` record."""
+    content = json.loads(value)
+    files = [
+        (SourceFile(**file), [(first, after) for first, after in ranges])
+        for file, ranges in content["files"]
+    ]
+    return Published(**{**content, "files": files})
+
+
+def record_name(record: Record) -> tuple[str, str]:
+    """Return the distribution that a record belongs to, and its kind."""
+    key = json.loads(record.key)
+    return key["distribution"], key["kind"]
+
+
+def own_records(name: str, records: Iterable[Record]) -> Iterable[tuple[str, Record]]:
+    """Yield the records of one distribution, each with its kind."""
+    for record in records:
+        distribution, kind = record_name(record)
+        if distribution == name:
+            yield kind, record
+
+
+@dataclass
+class PublishedFile:
+    """A file of which rows were published: how it was then, and the rows."""
+
+    file: SourceFile
+    done: list[Range]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its rows were published."""
+        return not missing(self.done, self.file.rows)
+
+
+@dataclass
+class Progress:
+    """What a distribution has published in its whole life.
+
+    Attributes:
+        name: the distribution.
+        files: what was published of each file, by its name.
+        driver: the last driver; ``None`` before the first.
+        read: how many alerts were read.
+        counts: how many messages were published, by stream and topic.
+        dead: how many dead letters there are, by stream.
+        batches: how many micro-batches there were.
+        last_batch_at: when the last one was published, ISO 8601.
+        last_published_at: when each stream published last, ISO 8601.
+        reasons: why the SQL of a stream raised, by stream.
+    """
+
+    name: str
+    files: dict[str, PublishedFile] = field(default_factory=dict)
+    driver: Driver | None = None
+    read: int = 0
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    last_batch_at: str | None = None
+    last_published_at: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    _last_batch: str | None = None
+
+    def apply(self, records: Iterable[Record]) -> None:
+        """Take in records, in their order on the topic; those of other distributions are skipped."""
+        for kind, record in own_records(self.name, records):
+            if kind == DRIVER:
+                self.driver = read_driver(record.value)
+            elif kind == PUBLISHED:
+                self._add(read_published(record.value))
+            elif kind == AGAIN:
+                self._forget(json.loads(record.value)["file"])
+            elif kind == REASON:
+                content = json.loads(record.value)
+                self.reasons[content["stream"]] = content["reason"]
+
+    def _add(self, published: Published) -> None:
+        self.read += published.read
+        self.dead.update(published.dead)
+        for stream, topics in published.counts.items():
+            for topic, count in topics.items():
+                self.counts[stream, topic] += count
+            self.last_published_at[stream] = published.at
+        self.batches += published.batch != self._last_batch
+        self._last_batch = published.batch
+        self.last_batch_at = published.at
+        if published.replay:
+            return
+        for file, ranges in published.files:
+            before = self.files.get(file.name)
+            done = before.done if before else []
+            self.files[file.name] = PublishedFile(file, union([*done, *ranges]))
+
+    def _forget(self, file: str | None) -> None:
+        if file is None:
+            self.files.clear()
+        else:
+            self.files.pop(file, None)
+
+
+def union(ranges: Iterable[Range]) -> list[Range]:
+    """Join ranges that touch or overlap; the result is in order."""
+    joined: list[Range] = []
+    for first, after in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(after, joined[-1][1]))
+        else:
+            joined.append((first, after))
+    return joined
+
+
+def missing(done: Sequence[Range], rows: int) -> list[Range]:
+    """List the ranges of a file's rows that are in none of some ranges."""
+    gaps: list[Range] = []
+    position = 0
+    for first, after in union(done):
+        if first > position:
+            gaps.append((position, first))
+        position = max(position, after)
+    if position < rows:
+        gaps.append((position, rows))
+    return gaps
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An alert that a stream should have published, or might have, and did not.
+
+    Attributes:
+        stream: the stream.
+        alert_id: the alert.
+        kind: ``not decided``: the filter raised; ``no topic``: the topic was missing;
+            ``not allowed``: the user may not write to it; ``too large``: the broker refused it.
+        reason: what was said.
+        file: the Parquet file, within the source.
+        row: its row in the file, from 0.
+    """
+
+    stream: str
+    alert_id: str
+    kind: str
+    reason: str
+    file: str
+    row: int
+
+
+UNDECIDED, NO_TOPIC, NOT_ALLOWED, TOO_LARGE = "not decided", "no topic", "not allowed", "too large"
+
+
+def dead_letter_key(name: str, stream: str, file: str, row: int) -> str:
+    """Make the key of a dead letter: a later record of the same key takes its place."""
+    return json.dumps({"distribution": name, "stream": stream, "file": file, "row": row})
+
+
+def dead_letter_record(name: str, letter: DeadLetter) -> Record:
+    """Make the record of a dead letter."""
+    key = dead_letter_key(name, letter.stream, letter.file, letter.row)
+    return Record(key, json.dumps({"distribution": name, **asdict(letter)}))
+
+
+def read_dead_letters(
+    name: str, records: Iterable[tuple[str, str | None]]
+) -> Mapping[str, DeadLetter]:
+    """Read what is left of a distribution's dead letters.
+
+    Args:
+        name: the distribution.
+        records: key and value of the topic's records in their order; a value of ``None`` takes the
+            letter away.
+
+    Returns:
+        The letters, by their keys.
+    """
+    letters: dict[str, DeadLetter] = {}
+    for key, value in records:
+        if value is None:
+            letters.pop(key, None)
+            continue
+        content: dict[str, Any] = json.loads(value)
+        if content.pop("distribution") == name:
+            letters[key] = DeadLetter(**content)
+    return letters

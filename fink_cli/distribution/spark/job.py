@@ -1,0 +1,136 @@
+"""Spark, as a run of a distribution uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from pyspark.sql import DataFrame, SparkSession
+
+from fink_cli.alerts.schema import fingerprint
+from fink_cli.distribution.publisher import Outcome, Work
+from fink_cli.distribution.run import UnknownFailureError
+from fink_cli.distribution.science import BadFile
+from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
+from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.probe import unreadable
+from fink_cli.distribution.spark.publish import count_slots, publish
+from fink_cli.distribution.spark.reasons import sql_error
+from fink_cli.distribution.spark.schemas import (
+    describe_alerts,
+    dump_schema,
+    load_schema,
+    read_alerts,
+    stored_schema,
+)
+from fink_cli.distribution.spark.session import FAILURES, first_cause, share_done
+from fink_cli.distribution.streams import Distribution, Stream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _told(work: Callable[P, T]) -> Callable[P, T]:
+    """Turn what Spark raises into an error of fink's."""
+
+    @wraps(work)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except FAILURES as error:
+            raise UnknownFailureError(first_cause(str(error))) from error
+
+    return told
+
+
+class SparkJob:
+    """A session of Spark, and the plan of a distribution in it."""
+
+    def __init__(self, session: SparkSession) -> None:
+        """Take a session."""
+        self.session = session
+        self._plan: Plan | None = None
+
+    @property
+    def cores(self) -> int:
+        """How many tasks run at once."""
+        return int(self.session.sparkContext.defaultParallelism)
+
+    @_told
+    def plan(
+        self,
+        columns: str,
+        distribution: Distribution,
+        streams: Sequence[Stream],
+        code: Path | None,
+    ) -> None:
+        """Plan how alerts become messages.
+
+        Raises:
+            UsageError: a stream is not as it should be.
+        """
+        alerts = describe_alerts(self.session, load_schema(columns), distribution)
+        self._plan = make_plan(self.session, alerts, streams, code)
+
+    @property
+    def _made(self) -> Plan:
+        if self._plan is None:
+            raise RuntimeError("There is no plan yet.")
+        return self._plan
+
+    def schemas(self) -> dict[str, str]:
+        """Return the Avro schema of each stream, by its title."""
+        return {title: each.avro for title, each in self._made.encoding_of_streams().items()}
+
+    def encodings(self) -> list[tuple[bytes, bytes]]:
+        """Return the Avro schema of each encoding, and its digest."""
+        return [
+            (each.avro.encode(), fingerprint(each.avro).encode()) for each in self._made.encodings
+        ]
+
+    def encoding_of(self) -> Sequence[int]:
+        """Return the number of the encoding of each route."""
+        return self._made.encoding_of
+
+    @_told
+    def stored_schema(self, file: Path) -> str:
+        """Return the columns of a Parquet file, as Spark's schema in JSON."""
+        return dump_schema(stored_schema(self.session, file))
+
+    @_told
+    def read(self, paths: Sequence[Path], rows: dict[str, list[int]] | None) -> Any:
+        """Read the alerts of files; only some rows of each where ``rows`` names them by path."""
+        alerts = read_alerts(self.session, paths, self._made.alerts)
+        return alerts if rows is None else only_rows(alerts, rows)
+
+    @_told
+    def count_slots(self, alerts: DataFrame) -> int:
+        """Return how many slots Spark makes of alerts."""
+        return count_slots(alerts)
+
+    @_told
+    def publish(self, alerts: DataFrame, work: Work) -> list[Outcome]:
+        """Publish alerts; see :func:`fink_cli.distribution.spark.publish.publish`."""
+        return publish(slot_rows(alerts, self._made), work)
+
+    @_told
+    def unreadable(self, paths: Sequence[Path]) -> list[BadFile]:
+        """Name the files whose alerts can't be made messages."""
+        return unreadable(self.session, self._made, paths)
+
+    @_told
+    def sql_error(self, title: str, uri: str, row: int) -> str:
+        """Ask what the SQL of a stream raises on an alert of a file, which Spark names by a URI."""
+        path = Path(unquote(urlsplit(uri).path))
+        return sql_error(self.session, self._made, title, path, row)
+
+    def share_done(self) -> float:
+        """Return how much of what Spark does at present is done, from 0 to 1."""
+        return share_done(self.session)
+
+    def stop(self) -> None:
+        """End Spark."""
+        self.session.stop()
