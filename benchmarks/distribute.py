@@ -74,12 +74,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,10 +94,11 @@ from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare, spark_of
 from fink_cli.distribution.process import environment
 from fink_cli.distribution.run import Run
-from fink_cli.distribution.spark.files import follow_files
+from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.login import kafka_options
-from fink_cli.distribution.spark.messages import encoded, messages
-from fink_cli.distribution.spark.schemas import read_alerts
+from fink_cli.distribution.spark.messages import Plan, slot_rows
+from fink_cli.distribution.spark.plan import make_plan
+from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
 from fink_cli.distribution.spark.session import Session, open_session
 from fink_cli.distribution.spec import Job
 from fink_cli.paths import fink_home
@@ -158,29 +159,33 @@ def declare(night: Night, wanted: Mapping[str, str]) -> Job:
         f'[[stream]]\ntopic = "{topic}"\nfilter = "{text}"\n' for topic, text in wanted.items()
     ]
     config.write_text("\n".join(streams))
-    wish = Wish(config=config, source=night.source, once=True)
-    shutil.rmtree(fink_home() / "distributions", ignore_errors=True)
+    # A name of its own each time: under one that the cluster knows nothing would be published.
+    wish = Wish(config=config, source=night.source, once=True, name=uuid.uuid4().hex)
     return prepare(wish, resolve_connection(), fink_home(), lambda *_: None)
 
 
 def ours(night: Night, wanted: Mapping[str, str]) -> None:
     """Publish as ``fink distribute run --once`` does."""
-    run = Run(declare(night, wanted), night.spark, threading.Event())
-    run.get_ready()
-    follow_files(night.spark, run.job, run.take).awaitTermination()
+    run = Run(declare(night, wanted), threading.Event(), lambda: SparkJob(night.spark))
+    run.read_progress()
+    run.take_over()
+    while run.publish_waiting():
+        pass
+
+
+def planned(night: Night, wanted: Mapping[str, str]) -> tuple[Job, Plan]:
+    """The job of a distribution, and how its alerts become messages."""
+    job = declare(night, wanted)
+    stored = stored_schema(night.spark, night.files[0])
+    alerts = describe_alerts(night.spark, stored, job.distribution)
+    return job, make_plan(night.spark, alerts, job.distribution.stream, None)
 
 
 def encode_only(night: Night, wanted: Mapping[str, str]) -> None:
     """Read and encode the same messages, and let Spark throw them away."""
-    run = Run(declare(night, wanted), night.spark, threading.Event())
-    run.get_ready()
-    if run.plan is None:
-        raise RuntimeError("There is no file.")
-    alerts = read_alerts(night.spark, night.files, run.plan.alerts)
-    made = messages(encoded(alerts, run.plan).where("code >= 0"), run.plan, "noop").drop(
-        "alert_id", "code"
-    )
-    made.write.format("noop").mode("overwrite").save()
+    _, plan = planned(night, wanted)
+    alerts = read_alerts(night.spark, night.files, plan.alerts)
+    slot_rows(alerts, plan).write.format("noop").mode("overwrite").save()
 
 
 @contextmanager
@@ -207,12 +212,9 @@ def begun(night: Night, wanted: Mapping[str, str]) -> Iterator[StreamingQuery]:
     """The queries, each of which has begun."""
     checkpoints = Path(tempfile.mkdtemp(dir=night.work))
     schema = night.spark.read.parquet(str(night.files[0])).schema
-    key = Run(declare(night, wanted), night.spark, threading.Event())
-    key.get_ready()
-    if key.plan is None:
-        raise RuntimeError("There is no file.")
-    avro = key.plan.alerts.avro
-    login = kafka_options(key.job.connection)
+    job, plan = planned(night, wanted)
+    avro = plan.alerts.avro
+    login = kafka_options(job.connection)
     for topic, text in wanted.items():
         alerts = night.spark.readStream.schema(schema).parquet(str(night.source)).where(text)
         whole = to_avro(F.struct(*alerts.columns)).alias("value")

@@ -21,7 +21,7 @@ from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.process import environment
 from fink_cli.distribution.run import Run
-from fink_cli.distribution.spark.files import follow_files
+from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import open_session
 from tests.conftest import JAVA_CLASSES, ROOT, clean_environ, run_fink
 
@@ -40,10 +40,12 @@ def distribute(source: Path, home: Path) -> None:
     wish = Wish(config=config, source=source, once=True)
     job = prepare(wish, resolve_connection(), home, lambda *_: None)
     session = open_session(job.spark, home, "java classes", job.connection)
-    run = Run(job, session, threading.Event())
-    run.get_ready()
-    follow_files(session, job, run.take).awaitTermination()
-    session.stop()
+    run = Run(job, threading.Event(), lambda: SparkJob(session))
+    run.read_progress()
+    run.take_over()
+    while run.publish_waiting():
+        pass
+    run.end_spark()
     # Nothing public tells when the JVM has ended.
     java = SparkContext._gateway.proc
     java.stdin.close()

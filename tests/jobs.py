@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from fink_cli.config import Connection
-from fink_cli.distribution.spec import Job, Spark, Target
+from fink_cli.distribution.spec import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import single
 
 
 def a_job(folder: Path, source: Path) -> Job:
     """A job of every alert to one topic, which no cluster is asked about."""
     return Job(
+        name="t@science",
         source=str(source),
         folder=str(folder),
         distribution=single("t"),
         code=None,
-        targets={"t": Target(1, True, None)},
+        targets={"t": TopicTarget(1, None, "id")},
         connection=Connection("127.0.0.1:1"),
         spark=Spark("local[1]", []),
         once=True,

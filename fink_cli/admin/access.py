@@ -14,10 +14,10 @@ from fink_cli.admin.authorizer import Policy
 from fink_cli.admin.client import connect_admin
 from fink_cli.admin.export import ClientFormat, client_file, group_prefix
 from fink_cli.admin.groups import require_group_right
+from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.rules import (
     ANY,
     CONSUMER,
-    PRODUCER,
     Operation,
     PatternType,
     Resource,
@@ -27,6 +27,7 @@ from fink_cli.admin.rules import (
     principal_of,
     role_rules,
 )
+from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.topics import list_topics
 from fink_cli.admin.usable import usable_topic
 from fink_cli.admin.users import (
@@ -68,7 +69,7 @@ class Newcomer:
         groups = [f"{group_prefix(self.user)}{ANY}"] if self.consume else []
         rules = [
             *role_rules(self.user, ResourceType.TOPIC, self.consume, CONSUMER),
-            *role_rules(self.user, ResourceType.TOPIC, self.produce, PRODUCER),
+            *publisher_rules(self.user, self.produce),
             *role_rules(self.user, ResourceType.GROUP, groups, [Operation.READ]),
         ]
         return list(dict.fromkeys(rules))
@@ -143,6 +144,8 @@ def onboard(
     )
     if dry_run:
         return replace(done, outcome="would onboard")
+    if newcomer.produce:
+        ensure_topics(connection)
     try:
         set_password(connection, newcomer.user, password)
         create_rules(connection, new)

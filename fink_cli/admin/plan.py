@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from fink_cli.admin.authorizer import Policy, Question, authorize
 from fink_cli.admin.declaration import Declaration, DeclaredUser
+from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.rules import (
     ANY,
     CONSUMER,
-    PRODUCER,
     Operation,
     PatternType,
     Permission,
@@ -29,7 +29,7 @@ from fink_cli.admin.rules import (
 from fink_cli.errors import OperationFailedError
 
 _USER = principal_of("")
-_GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP}
+_GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID}
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def declared_rules(name: str, user: DeclaredUser) -> list[Rule]:
     """The rules of a user as the file declares it."""
     return [
         *role_rules(name, ResourceType.TOPIC, user.consumer, CONSUMER, user.hosts),
-        *role_rules(name, ResourceType.TOPIC, user.producer, PRODUCER, user.hosts),
+        *publisher_rules(name, user.producer, user.hosts),
         *role_rules(name, ResourceType.GROUP, user.groups_of(name), [Operation.READ], user.hosts),
     ]
 

@@ -17,8 +17,10 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.acls import allow_on_topic
-from fink_cli.admin.rules import CONSUMER, PRODUCER
+from fink_cli.admin.acls import create_rules
+from fink_cli.admin.publishers import publisher_rules
+from fink_cli.admin.rules import CONSUMER, ResourceType, role_rules
+from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.codec import Decoder
@@ -34,7 +36,7 @@ from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Counts, follow
 from fink_cli.distribution import launch
 from fink_cli.distribution.prepare import Wish, prepare
-from fink_cli.distribution.state import STOPPED
+from fink_cli.distribution.state import DONE
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 
@@ -88,10 +90,15 @@ def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
     with output.spinner("Creating a topic and two users"):
         create_topics(admin, [_TOPIC], partitions=4, replication_factor=1, config={})
         logins = []
-        for user, rights in (("producer", PRODUCER), ("consumer", CONSUMER)):
+        ensure_topics(admin)
+        rights = {
+            "producer": publisher_rules("producer", [_TOPIC]),
+            "consumer": role_rules("consumer", ResourceType.TOPIC, [_TOPIC], CONSUMER),
+        }
+        for user, rules in rights.items():
             password = secrets.token_urlsafe(24)
             set_password(admin, user, password)
-            allow_on_topic(admin, user, _TOPIC, rights)
+            create_rules(admin, rules)
             logins.append(replace(admin, username=user, password=password))
     output.step(f"Created the topic '{_TOPIC}', a user who may write it and one who may read it")
     return logins[0], logins[1]
@@ -103,7 +110,7 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
         job = prepare(wish, producer, home, report)
     with progress() as watch:
         status = launch.run(job, watch).status
-    if status.state != STOPPED or status.bad_files:
+    if status.state != DONE or status.bad_files:
         raise OperationFailedError(f"The distribution failed: {status.error or status.bad_files}")
     return status.published[_TOPIC]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -158,9 +159,8 @@ def status(
     """Tell how a distribution fares, while it runs and afterwards."""
     wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
     found = background.known(fink_home(), wish)
-    if form is Format.TABLE and not skipped and len(found) > 1:
-        output.emit([_overview(each) for each in found], form)
-        output.note("More of one: fink distribute status --topic T, or --config FILE", whole=True)
+    if not skipped and len(found) > 1:
+        _show_all(found, form)
         return
     which = background.the_one(found)
     if skipped:
@@ -174,7 +174,21 @@ def status(
             f"Start it: fink distribute start {which.options}",
         )
     output.emit(which.report.status, form)
-    if which.report.status.state in (FAILED, DIED, STUCK):
+    _judge([which])
+
+
+def _show_all(found: Sequence[background.Known], form: Format) -> None:
+    if form is Format.TABLE:
+        output.emit([_overview(each) for each in found], form)
+        output.note("More of one: fink distribute status --topic T, or --config FILE", whole=True)
+    else:
+        output.emit([each.report.status for each in found if each.report], form)
+    _judge(found)
+
+
+def _judge(found: Sequence[background.Known]) -> None:
+    """End with 1 where a distribution does not publish though it should."""
+    if any(each.report and each.report.status.state in (FAILED, DIED, STUCK) for each in found):
         raise typer.Exit(1)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.config import Connection
-from fink_cli.distribution.owner import Owner
+from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import DeadLetter, read_dead_letters
-from fink_cli.distribution.progress_topics import DEAD_LETTERS, read_all
 
 
 def dead_letters(connection: Connection, name: str, source: Path) -> list[DeadLetter]:

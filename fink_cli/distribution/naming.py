@@ -8,10 +8,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fink_cli.admin.client import ErrorWatch, settings_for
+from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.config import Connection
 from fink_cli.distribution import state
+from fink_cli.distribution.owner import told
 from fink_cli.distribution.progress import DRIVER, Record, read_driver, record_name
-from fink_cli.distribution.progress_topics import DISTRIBUTIONS, open_consumer, read_every, told
+from fink_cli.distribution.progress_topics import (
+    open_consumer,
+    read_every,
+)
 
 
 def default_name(called: str, source: Path, topics: Collection[str]) -> str:

@@ -12,24 +12,26 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from fink_cli.admin.client import ErrorWatch, explained, settings_for
+from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
+from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.config import Connection
 from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
 from fink_cli.distribution.progress_topics import (
-    DISTRIBUTIONS,
     fence_slots,
     open_consumer,
     open_producer,
+    partition_of,
     produce_record,
+    read_partition,
     read_records,
-    told,
     transactional_id,
 )
-from fink_cli.errors import FinkError, OperationFailedError
+from fink_cli.errors import FinkError, OperationFailedError, UnreachableError
 
 _COMMIT_SECONDS = 30.0
 # A first batch of a core or two opens no more: then no second record of the driver is needed.
 _FIRST_SLOTS = 4
+_ANSWER_SECONDS = 30.0
 
 
 class FencedError(OperationFailedError):
@@ -172,3 +174,35 @@ class Owner:
             yield
         except KafkaException as error:
             raise explained(error.args[0], attempt) from error
+
+
+@contextmanager
+def told(connection: Connection, operation: str, topic: str) -> Iterator[None]:
+    """Turn what goes wrong with the two topics into errors for the user."""
+    with kafka_errors(connection.attempt(operation, "topic", topic)):
+        try:
+            yield
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{error}", "See whether all brokers run: fink kafka status"
+            ) from error
+
+
+def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, str | None]]:
+    """Read a distribution's partition of one of the two topics, for those who only look.
+
+    Returns:
+        Key and value of each message; none where the topic is missing.
+
+    Raises:
+        FinkError: the brokers do not answer, or refuse.
+    """
+    client = connect_admin(connection)
+    if topic not in client.list_topics(timeout=_ANSWER_SECONDS).topics:
+        return []
+    consumer = open_consumer(settings_for(connection, ErrorWatch()))
+    try:
+        with told(connection, "READ", topic):
+            return read_partition(consumer, topic, partition_of(name), 0)[0]
+    finally:
+        consumer.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fink_cli import jars
+from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.usable import (
     TopicFacts,
     find_usable_topics,
@@ -19,7 +20,6 @@ from fink_cli.config import Connection
 from fink_cli.distribution import state
 from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
 from fink_cli.distribution.owner import Owner
-from fink_cli.distribution.progress_topics import ensure_topics
 from fink_cli.distribution.science import require_files, require_folder
 from fink_cli.distribution.spec import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import Distribution, read_distribution, single

@@ -245,8 +245,11 @@ class Progress:
             self.files[file.name] = PublishedFile(file, union([*done, *ranges]))
 
     def _forget(self, file: str | None) -> None:
-        if file is None:
+        if file is None:  # the topic was created anew: what stood on it is gone
             self.files.clear()
+            self.counts.clear()
+            self.dead.clear()
+            self.read = self.batches = 0
         else:
             self.files.pop(file, None)
 

@@ -1,4 +1,4 @@
-"""The topics that hold a distribution's progress and its dead letters: made, read and written.
+"""The topics that hold a distribution's progress and its dead letters: read and written.
 
 What is here takes librdkafka's settings, not a connection: it runs in the driver and in Spark's
 workers as well.
@@ -8,85 +8,29 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
-from fink_cli.config import Connection
+from fink_cli.admin.publishers import DISTRIBUTIONS, PARTITIONS, TRANSACTIONS
 from fink_cli.distribution.progress import Record
-from fink_cli.errors import OperationFailedError, UnreachableError
 
-DISTRIBUTIONS, DEAD_LETTERS = "fink_distributions", "fink_dead_letters"
-TRANSACTIONS = "fink."
-"""How the transactional ids of all distributions begin."""
-
-_PARTITIONS = 8
 _GROUP = "fink-distribution"
 _TRANSACTION_SECONDS = 60
 # A transaction of another distribution that was killed holds back readers of its partition for as
 # long as it may be open.
 _READ_SECONDS = _TRANSACTION_SECONDS + 15.0
 _ANSWER_SECONDS = 30.0
-_CONFIG = {"cleanup.policy": "compact", "max.message.bytes": str(8 * 1024**2)}
 
 Settings = Mapping[str, Any]
 """Settings of librdkafka: the cluster, and the login."""
 
 
-def ensure_topics(connection: Connection) -> None:
-    """Create the two topics where they are missing.
-
-    Raises:
-        OperationFailedError: they are missing, and the user may not create them.
-        UnreachableError: no broker answers.
-    """
-    client = connect_admin(connection)
-    there = client.list_topics(timeout=_ANSWER_SECONDS).topics
-    wanted = [name for name in (DISTRIBUTIONS, DEAD_LETTERS) if name not in there]
-    if not wanted:
-        return
-    topics = [NewTopic(name, _PARTITIONS, config=_CONFIG) for name in wanted]
-    for name, future in client.create_topics(topics, request_timeout=_ANSWER_SECONDS).items():
-        try:
-            future.result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                continue
-            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                raise explained(
-                    error.args[0], connection.attempt("CREATE", "topic", name)
-                ) from error
-            raise OperationFailedError(
-                f"There is no topic '{name}' that user '{connection.username}' can see: what a "
-                "distribution has published is kept there.",
-                "An operator makes it, and the rights on it: "
-                f"fink auth onboard -u {connection.username} --produce TOPIC",
-            ) from error
-    _wait_for(client, wanted)
-
-
-def _wait_for(client: AdminClient, names: Sequence[str]) -> None:
-    """Wait until every partition of new topics has a leader."""
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    while time.monotonic() < deadline:
-        there = client.list_topics(timeout=_ANSWER_SECONDS).topics
-        partitions = [there[name].partitions for name in names if name in there]
-        if len(partitions) == len(names) and all(
-            len(each) == _PARTITIONS and all(part.leader >= 0 for part in each.values())
-            for each in partitions
-        ):
-            return
-        time.sleep(0.05)
-
-
 def partition_of(name: str) -> int:
     """Choose the partition, of either topic, that holds a distribution's records."""
-    return zlib.crc32(name.encode()) % _PARTITIONS
+    return zlib.crc32(name.encode()) % PARTITIONS
 
 
 def transactional_id(name: str, slot: int | None) -> str:
@@ -100,7 +44,12 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
     Raises:
         KafkaException: no broker answers, or the user lacks a right.
     """
-    watch = ErrorWatch()
+    refused: list[KafkaError] = []
+
+    def watch(error: KafkaError) -> None:
+        if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL):
+            refused.append(error)
+
     producer = Producer(
         {
             **settings,
@@ -119,11 +68,11 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
             return producer
         except KafkaException as error:
             producer.poll(0)
-            if watch.login is not None:
-                raise KafkaException(watch.login) from error
+            if refused:
+                raise KafkaException(refused[-1]) from error
             # A transaction that its former owner was committing has to end first.
             if not error.args[0].retriable() or time.monotonic() > deadline:
-                raise KafkaException(watch.connection or error.args[0]) from error
+                raise
 
 
 def open_consumer(settings: Settings) -> Consumer:
@@ -234,35 +183,3 @@ def fence_slots(settings: Settings, name: str, slots: int) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
         ids = [transactional_id(name, slot) for slot in range(slots)]
         list(pool.map(lambda each: open_producer(settings, each), ids))
-
-
-@contextmanager
-def told(connection: Connection, operation: str, topic: str) -> Iterator[None]:
-    """Turn what goes wrong with the two topics into errors for the user."""
-    with kafka_errors(connection.attempt(operation, "topic", topic)):
-        try:
-            yield
-        except TimeoutError as error:
-            raise UnreachableError(
-                f"{error}", "See whether all brokers run: fink kafka status"
-            ) from error
-
-
-def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, str | None]]:
-    """Read a distribution's partition of one of the two topics, for those who only look.
-
-    Returns:
-        Key and value of each message; none where the topic is missing.
-
-    Raises:
-        FinkError: the brokers do not answer, or refuse.
-    """
-    client = connect_admin(connection)
-    if topic not in client.list_topics(timeout=_ANSWER_SECONDS).topics:
-        return []
-    consumer = open_consumer(settings_for(connection, ErrorWatch()))
-    try:
-        with told(connection, "READ", topic):
-            return read_partition(consumer, topic, partition_of(name), 0)[0]
-    finally:
-        consumer.close()

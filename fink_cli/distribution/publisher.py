@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
+from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.distribution.progress import (
     DRIVER,
     NO_TOPIC,
@@ -43,8 +44,6 @@ from fink_cli.distribution.progress import (
     union,
 )
 from fink_cli.distribution.progress_topics import (
-    DEAD_LETTERS,
-    DISTRIBUTIONS,
     Settings,
     open_consumer,
     open_producer,

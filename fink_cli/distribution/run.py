@@ -25,8 +25,9 @@ from tenacity import (
     wait_fixed,
 )
 
+from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution import report, state
-from fink_cli.distribution.owner import Owner
+from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import (
     NO_TOPIC,
     NOT_ALLOWED,
@@ -38,7 +39,6 @@ from fink_cli.distribution.progress import (
     read_dead_letters,
     reason_record,
 )
-from fink_cli.distribution.progress_topics import DEAD_LETTERS, read_all
 from fink_cli.distribution.publisher import (
     CLOSED,
     FENCED,

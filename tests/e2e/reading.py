@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from fink_cli.config import Connection
@@ -25,3 +28,9 @@ def messages(connection: Connection, topic: str, partitions: int = 1) -> list[Me
             ended += 1
     consumer.close()
     return found
+
+
+def batch_runs(folder: Path) -> bool:
+    """Whether a distribution publishes a micro-batch now, by the status in its folder."""
+    report = json.loads((folder / "status.json").read_text())
+    return report["status"]["files_in_hand"] is not None

@@ -24,7 +24,9 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Message
 
-from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.acls import CONSUMER, allow_on_topic, create_rules
+from fink_cli.admin.publishers import publisher_rules
+from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.schema import fingerprint
 from fink_cli.alerts.simulate import simulate_alerts, write_science
@@ -79,7 +81,7 @@ def test_the_main_job_on_real_alerts(
 ) -> None:
     topic = make_topic(4)
     report = publish(fink, science_dir, topic)
-    assert report["state"] == "stopped"
+    assert report["state"] == "done"
     assert report["read"] == 124
     assert report["published"] == {topic: 124}
     assert {"skipped", "batches", "rate", "error"} < report.keys()
@@ -99,8 +101,9 @@ def test_the_main_job_on_real_alerts(
         assert received == sent or (math.isnan(received) and math.isnan(sent))
 
     again = publish(fink, science_dir, topic)
-    assert again["read"] == 0
-    assert again["published"] == {topic: 0}
+    assert again["session"]["read"] == 0
+    assert again["session"]["published"] == {topic: 0}
+    assert again["published"] == {topic: 124}
     assert len(messages(cluster.connection, topic, 4)) == 124
 
 
@@ -182,7 +185,7 @@ def test_ctrl_c_finishes_and_leaves_no_process(
     assert json.loads(shown.splitlines()[-1])["published"] == {topic: 20}
     assert "Traceback" not in said
     assert not drivers(cluster.home)
-    assert publish(fink, tmp_path / "science", topic)["read"] == 0
+    assert publish(fink, tmp_path / "science", topic)["session"]["read"] == 0
 
 
 def test_a_killed_run_leaves_no_process(cluster: TestCluster, topic: str, tmp_path: Path) -> None:
@@ -232,9 +235,11 @@ def by_producer(
     topic = f"by_producer_{uuid.uuid4().hex[:8]}"
     science = tmp_path_factory.mktemp("science")
     write_science(simulate_alerts(100), science, files=1)
-    for user, rights in (("producer_1", PRODUCER), ("consumer_1", CONSUMER)):
+    for user in ("producer_1", "consumer_1"):
         set_password(cluster.connection, user, f"{user}-secret")
-        allow_on_topic(cluster.connection, user, topic, rights)
+    ensure_topics(cluster.connection)
+    create_rules(cluster.connection, publisher_rules("producer_1", [topic]))
+    allow_on_topic(cluster.connection, "consumer_1", topic, CONSUMER)
     created = run_fink("kafka", "topic", "create", topic, "--partitions", "4", env=cluster.environ)
     assert created.returncode == 0, created.stderr
     done = run_fink(
@@ -281,7 +286,6 @@ def test_the_producers_and_the_consumers_own_rights(
 ) -> None:
     topic, science, done = by_producer
     assert done.returncode == 0, done.stderr
-    assert f"fink acl add -u producer_1 -t {topic}" in done.stderr
     as_producer = cluster.as_user("producer_1", "producer_1-secret")
     as_consumer = cluster.as_user("consumer_1", "consumer_1-secret")
     words = ("--source", str(science), "--topic", topic)
@@ -360,7 +364,8 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     # As a copy that keeps the time of a night long ago: Spark would leave it out by itself.
     os.utime(late, (1_500_000_000, 1_500_000_000))
     mended = publish(fink, science, topic)
-    assert mended["published"] == {topic: 30}
+    assert mended["session"]["published"] == {topic: 30}
+    assert mended["published"] == {topic: 50}
     assert mended["bad_files"] == []
     found = [alert["candid"] for alert in read_back(fink, topic)]
     assert sorted(found) == sorted(alerts["candid"].to_pylist())
@@ -409,7 +414,7 @@ def _read(terminal: int) -> bytes:
 def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
     cluster: TestCluster, fink: Fink, topic: str, tmp_path: Path
 ) -> None:
-    before = len(list(cluster.home.glob("distributions/d-*/about.json")))
+    before = len(list(cluster.home.glob("distributions/d@*/about.json")))
     science, alerts = tmp_path / "science", simulate_alerts(20)
     (file,) = write_science(alerts, science, files=1)
     for version in ("one", "two"):
@@ -430,18 +435,18 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
     assert run("one")["read"] == 20
     # The night was moved elsewhere meanwhile: that is no mistake.
     file.unlink()
-    assert run("two")["read"] == 0
+    assert run("two")["session"]["read"] == 0
     # Nor is it another one by another name of the same file.
     link = tmp_path / "current"
     for name in (link / "d.toml", link.resolve() / "d.toml"):
         words = ("--config", str(name), "--source", str(science), "-o", "json")
         told = fink("distribute", "status", *words)
-        assert (told.returncode, json.loads(told.stdout)["state"]) == (0, "stopped")
+        assert (told.returncode, json.loads(told.stdout)["state"]) == (0, "done")
     (tmp_path / "three").symlink_to("two")
     words = ("--config", str(tmp_path / "three" / "d.toml"), "--source", str(science))
     done = fink("distribute", "run", "--once", *words, "-o", "json", timeout=SPARK_SECONDS)
-    assert json.loads(done.stdout)["read"] == 0, done.stderr
-    assert len(list(cluster.home.glob("distributions/d-*/about.json"))) == before + 1
+    assert json.loads(done.stdout)["session"]["read"] == 0, done.stderr
+    assert len(list(cluster.home.glob("distributions/d@*/about.json"))) == before + 1
 
 
 def test_a_reading_ends_with_the_command_that_asked_for_it(

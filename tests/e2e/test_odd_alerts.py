@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fink_cli.distribution.spark.skipped import find_skipped
 from pyspark.sql import Row, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame
 
@@ -15,7 +16,6 @@ from fink_cli.distribution.spark.messages import Plan, encoded, only
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
-from fink_cli.distribution.spark.skipped import find_skipped
 from fink_cli.distribution.streams import Distribution, Stream
 
 

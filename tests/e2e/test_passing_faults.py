@@ -63,7 +63,7 @@ def test_a_worker_that_dies_once_ends_nothing(
 ) -> None:
     write_science(simulate_alerts(ALERTS), tmp_path / "science", files=1)
     report = distribute("run", "--once", fault=DIES_ONCE)
-    assert report["state"] == "stopped"
+    assert report["state"] == "done"
     assert report["published"] == {topic: ALERTS}
     assert len(messages(cluster.connection, topic)) == ALERTS
 
@@ -79,6 +79,6 @@ def test_an_alert_on_which_a_filter_raises_only_at_first_is_kept(
     report = distribute("run", "--once", fault=fault)
     assert (report["published"], report["skipped"]) == ({topic: ALERTS - 1}, 1)
     shown = distribute("replay", "--stream", topic)
-    assert (shown["published"], shown["skipped"]) == ({topic: 1}, 0)
+    assert (shown["session"]["published"], shown["skipped"]) == ({topic: 1}, 0)
     named = [dict(each.headers())["alert-id"] for each in messages(cluster.connection, topic)]
     assert sorted(named) == sorted(str(each).encode() for each in alerts["candid"].to_pylist())

@@ -17,13 +17,15 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from fink_cli.admin.acls import CONSUMER, PRODUCER, allow_on_topic
+from fink_cli.admin.acls import create_rules
+from fink_cli.admin.publishers import publisher_rules
+from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.distribution.state import Folder, read_report
 from fink_cli.processes import find, runs
 from tests.conftest import PROGRAM, TestCluster, run_fink
-from tests.e2e.reading import messages
+from tests.e2e.reading import batch_runs, messages
 
 SPARK_SECONDS = 180
 T = TypeVar("T")
@@ -52,8 +54,8 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         done = self.fink("status", *self.which, "-o", "json")
-        assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (found["state"] in ("failed", "died", "stuck")), done.stderr
         return found
 
     def land(self, alerts: pa.Table) -> None:
@@ -64,7 +66,7 @@ class Service:
 
     @property
     def folder(self) -> Path:
-        (found,) = self.home.glob(f"distributions/{self.topic}-*")
+        (found,) = self.home.glob(f"distributions/{self.topic}@*")
         return found
 
     def processes(self) -> list[psutil.Process]:
@@ -97,7 +99,7 @@ class Service:
 
     def driver(self, ready: bool = False) -> psutil.Process | None:
         """The driver that runs, once it has reported; or once its streams are accepted."""
-        folders = list(self.home.glob(f"distributions/{self.topic}-*"))
+        folders = list(self.home.glob(f"distributions/{self.topic}@*"))
         report = read_report(Folder(folders[0])) if folders else None
         wanted = report is not None and (report.ready or not ready)
         return find(report.pid, report.began) if report and wanted else None
@@ -152,7 +154,7 @@ def test_from_start_to_stop_and_after_a_kill(
         assert "fink distribute stop" in refused.stderr
 
     # Stopped in the middle of a batch, it finishes it.
-    until((service.folder / "batch.json").exists)
+    until(lambda: batch_runs(service.folder))
     stopped = service.fink("stop", "-o", "json")
     assert stopped.returncode == 0, stopped.stderr
     report = json.loads(stopped.stdout)
@@ -169,17 +171,18 @@ def test_from_start_to_stop_and_after_a_kill(
     service.land(alerts.slice(FIRST))
     begun = service.fink("start", *service.words)
     assert begun.returncode == 0, begun.stderr
-    until(lambda: service.status()["read"] == SECOND)
+    until(lambda: service.status()["session"]["read"] == SECOND)
     running = service.status()
-    assert (running["state"], running["published"]) == ("running", {service.topic: SECOND})
+    assert running["state"] == "running"
+    assert running["session"]["published"] == {service.topic: SECOND}
     pid = json.loads((service.folder / "status.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     until(lambda: not service.processes(), 30)
     failed = service.status()
-    assert failed["state"] == "failed"
+    assert failed["state"] == "died"
     log = service.folder / "driver.log"
     assert failed["error"] == f"The driver (pid {pid}) died; its log: {log}"
-    assert failed["published"] == {service.topic: SECOND}
+    assert failed["published"] == {service.topic: FIRST + SECOND}
     shown = service.fink("logs", "-n", "1000")
     assert shown.returncode == 0
     assert shown.stdout.splitlines() == log.read_text().splitlines()
@@ -206,12 +209,14 @@ def interrupted_run_beside(service: Service, topic: str) -> None:
     assert not other.processes()
 
     both = service.fink("status")
-    assert both.returncode == 0
+    assert both.returncode == 1, "one of them died"
     words = [line.split() for line in both.stdout.splitlines()]
-    rows = {each[0]: each[1] for each in words if len(each) > 1}
-    assert rows[service.topic] == "failed"
+    rows = {each[0].split("@")[0]: each[1] for each in words if len(each) > 1}
+    assert rows[service.topic] == "died"
     assert rows[topic] == "stopped"
     asked = service.fink("status", "-o", "json")
+    assert {each["state"] for each in json.loads(asked.stdout)} == {"died", "stopped"}
+    asked = service.fink("logs")
     assert asked.returncode == 2
     assert asked.stdout == ""
     assert "There are 2 distributions" in asked.stderr
@@ -312,8 +317,8 @@ def test_a_start_that_fails_ends_as_the_run_does(service: Service, tmp_path: Pat
 def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_path: Path) -> None:
     user, password = f"user_{service.topic}", "its-secret"
     set_password(service.cluster.connection, user, password)
-    for rights in (PRODUCER, CONSUMER):
-        allow_on_topic(service.cluster.connection, user, service.topic, rights)
+    ensure_topics(service.cluster.connection)
+    create_rules(service.cluster.connection, publisher_rules(user, [service.topic]))
     service.environ.update(service.cluster.as_user(user, password))
     service.science.mkdir()
     (service.science / "note.parquet").write_text("not Parquet")

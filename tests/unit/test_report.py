@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from fink_cli.distribution import background, report, state
-from fink_cli.distribution.ledger import UNDECIDED, Skipped, write_page
 from fink_cli.distribution.spec import Job
 from tests.jobs import a_job
 
@@ -34,7 +33,7 @@ def waiting() -> Iterator[psutil.Process]:
 def known(job: Job) -> background.Known:
     folder = state.Folder(Path(job.folder))
     found = state.read_report(folder)
-    return background.Known(folder, job.source, None, list(job.targets), found)
+    return background.Known(folder, job.name, job.source, None, list(job.targets), found)
 
 
 def test_one_process_at_a_time_is_about_to_run_it(job: Job) -> None:
@@ -60,7 +59,7 @@ def test_stop_ends_who_is_about_to_run_it(job: Job) -> None:
 def test_a_driver_tells_its_end_by_itself(job: Job) -> None:
     folder = state.Folder(Path(job.folder))
     with waiting() as driver:
-        status = replace(report.first_status(job), read=7)
+        status = replace(report.first_status(job, driver.pid), read=7)
         report.tell(folder, driver, status, ready=True)
         report.settle(folder, driver.pid, state.STOPPED)
         assert known(job).running
@@ -69,14 +68,3 @@ def test_a_driver_tells_its_end_by_itself(job: Job) -> None:
     found = known(job).report
     assert found is not None
     assert "died" in str(found.status.error)
-
-
-def test_it_knows_what_was_skipped_before(job: Job) -> None:
-    folder = state.Folder(Path(job.folder))
-    rows = [Skipped("t", str(number), UNDECIDED, "raised", "a.parquet") for number in range(50)]
-    write_page(folder.skipped / "000000000.jsonl", rows)
-    with waiting() as process:
-        assert report.claim(job, process)
-        found = known(job).report
-        assert found is not None
-        assert found.status.skipped == 50

@@ -1,0 +1,109 @@
+"""What a distribution has published, from its records: ranges, replays, other drivers."""
+
+from __future__ import annotations
+
+import random
+
+from fink_cli.distribution.progress import (
+    UNDECIDED,
+    DeadLetter,
+    Driver,
+    Progress,
+    Published,
+    Range,
+    SourceFile,
+    again_record,
+    dead_letter_key,
+    dead_letter_record,
+    driver_record,
+    missing,
+    published_record,
+    read_dead_letters,
+    reason_record,
+    union,
+)
+
+FILE = SourceFile("night=1/a.parquet", 100, 1, "digest", 10)
+
+
+def published(*ranges: Range, batch: str = "d/1", part: int = 0, replay: bool = False) -> Published:
+    counts = {"s": {"t": sum(after - first for first, after in ranges)}}
+    return Published("d", batch, 0, part, "now", [(FILE, list(ranges))], counts, {"s": 1}, replay)
+
+
+def driver(name: str) -> Driver:
+    return Driver(name, "host", 1, "now", 4, "/science", {}, {"t": "id"}, ({"a": "int64"}, "{}"))
+
+
+def progress_of(*records: object) -> Progress:
+    progress = Progress("x")
+    progress.apply(records)  # type: ignore[arg-type]
+    return progress
+
+
+def test_a_file_is_whole_when_all_its_rows_were_published() -> None:
+    progress = progress_of(published_record("x", published((0, 4))))
+    assert not progress.files[FILE.name].whole
+    assert missing(progress.files[FILE.name].done, FILE.rows) == [(4, 10)]
+    progress.apply([published_record("x", published((4, 10), part=1))])
+    assert progress.files[FILE.name].whole
+    assert (progress.read, progress.counts["s", "t"], progress.dead["s"]) == (10, 10, 2)
+    assert progress.batches == 1
+
+
+def test_records_of_another_distribution_are_its_own() -> None:
+    progress = progress_of(published_record("y", published((0, 10))))
+    assert (progress.files, progress.read) == ({}, 0)
+
+
+def test_a_replay_reads_nothing_anew_and_takes_letters_away() -> None:
+    replayed = Published(
+        "d", "d/2", 0, 0, "later", [(FILE, [(3, 4)])], {"s": {"t": 1}}, {"s": -1}, True
+    )
+    progress = progress_of(
+        published_record("x", published((0, 10))), published_record("x", replayed)
+    )
+    assert (progress.read, progress.counts["s", "t"], progress.dead["s"]) == (10, 11, 0)
+    assert progress.last_published_at == {"s": "later"}
+
+
+def test_again_forgets_one_file_or_all() -> None:
+    records = [published_record("x", published((0, 10)))]
+    progress = progress_of(*records, again_record("x", FILE.name))
+    assert (progress.files, progress.read) == ({}, 10)
+    progress = progress_of(*records, again_record("x", None))
+    assert (progress.files, progress.read, progress.counts) == ({}, 0, {})
+
+
+def test_the_last_driver_owns_it_and_reasons_are_kept() -> None:
+    progress = progress_of(
+        driver_record("x", driver("one")),
+        driver_record("x", driver("two")),
+        reason_record("x", "s", "why"),
+    )
+    assert progress.driver == driver("two")
+    assert progress.reasons == {"s": "why"}
+
+
+def test_a_later_record_of_a_dead_letter_takes_its_place() -> None:
+    letter = DeadLetter("s", "1", UNDECIDED, "raised", FILE.name, 3)
+    other = DeadLetter("s", "2", UNDECIDED, "raised", FILE.name, 4)
+    first, second = dead_letter_record("x", letter), dead_letter_record("x", other)
+    gone = dead_letter_key("x", "s", FILE.name, 3)
+    strange = dead_letter_record("y", letter)
+    messages = [(each.key, each.value) for each in (first, second, strange)]
+    assert set(read_dead_letters("x", messages).values()) == {letter, other}
+    assert list(read_dead_letters("x", [*messages, (gone, None)]).values()) == [other]
+
+
+def test_ranges_are_those_of_sets() -> None:
+    chosen = random.Random(1)
+    for _ in range(300):
+        ranges = [
+            (first, first + chosen.randint(0, 5))
+            for first in chosen.choices(range(20), k=chosen.randint(0, 6))
+        ]
+        rows = {row for first, after in ranges for row in range(first, after)}
+        assert {row for first, after in union(ranges) for row in range(first, after)} == rows
+        gaps = {row for first, after in missing(ranges, 20) for row in range(first, after)}
+        assert gaps == set(range(20)) - rows
