@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
-from fink_cli.distribution.spark.skipped import find_skipped
 from pyspark.sql import Row, SparkSession
-from pyspark.sql.classic.dataframe import DataFrame
 
-from fink_cli.distribution.spark.messages import Plan, encoded, only
+from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
+from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
 from fink_cli.distribution.streams import Distribution, Stream
 
@@ -22,30 +20,29 @@ from fink_cli.distribution.streams import Distribution, Stream
 def planned(spark: SparkSession, file: Path, *streams: Stream, code: Path | None = None) -> Plan:
     distribution = Distribution(stream=list(streams))
     alerts = describe_alerts(spark, stored_schema(spark, file), distribution)
-    return make_plan(spark, alerts, streams, {each.topic: 1 for each in streams}, code)
+    return make_plan(spark, alerts, streams, code)
 
 
-def undecided(spark: SparkSession, plan: Plan, file: Path) -> list[tuple[str, int]]:
-    rows = encoded(read_alerts(spark, [file], plan.alerts), plan).where("code < 0").collect()
-    return [(row.alert_id, row.code) for row in rows]
+def rows_of(spark: SparkSession, plan: Plan, file: Path) -> list[Row]:
+    return slot_rows(read_alerts(spark, [file], plan.alerts), plan).collect()
 
 
-def test_an_alert_whose_id_is_null_has_a_name_by_which_it_is_replayed(
+def test_an_alert_whose_id_is_null_has_a_name_and_rows_are_replayed_by_their_number(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    file = tmp_path / "a.parquet"
+    file = tmp_path / "a b+%20 ä.parquet"
     table = {"candid": [1, None, None], "objectId": ["x", "y", None], "magpsf": [0.0, 0.0, 0.0]}
     pq.write_table(pa.table(table), file)
     plan = planned(spark, file, Stream(topic="s", filter="1 / magpsf > 0"), Stream(topic="all"))
-    rows = encoded(read_alerts(spark, [file], plan.alerts), plan)
-    names = {row.alert_id for row in rows.collect()}
+    rows = rows_of(spark, plan, file)
+    names = {row.alert_id for row in rows}
     assert len(names) == 3
     assert None not in names
-    skipped = find_skipped(spark, plan, [file], undecided(spark, plan, file), [])
-    assert {each.alert_id for each in skipped} == names
-    assert all("DIVIDE_BY_ZERO" in each.reason for each in skipped)
-    assert only(rows, names).count() == 6
-    assert {row.object_id for row in rows.collect()} - names == {"x", "y"}
+    assert [row.codes for row in rows] == [[-1, 1]] * 3
+    assert "DIVIDE_BY_ZERO" in sql_error(spark, plan, "s", file, 1)
+    assert {row.object_id for row in rows} - names == {"x", "y"}
+    wanted = only_rows(read_alerts(spark, [file], plan.alerts), {str(file): [0, 2]})
+    assert [row.row for row in slot_rows(wanted, plan).collect()] == [0, 2]
 
 
 def test_times_beyond_pandas_are_not_decided_and_stop_nothing(
@@ -71,40 +68,32 @@ def test_times_beyond_pandas_are_not_decided_and_stop_nothing(
     )
     streams = [Stream(topic=name, filter=f"odd_times.{name}") for name in ("top", "within")]
     plan = planned(spark, file, *streams, Stream(topic="all"), code=tmp_path)
-    found = encoded(read_alerts(spark, [file], plan.alerts), plan).collect()
-    ways = {code: {row.alert_id for row in found if row.code == code} for code in (0, 1, 2, -1, -2)}
+    found = rows_of(spark, plan, file)
+    ways = {
+        code: {row.alert_id for row in found if code in row.codes} for code in (0, 1, 2, -1, -2)
+    }
     assert ways == {0: {"0", "2"}, 1: {"0"}, 2: set("0123"), -1: {"1"}, -2: {"2"}}
-    skipped = find_skipped(spark, plan, [file], undecided(spark, plan, file), [])
-    assert {(each.stream, each.alert_id) for each in skipped} == {("top", "1"), ("within", "2")}
-    assert all("outside the years 1678 to 2261" in each.reason for each in skipped)
+    told = {
+        (row.alert_id, title): said for row in found for title, said in (row.errors or {}).items()
+    }
+    outside = "outside the years 1678 to 2261"
+    assert {key for key, said in told.items() if said} == {("1", "top"), ("2", "within")}
+    assert all(outside in said for said in told.values() if said)
 
 
-def test_each_skipped_alert_comes_with_its_own_error_alone(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_each_filter_raised_is_told_by_the_pass_itself(
+    spark: SparkSession, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table({"candid": list(range(5))}), file)
     names = [f"f{number}" for number in range(6)]
-    module = "".join(
-        f"def {each}(candid):\n    raise ValueError('{each} ' + 'x' * 100)\n" for each in names
-    )
+    module = "".join(f"def {each}(candid):\n    raise ValueError('{each}')\n" for each in names)
     (tmp_path / "broken_all.py").write_text(module)
     streams = [Stream(topic=each, filter=f"broken_all.{each}") for each in names]
     plan = planned(spark, file, Stream(topic="all"), *streams, code=tmp_path)
-    left = undecided(spark, plan, file)
-    sizes: list[int] = []
-    collect = DataFrame.collect
-
-    def weighed(self: DataFrame) -> list[Row]:
-        rows = collect(self)
-        sizes.extend(len(str(row)) for row in rows)
-        return rows
-
-    monkeypatch.setattr(DataFrame, "collect", weighed)
-    skipped = find_skipped(spark, plan, [file], left, [])
-    assert len(skipped) == 30
-    assert all(each.reason.startswith(f"ValueError: {each.stream} xx") for each in skipped)
-    assert max(sizes) < 500
+    for row in rows_of(spark, plan, file):
+        assert row.codes == [0, -2, -3, -4, -5, -6, -7]
+        assert row.errors == {name: f"ValueError: {name}" for name in names}
 
 
 def test_a_file_torn_within_is_named(spark: SparkSession, tmp_path: Path) -> None:
