@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gc
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import orjson
@@ -35,14 +31,15 @@ from fink_cli.commands.consume_save import SavingSink
 from fink_cli.commands.consume_selected import Selected
 from fink_cli.commands.consume_show import show
 from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
+from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.consumer.bad import keep_bad
 from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
 from fink_cli.consumer.files import made_folder
+from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Counts, Rules, Sink, follow
-from fink_cli.consumer.save import Saver
+from fink_cli.consumer.save import FLUSH_WHEN, Saver
 from fink_cli.consumer.start import parse_start
 from fink_cli.consumer.table import AGAIN_SIGN
 from fink_cli.errors import INTERRUPTED, OperationFailedError
@@ -184,10 +181,13 @@ def consume(
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     saver = None if folder is None or browse else Saver(folder, file_format, group)
-    rules = Rules(selected, keep, raw)
+    rules = Rules(limit, selected, keep, raw)
     if saver is not None:
         rules = replace(
-            rules, secure=saver.secure, full=saver.full, restart=partial(_restart, saver, recent)
+            rules,
+            whole=True,
+            flush_when=FLUSH_WHEN,
+            discard=partial(_discard, saver, recent),
         )
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
@@ -203,7 +203,7 @@ def consume(
         open_source(
             resolve_connection(profile, servers), topics, group, place, until_end, output.warn
         ) as source,
-        _interruptible() as interrupted,
+        interrupts_wait() as interrupted,
     ):
         selected.begin(len(source.topics), browse or (saver is None and is_redrawn(look)))
         try:
@@ -213,16 +213,16 @@ def consume(
                     decoder,
                     rules,
                     counts,
-                    limit,
                     folder or Path(),
                     position,
                     interrupted,
                     again,
                 )
             else:
-                shown = open_sink(look, source.topics)
-                with _sink(saver, until_end) or shown as sink:
-                    follow(source, decoder, sink, limit, interrupted, counts, rules)
+                saving = None if saver is None else SavingSink(saver, until_end).open()
+                with saving or open_sink(look, source.topics) as sink:
+                    rules = replace(rules, progress=sink.progress)
+                    follow(source, decoder, sink, counts, rules, interrupted)
                 ended = interrupted()
         finally:
             if saver is not None:
@@ -238,9 +238,9 @@ def consume(
         )
 
 
-def _restart(saver: Saver, recent: Recent) -> None:
+def _discard(saver: Saver, recent: Recent) -> None:
     """Let go of alerts that will come again, and are no duplicates then."""
-    if saver.restart():
+    if saver.discard():
         recent.clear()
 
 
@@ -251,35 +251,9 @@ def _leave(saver: Saver, group: str | None) -> None:
     """
     try:
         if group is None:
-            saver.secure(True)
+            saver.flush()
     finally:
         saver.drop()
-
-
-def _sink(saver: Saver | None, until_end: bool) -> AbstractContextManager[Sink] | None:
-    return None if saver is None else SavingSink(saver, until_end).open()
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C was pressed.
-
-    So the alert in hand is shown whole, and committed. Pressed again it interrupts at once.
-    """
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _summarise(counts: Counts, form: Format, saver: Saver | None, marked: int) -> None:

@@ -7,7 +7,7 @@ what was handled is committed, and only when the caller says that it has been sh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -117,48 +117,45 @@ class Source:
         if partition in self._next:
             self._handled[partition] = self._next[partition] = _offset(message) + 1
 
-    def handled_before(self, partition: Partition, offset: int) -> None:
-        """Say that all of a partition before an offset has been dealt with."""
-        if partition in self._next:
-            self._handled[partition] = self._next[partition] = offset
-
-    def commit(self, last: bool = False) -> bool:
-        """Commit what has been handled; nothing without a group, or while the cluster is away.
+    def commit(self, held: Mapping[Partition, int], last: bool = False) -> dict[Partition, int]:
+        """Commit what has been handled and is durable; nothing without a group.
 
         Args:
+            held: the first offset of a partition that is not durable, where there is one.
             last: whether this is the last try: a warning says when it fails.
 
         Returns:
-            Whether something was committed.
+            The offsets that were committed; none while the cluster is away.
 
         Raises:
             FinkError: the cluster refused it.
         """
         if self._group is None or not self._handled:
-            return False
+            return {}
+        offsets = {each: min(at, held.get(each, at)) for each, at in self._handled.items()}
         # It waits for a minute where nobody answers; an error may be of one broker among others.
-        done = self._ask(at_once=last) is None and self._commit(self._group)
-        if last and not done:
+        done = self._ask(at_once=last) is None and self._commit(self._group, offsets)
+        if done:
+            self._handled = {each: at for each, at in self._handled.items() if offsets[each] < at}
+        elif last:
             self._warn(
                 f"What was read last could not be committed: the group '{self._group}' "
                 "reads it again."
             )
-        return done
+        return offsets if done else {}
 
-    def _commit(self, group: str) -> bool:
-        offsets = [TopicPartition(*each, at) for each, at in self._handled.items()]
+    def _commit(self, group: str, offsets: Mapping[Partition, int]) -> bool:
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(
+                offsets=[TopicPartition(*each, at) for each, at in offsets.items()],
+                asynchronous=False,
+            )
         except KafkaException as error:
-            code = error.args[0].code()
-            if code in PASSING:
-                return False
-            if code not in MOVED:
+            # What moved to another member is forgotten when that is told.
+            if error.args[0].code() not in PASSING | MOVED:
                 attempt = self._connection.attempt("READ", "group", group)
                 raise explained(error.args[0], attempt) from error
-            self._handled.clear()
             return False
-        self._handled.clear()
         return True
 
     def place(self) -> None:
