@@ -28,7 +28,7 @@ from fink_cli.commands.consume_options import (
     treated_duplicates,
 )
 from fink_cli.commands.consume_save import SavingSink
-from fink_cli.commands.consume_selected import Selected
+from fink_cli.commands.consume_selected import Selected, Warnings
 from fink_cli.commands.consume_show import show
 from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
 from fink_cli.commands.interrupts import interrupts_wait
@@ -177,18 +177,12 @@ def consume(
         refuse_to_browse(group, form)
     treated = treated_duplicates(duplicates, dedup)
     recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
-    selected = Selected(condition, recent if treated is Duplicates.DROP else None)
+    warnings = Warnings()
+    selected = Selected(condition, recent if treated is Duplicates.DROP else None, warnings)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     saver = None if folder is None or browse else Saver(folder, file_format, group)
-    rules = Rules(limit, selected, keep, raw)
-    if saver is not None:
-        rules = replace(
-            rules,
-            whole=True,
-            flush_when=FLUSH_WHEN,
-            discard=partial(_discard, saver, recent),
-        )
+    rules = _saving(Rules(limit, selected, keep, raw), saver, recent)
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
@@ -201,11 +195,19 @@ def consume(
     gc.freeze()
     with (
         open_source(
-            resolve_connection(profile, servers), topics, group, place, until_end, output.warn
+            resolve_connection(profile, servers),
+            topics,
+            group,
+            place,
+            until_end,
+            warnings,
+            keeps_trying=limit is None and not until_end,
         ) as source,
         interrupts_wait() as interrupted,
     ):
-        selected.begin(len(source.topics), browse or (saver is None and is_redrawn(look)))
+        selected.begin(len(source.topics))
+        if browse or (saver is None and is_redrawn(look)):
+            warnings.hold()
         try:
             if browse:
                 ended = browse_alerts(
@@ -227,7 +229,7 @@ def consume(
         finally:
             if saver is not None:
                 _leave(saver, group)
-            selected.leave()
+            warnings.leave()
             _summarise(counts, form, saver, recent.found if marks else 0)
     if ended:
         raise typer.Exit(INTERRUPTED)
@@ -236,6 +238,13 @@ def consume(
             f"{_count(counts.skipped, 'message')} could not be decoded.",
             "Leave out --strict to pass over such messages.",
         )
+
+
+def _saving(rules: Rules, saver: Saver | None, recent: Recent) -> Rules:
+    if saver is None:
+        return rules
+    discard = partial(_discard, saver, recent)
+    return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard)
 
 
 def _discard(saver: Saver, recent: Recent) -> None:

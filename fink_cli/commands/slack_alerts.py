@@ -256,7 +256,13 @@ def _follow(
     with (
         open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
         open_source(
-            connection, [wish.topic], wish.group, wish.start, wish.once, output.warn
+            connection,
+            [wish.topic],
+            wish.group,
+            wish.start,
+            wish.once,
+            output.warn,
+            keeps_trying=not wish.once,
         ) as source,
     ):
         if wish.start is not None:

@@ -22,6 +22,7 @@ from fink_cli.admin.client import (
 )
 from fink_cli.admin.groups import count_members
 from fink_cli.config import Connection
+from fink_cli.consumer.commits import Committer, close
 from fink_cli.consumer.passing import MOVED, PASSING
 from fink_cli.consumer.places import Partition, Span, deleted_unread, first_offsets, spans_of
 from fink_cli.consumer.start import Earliest, Start
@@ -59,12 +60,14 @@ class Source:
         start: Start | None,
         until_end: bool,
         warn: Callable[[str], None],
+        keeps_trying: bool,
     ) -> None:
         self.topics = tuple(topics)
         self._connection = connection
         self._consumer = consumer
         self._watch = watch
         self._group = group
+        self._committer = None if group is None else Committer(consumer, connection, group)
         self._start = start
         self._until_end = until_end
         self._warn = warn
@@ -80,6 +83,8 @@ class Source:
         self._ends: dict[Partition, int] = {}
         self._probe_at = 0.0
         self._lost_since: float | None = None
+        self._keeps_trying = keeps_trying
+        self._said_lost = False
 
     @property
     def finished(self) -> bool:
@@ -109,6 +114,7 @@ class Source:
             self._lost_since = None
         else:
             self._check_connection()
+        self._say_whether_lost()
         return messages
 
     def handled(self, message: Message) -> None:
@@ -130,11 +136,13 @@ class Source:
         Raises:
             FinkError: the cluster refused it.
         """
-        if self._group is None or not self._handled:
+        if self._committer is None or not self._handled:
             return {}
         offsets = {each: min(at, held.get(each, at)) for each, at in self._handled.items()}
         # It waits for a minute where nobody answers; an error may be of one broker among others.
-        done = self._ask(at_once=last) is None and self._commit(self._group, offsets)
+        done = self._ask(at_once=last) is None and self._committer.commit(
+            [TopicPartition(*each, at) for each, at in offsets.items()], last
+        )
         if done:
             self._handled = {each: at for each, at in self._handled.items() if offsets[each] < at}
         elif last:
@@ -143,20 +151,6 @@ class Source:
                 "reads it again."
             )
         return offsets if done else {}
-
-    def _commit(self, group: str, offsets: Mapping[Partition, int]) -> bool:
-        try:
-            self._consumer.commit(
-                offsets=[TopicPartition(*each, at) for each, at in offsets.items()],
-                asynchronous=False,
-            )
-        except KafkaException as error:
-            # What moved to another member is forgotten when that is told.
-            if error.args[0].code() not in PASSING | MOVED:
-                attempt = self._connection.attempt("READ", "group", group)
-                raise explained(error.args[0], attempt) from error
-            return False
-        return True
 
     def place(self) -> None:
         """Begin to read: at once without a group, else when the group has shared out the work."""
@@ -298,8 +292,23 @@ class Source:
         self._watch.check(attempt)
         error = self._ask()
         lost = 0.0 if self._lost_since is None else time.monotonic() - self._lost_since
-        if error is not None and lost > LOST_SECONDS:
+        if error is not None and lost > LOST_SECONDS and not self._keeps_trying:
             raise explained(error, attempt)
+
+    def _say_whether_lost(self) -> None:
+        """Say when the cluster goes away, and when it is back: once each."""
+        if self._said_lost is not self.connected:
+            return
+        self._said_lost = not self.connected
+        servers = self._connection.bootstrap_servers
+        if self.connected:
+            self._warn(f"The cluster at {servers} answers again.")
+        elif self._keeps_trying:
+            self._warn(f"The cluster at {servers} does not answer: trying until it does.")
+        else:
+            self._warn(
+                f"The cluster at {servers} does not answer: trying for {LOST_SECONDS:.0f} s."
+            )
 
     def _ask(self, at_once: bool = False) -> KafkaError | None:
         """Why the cluster does not answer; after an error it is asked, at a pace or at once."""
@@ -332,6 +341,7 @@ def open_source(
     start: Start | None = None,
     until_end: bool = False,
     warn: Callable[[str], None] = lambda _text: None,
+    keeps_trying: bool = False,
 ) -> Iterator[Source]:
     """Log in, find the topics, and begin to read them.
 
@@ -342,7 +352,9 @@ def open_source(
         start: where to start; none is where the group stopped, else the earliest message. A group
             that others read in is not moved.
         until_end: end at what is the end now.
-        warn: is told what a group passes over or does not commit.
+        warn: is told what a group passes over or does not commit, and when the cluster goes away.
+        keeps_trying: while the cluster is away, go on for as long as it takes; else an error ends
+            it after a while.
 
     Raises:
         FinkError: the cluster can't be reached or refuses the login, or a topic is missing or may
@@ -369,8 +381,10 @@ def open_source(
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
         topics = resolve_topics(connection, cluster, wanted)
-        source = Source(connection, consumer, watch, topics, group, start, until_end, warn)
+        source = Source(
+            connection, consumer, watch, topics, group, start, until_end, warn, keeps_trying
+        )
         source.place()
         yield source
     finally:
-        consumer.close()
+        close(consumer)

@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import partial
 
 from fink_cli.addresses import Address, addresses
+from fink_cli.beside import begin
 from fink_cli.config import Connection, resolve_connection
 from fink_cli.doctor import machine
-from fink_cli.doctor.bounded import Deadline, begin
+from fink_cli.doctor.bounded import Deadline
 from fink_cli.doctor.clock import clock
 from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema, topics_of
 from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
