@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from fink_cli.admin.client import ANSWER_SECONDS, explained
 from fink_cli.beside import begin
 from fink_cli.config import Connection
-from fink_cli.consumer.passing import MOVED, PASSING
+from fink_cli.consumer.passing import GONE, MOVED, PASSING
 
 
 class Committer:
@@ -62,8 +62,8 @@ class Committer:
             return False
         except KafkaException as error:
             self._pending = None
-            # What moved to another member is forgotten when that is told.
-            if error.args[0].code() not in PASSING | MOVED:
+            # What moved to another member, or is of a deleted topic, is forgotten when told.
+            if error.args[0].code() not in PASSING | MOVED | GONE:
                 attempt = self._connection.attempt("READ", "group", self._group)
                 raise explained(error.args[0], attempt) from error
             return False

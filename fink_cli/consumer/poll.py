@@ -1,7 +1,7 @@
-"""Messages of topics: which partitions, from where, until where, and what has been read.
+"""Messages of topics, as they come, and what has been committed of them.
 
-Without a group the partitions are assigned by hand and nothing is committed. With a group only
-what was handled is committed, and only when the caller says that it has been shown.
+Without a group nothing is committed. With a group only what was handled is committed, and only
+when the caller says that it has been shown.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from fink_cli.admin.client import (
-    ANSWER_SECONDS,
     ErrorWatch,
     explained,
     kafka_errors,
     settings_for,
     wait_for_answer,
 )
-from fink_cli.admin.groups import count_members
 from fink_cli.config import Connection
 from fink_cli.consumer.commits import Committer, close
-from fink_cli.consumer.passing import MOVED, PASSING
-from fink_cli.consumer.places import Partition, Span, deleted_unread, first_offsets, spans_of
-from fink_cli.consumer.start import Earliest, Start
+from fink_cli.consumer.coverage import Coverage
+from fink_cli.consumer.passing import GONE, MOVED, PASSING
+from fink_cli.consumer.places import Partition
+from fink_cli.consumer.start import Start
 from fink_cli.consumer.topics import resolve_topics
+from fink_cli.consumer.watch import LOOK_SECONDS, TopicWatch
 
 BATCH = 100
 WAIT_SECONDS = 0.2
@@ -41,7 +41,6 @@ class Source:
     """The messages of some topics, as they come. Open one with :func:`open_source`.
 
     Attributes:
-        topics: the topics that are read.
         leaving: called while partitions still are ours and are about to go to another member.
         restarting: called when what was read and not committed will be read again, by us or by
             another member: partitions were lost, or are shared out anew.
@@ -55,41 +54,33 @@ class Source:
         connection: Connection,
         consumer: Consumer,
         watch: ErrorWatch,
-        topics: Sequence[str],
+        coverage: Coverage,
         group: str | None,
-        start: Start | None,
-        until_end: bool,
         warn: Callable[[str], None],
         keeps_trying: bool,
     ) -> None:
-        self.topics = tuple(topics)
         self._connection = connection
         self._consumer = consumer
         self._watch = watch
+        self._coverage = coverage
+        coverage.leaving, coverage.restarting = self._leave, self._restart
         self._group = group
         self._committer = None if group is None else Committer(consumer, connection, group)
-        self._start = start
-        self._until_end = until_end
         self._warn = warn
-        self._found_empty = False
-        self._begun = False
-        self._placed = False
-        # All by partition: what it held when it first came to us, and where we started; the next
-        # offset to read; the next offset to commit; the end still to be reached.
-        self._spans: dict[Partition, Span] = {}
-        self._starts: dict[Partition, int] = {}
-        self._next: dict[Partition, int] = {}
-        self._handled: dict[Partition, int] = {}
-        self._ends: dict[Partition, int] = {}
         self._probe_at = 0.0
         self._lost_since: float | None = None
         self._keeps_trying = keeps_trying
         self._said_lost = False
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that are read; those that match a pattern later come to them."""
+        return self._coverage.topics
+
+    @property
     def finished(self) -> bool:
         """Whether all that there was at the start has been read, when that was asked for."""
-        return self._until_end and self._placed and not self._ends
+        return self._coverage.finished
 
     @property
     def connected(self) -> bool:
@@ -99,7 +90,7 @@ class Source:
     @property
     def lag(self) -> int:
         """How many offsets lie between what was read and the end of the partitions."""
-        return sum(max(self._high(each) - at, 0) for each, at in self._next.items())
+        return self._coverage.lag
 
     def poll(self) -> list[Message]:
         """The next messages; waits at most ``WAIT_SECONDS`` for them.
@@ -107,6 +98,9 @@ class Source:
         Raises:
             FinkError: the topics can't be read, or the cluster is lost.
         """
+        self._coverage.catch_up()
+        if self.connected and not self._coverage.is_bounded:
+            self._coverage.look()
         with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
             found = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
         messages = [each for each in found if self._accept(each)]
@@ -117,11 +111,17 @@ class Source:
         self._say_whether_lost()
         return messages
 
+    def _leave(self) -> None:
+        if self.leaving is not None:
+            self.leaving()
+
+    def _restart(self) -> None:
+        if self.restarting is not None:
+            self.restarting()
+
     def handled(self, message: Message) -> None:
         """Say that a message has been dealt with, so that it may be committed."""
-        partition = _partition(message)
-        if partition in self._next:
-            self._handled[partition] = self._next[partition] = _offset(message) + 1
+        self._coverage.positions.handle_before(_partition(message), _offset(message) + 1)
 
     def commit(self, held: Mapping[Partition, int], last: bool = False) -> dict[Partition, int]:
         """Commit what has been handled and is durable; nothing without a group.
@@ -136,15 +136,20 @@ class Source:
         Raises:
             FinkError: the cluster refused it.
         """
-        if self._committer is None or not self._handled:
+        handled = self._coverage.positions.handled
+        if self._committer is None or not handled:
             return {}
-        offsets = {each: min(at, held.get(each, at)) for each, at in self._handled.items()}
+        offsets = {each: min(at, held.get(each, at)) for each, at in handled.items()}
         # It waits for a minute where nobody answers; an error may be of one broker among others.
         done = self._ask(at_once=last) is None and self._committer.commit(
-            [TopicPartition(*each, at) for each, at in offsets.items()], last
+            [
+                TopicPartition(*each, at, metadata=self._coverage.mark(each.topic))
+                for each, at in offsets.items()
+            ],
+            last,
         )
         if done:
-            self._handled = {each: at for each, at in self._handled.items() if offsets[each] < at}
+            self._coverage.positions.committed(offsets)
         elif last:
             self._warn(
                 f"What was read last could not be committed: the group '{self._group}' "
@@ -152,140 +157,26 @@ class Source:
             )
         return offsets if done else {}
 
-    def place(self) -> None:
-        """Begin to read: at once without a group, else when the group has shared out the work."""
-        if self._group is not None:
-            if self._start is not None:
-                self._found_empty = not count_members(self._connection, self._group)
-            self._consumer.subscribe(
-                list(self.topics),
-                on_assign=self._take,
-                on_revoke=self._hand_over,
-                on_lost=self._lose,
-            )
-            return
-        partitions = [
-            Partition(topic, number) for topic in self.topics for number in self._numbers(topic)
-        ]
-        self._assign(partitions, {})
-
-    def _numbers(self, topic: str) -> list[int]:
-        with kafka_errors(self._connection.attempt("READ", "topic", topic)):
-            found = self._consumer.list_topics(topic=topic, timeout=ANSWER_SECONDS)
-        return sorted(found.topics[topic].partitions)
-
-    def _take(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
-        if self.restarting is not None:
-            self.restarting()
-        committed = self._consumer.committed(given, timeout=ANSWER_SECONDS)
-        self._assign(
-            [Partition(each.topic, each.partition) for each in given],
-            {
-                Partition(each.topic, each.partition): each.offset
-                for each in committed
-                if each.offset >= 0
-            },
-        )
-
-    def _hand_over(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
-        if self.leaving is not None:
-            self.leaving()
-        self._give_up(taken)
-
-    def _lose(self, _consumer: Consumer, lost: list[TopicPartition]) -> None:
-        self._give_up(lost)
-        if self.restarting is not None:
-            self.restarting()
-
-    def _give_up(self, taken: list[TopicPartition]) -> None:
-        for each in taken:
-            partition = Partition(each.topic, each.partition)
-            for known in (self._next, self._handled, self._ends):
-                known.pop(partition, None)
-        # Nothing left to read is not all read: what is unread comes with the next assignment.
-        self._placed = False
-
-    def _assign(self, partitions: Sequence[Partition], committed: dict[Partition, int]) -> None:
-        attempt = self._connection.attempt("READ", "topic", ", ".join(self.topics))
-        with kafka_errors(attempt):
-            spans = spans_of(self._consumer, partitions)
-            new = {each: spans[each] for each in partitions if each not in self._spans}
-            first = first_offsets(self._consumer, self._start or Earliest(), new)
-        self._spans |= new
-        self._starts |= first
-        moved = self._moved(first, committed)
-        wanted = self._starts | committed | moved
-        for text in deleted_unread({k: v for k, v in committed.items() if k not in moved}, spans):
-            self._warn(f"{text} before the group '{self._group}' read them.")
-        at = {each: spans[each].clamp(wanted[each]) for each in partitions}
-        self._begun = True
-        self._next = dict(at)
-        if self._group is not None:
-            # Whoever reads on in the group is to find the same place.
-            self._handled |= {
-                each: offset
-                for each, offset in at.items()
-                if offset != committed.get(each, spans[each].low)
-            }
-        if self._until_end:
-            ends = {each: self._spans[each].high for each in partitions}
-            self._ends = {each: end for each, end in ends.items() if at[each] < end}
-        self._consumer.assign([TopicPartition(*each, at[each]) for each in partitions])
-        self._placed = True
-
-    def _moved(
-        self, first: dict[Partition, int], committed: dict[Partition, int]
-    ) -> dict[Partition, int]:
-        """Where --from holds against what is committed: once, and where nobody else is reading."""
-        if self._group is None or self._start is None or self._begun:
-            return {}
-        # Two that start at once find it empty; of one that was killed nothing is left by now.
-        if self._found_empty or count_members(self._connection, self._group) == 1:
-            return first
-        if committed:
-            self._warn(
-                f"The group '{self._group}' has other members: "
-                "--from holds only where it has committed nothing."
-            )
-        return {}
-
-    def _high(self, partition: Partition) -> int:
-        known = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
-        return max(known[1] if known else 0, self._spans[partition].high)
-
     def _accept(self, message: Message) -> bool:
         """Whether this is a message to show, rather than an event or one after the end."""
         error = message.error()
         if error is not None:
             self._note(message, error)
             return False
-        partition, offset = _partition(message), _offset(message)
-        if partition not in self._next:
-            return False
-        if not self._until_end:
-            return True
-        if offset + 1 >= self._spans[partition].high:
-            self._reached_end(partition)
-        return offset < self._spans[partition].high
+        return self._coverage.accept(_partition(message), _offset(message))
 
     def _note(self, message: Message, error: KafkaError) -> None:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
-            # Also where the last offsets hold no message: transactions, compaction.
-            partition = _partition(message)
-            if partition in self._next:
-                self._next[partition] = _offset(message)
-                self._reached_end(partition)
+            self._coverage.reach_end(_partition(message), _offset(message))
+        elif code == KafkaError._AUTO_OFFSET_RESET:
+            self._coverage.overtake(_partition(message))
         elif code == KafkaError.GROUP_AUTHORIZATION_FAILED:
             if self._group is not None:
                 raise explained(error, self._connection.attempt("READ", "group", self._group))
-        elif code not in PASSING | MOVED:
+        elif code not in PASSING | MOVED and (self._coverage.is_bounded or code not in GONE):
             topic = message.topic() or ", ".join(self.topics)
             raise explained(error, self._connection.attempt("READ", "topic", topic))
-
-    def _reached_end(self, partition: Partition) -> None:
-        if self._ends.pop(partition, None) is not None:
-            self._consumer.pause([TopicPartition(*partition)])
 
     def _check_connection(self) -> None:
         attempt = self._connection.attempt()
@@ -367,7 +258,10 @@ def open_source(
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
+        # An offset that the brokers no longer have is told: there is something to say then.
+        "auto.offset.reset": "error",
+        # How soon a group shares out partitions that are added; librdkafka's default is 5 minutes.
+        "topic.metadata.refresh.interval.ms": int(LOOK_SECONDS * 1000),
         "allow.auto.create.topics": False,
         # A member that was killed holds up its group no longer than this; the default is 45 s.
         "session.timeout.ms": 10_000,
@@ -380,11 +274,19 @@ def open_source(
         consumer = Consumer(settings)
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
-        topics = resolve_topics(connection, cluster, wanted)
-        source = Source(
-            connection, consumer, watch, topics, group, start, until_end, warn, keeps_trying
+        names = resolve_topics(connection, cluster, wanted)
+        coverage = Coverage(
+            connection,
+            consumer,
+            watch=TopicWatch(connection, wanted),
+            names=names,
+            group=group,
+            start=start,
+            until_end=until_end,
+            warn=warn,
         )
-        source.place()
+        source = Source(connection, consumer, watch, coverage, group, warn, keeps_trying)
+        coverage.place()
         yield source
     finally:
         close(consumer)
