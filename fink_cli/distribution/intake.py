@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fink_cli.distribution.columns import Struct
 from fink_cli.distribution.delivery import Sent
-from fink_cli.distribution.science import BadFile, Shape, sort_out
+from fink_cli.distribution.science import BadFile, sort_out
 from fink_cli.distribution.state import Folder
 from fink_cli.private import write_private
 
@@ -47,7 +48,7 @@ class Intake:
     """The files of a distribution that are taken, and those that are refused.
 
     Attributes:
-        shape: the columns that every file must have, as soon as they are known.
+        columns: those that every file must have, as soon as they are known.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Intake:
             tell: is told of the refused files that are there.
             unreadable: reads files whole, and names those that can't be.
         """
-        self.shape: Shape | None = None
+        self.columns: Struct | None = None
         self._folder = folder
         self._tell = tell
         self._unreadable = unreadable
@@ -77,15 +78,18 @@ class Intake:
             before, taken = self._read_taken()
             if before != number:
                 self._forget_partly(taken)  # that micro-batch is done
-                taken, bad = sort_out(files, self.shape)
+                found = sort_out(files, self.columns)
+                taken, bad, self.columns = found.good, found.bad, found.columns
                 self._write_taken(number, taken)
             else:
                 # The driver may have died before it refused the others. One that is good by now
                 # comes again by a note, as if the driver had lived.
                 known = self._read_refused()
                 rest = [each for each in files if each not in taken and str(each) not in known]
-                mended, bad = sort_out(rest, self.shape)
-                for file in mended:
+                self.columns = sort_out(list(taken), self.columns).columns
+                again = sort_out(rest, self.columns)
+                bad = again.bad
+                for file in again.good:
                     self._readmit(str(file), number)
             refused = self._read_refused()
             for file in taken:
@@ -155,7 +159,7 @@ class Intake:
         # Reading it whole is for a start, or a change: its bytes stay what they are.
         if stamped is None or not (changed or (due and not (refused.within and self._started))):
             return Refused(refused.batch, refused.reason, stamped, refused.within)
-        _, bad = sort_out([Path(file)], self.shape)
+        bad = sort_out([Path(file)], self.columns).bad
         within = not bad and refused.within
         bad = bad or (self._unreadable([Path(file)]) if within else [])
         if bad:

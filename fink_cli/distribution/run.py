@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -23,6 +22,7 @@ from tenacity import (
 )
 
 from fink_cli.distribution import report, state
+from fink_cli.distribution.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.delivery import Sent, partition_counts
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
@@ -32,23 +32,12 @@ from fink_cli.distribution.ledger import (
     write_page,
 )
 from fink_cli.distribution.publishing import Batch, already_sent, publish_batch
-from fink_cli.distribution.science import (
-    BadFile,
-    Shape,
-    parquet_files,
-    shape_of,
-    sort_out,
-)
+from fink_cli.distribution.science import BadFile, parquet_files, sort_out
 from fink_cli.distribution.spark.attempts import BEGUN_AGAIN
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
-from fink_cli.distribution.spark.schemas import (
-    describe_alerts,
-    dump_schema,
-    load_schema,
-    stored_schema,
-)
+from fink_cli.distribution.spark.schemas import describe_alerts
 from fink_cli.distribution.spark.session import (
     FAILURES,
     Session,
@@ -57,7 +46,6 @@ from fink_cli.distribution.spark.session import (
 )
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.streams import Stream
-from fink_cli.distribution.types import refuse_columns
 from fink_cli.errors import FinkError, UnreachableError, UsageError
 from fink_cli.private import write_private
 
@@ -66,6 +54,8 @@ _OUTAGE_SECONDS = 600
 # A batch that fails for no reason that is known is tried so often, with so many seconds between.
 _MOST_ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
+# Files that are asked for the columns, before the first batch.
+_MOST_ASKED = 256
 _PASSING = re.compile(
     r"kafka\.clients\.producer\.BufferExhaustedException"
     r"|kafka\.common\.errors\.(Timeout|Disconnect|Network|NotLeader\w*|NotEnoughReplicas\w*"
@@ -133,16 +123,16 @@ class Run:
             UsageError: a stream is not as it should be.
         """
         files = parquet_files(Path(self.job.source))
-        found = _kept_schema(self.folder) or _first_schema(self.spark, files)
         self.status = replace(self.status, files_found=len(files))
-        if found is None:
+        columns = self.intake.columns or _kept_columns(self.folder) or _columns_of_some(files)
+        if columns is None:
             self.ready = True
             self.tell()
             return  # there is no good file yet; the first one tells
-        self.intake.shape, schema = found
-        write_private(self.folder.shape, json.dumps({"shape": found[0], "spark": schema}))
-        alerts = describe_alerts(self.spark, load_schema(schema), self.job.distribution)
+        self.intake.columns = columns
+        alerts = describe_alerts(columns, self.job.distribution)
         self.plan = make_plan(self.spark, alerts, self._streams(), self._partitions(), self._code())
+        write_private(self.folder.columns, dump_columns(columns))
         _write_schemas(self.folder.schemas, self.plan)
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.plan)
@@ -191,8 +181,9 @@ class Run:
         for attempt in self.second_chances:
             with attempt:
                 good = self.intake.take(files, number)
-                if good and self.plan is None:
-                    self.get_ready()  # the first good file became so only now
+                if good and (self.plan is None or self.plan.alerts.columns != self.intake.columns):
+                    # The first good file became so only now, or the first with a type for a column.
+                    self.get_ready()
                 good = self._publish_files(good, number)
         self.batch_files = 0
         self.tell(
@@ -235,7 +226,7 @@ class Run:
         """Refuse the files of a failed micro-batch that can't be read; the others are left."""
         if self.plan is None:
             return good
-        _, bad = sort_out(list(good), self.intake.shape)
+        bad = sort_out(list(good), self.intake.columns).bad
         within = not bad
         bad = bad or self._unreadable(list(good))
         if not bad:
@@ -267,8 +258,9 @@ class Run:
             rows = read_page(page)
             wanted = [row for row in rows if row.stream == self.job.replay]
             files = sorted({Path(row.file) for row in wanted if Path(row.file).exists()})
-            sound, refused = sort_out(files, self.intake.shape)
-            refused = refused + self._unreadable(list(sound))
+            found = sort_out(files, self.intake.columns)
+            sound = found.good
+            refused = found.bad + self._unreadable(list(sound))
             self._tell_bad(sorted(bad := bad | set(refused), key=str))
             unfit = {each.file for each in refused}
             there = {row for row in wanted if Path(row.file) in sound and row.file not in unfit}
@@ -326,27 +318,16 @@ class Run:
         )
 
 
-def _kept_schema(folder: state.Folder) -> tuple[Shape, str] | None:
-    if not folder.shape.exists():
+def _kept_columns(folder: state.Folder) -> Struct | None:
+    if not folder.columns.exists():
         return None
-    kept = json.loads(folder.shape.read_text(encoding="utf-8"))
-    return kept["shape"], kept["spark"]
+    return load_columns(folder.columns.read_text(encoding="utf-8"))
 
 
-def _first_schema(spark: Session, files: Sequence[Path]) -> tuple[Shape, str] | None:
-    failure: Exception | None = None
-    for file in files:
-        good, _ = sort_out([file], None)
-        if not good:
-            continue
-        refuse_columns(file)
-        try:
-            return shape_of(file)[0], dump_schema(stored_schema(spark, file))
-        except FAILURES as error:
-            failure = failure or error  # it may be the file's own: the next one tells
-    if failure is not None:
-        raise failure
-    return None
+def _columns_of_some(files: Sequence[Path]) -> Struct | None:
+    """The columns that most of the files share, asked of some from all over the source."""
+    step = -(-len(files) // _MOST_ASKED) or 1
+    return sort_out(files[::step], None).columns
 
 
 def _write_schemas(folder: Path, plan: Plan) -> None:

@@ -133,9 +133,9 @@ class Folder:
         return self.path / "about.json"
 
     @property
-    def shape(self) -> Path:
+    def columns(self) -> Path:
         """The columns that every file must have."""
-        return self.path / "columns.json"
+        return self.path / "shared_columns.json"
 
     @property
     def schemas(self) -> Path:

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.distribution import intake
+from fink_cli.distribution.columns import Struct
 from fink_cli.distribution.delivery import Sent
 from fink_cli.distribution.intake import Intake
-from fink_cli.distribution.science import BadFile, Shape, sort_out
+from fink_cli.distribution.science import BadFile, Sorted, sort_out
 from fink_cli.distribution.state import Folder
 
 TABLE = pa.table({"candid": [1, 2], "name": ["a", "b"]})
@@ -119,10 +120,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """A disk that can fail."""
     disk = {"fails": True}
 
-    def sorted_out(files: list[Path], shape: Shape | None) -> tuple[dict[Path, int], list[BadFile]]:
+    def sorted_out(files: list[Path], columns: Struct | None) -> Sorted:
         if disk["fails"]:
-            return {}, [BadFile(str(each), "Stale file handle") for each in files]
-        return sort_out(files, shape)
+            stale = [BadFile(str(each), "Stale file handle") for each in files]
+            return Sorted({}, stale, columns)
+        return sort_out(files, columns)
 
     monkeypatch.setattr(intake, "sort_out", sorted_out)
     return disk
@@ -206,6 +208,6 @@ def test_damaged_footers_are_refused_whatever_they_raise(tmp_path: Path) -> None
             file = tmp_path / f"{place}-{mask}.parquet"
             file.write_bytes(whole[:place] + bytes([whole[place] ^ mask]) + whole[place + 1 :])
             torn.append(file)
-    good, bad = sort_out(torn, None)
-    assert len(good) + len(bad) == len(torn)
-    assert "not a whole Parquet file" in {each.reason for each in bad}
+    found = sort_out(torn, None)
+    assert len(found.good) + len(found.bad) == len(torn)
+    assert "not a whole Parquet file" in {each.reason for each in found.bad}
