@@ -13,6 +13,9 @@ from fink_cli.beside import begin
 from fink_cli.config import Connection
 from fink_cli.consumer.passing import GONE, MOVED, PASSING
 
+# It takes milliseconds, unless a commit is not answered.
+_CLOSE_SECONDS = 3.0
+
 
 class Committer:
     """Commits the offsets of a group.
@@ -74,4 +77,4 @@ class Committer:
 def close(consumer: Consumer) -> None:
     """Leave the group; a commit that is not answered would hold that up."""
     with suppress(TimeoutError):
-        begin(consumer.close).result(ANSWER_SECONDS)
+        begin(consumer.close).result(_CLOSE_SECONDS)
