@@ -29,7 +29,7 @@ from fink_cli.cluster.record import read_cluster
 from fink_cli.commands.consume_sinks import Look, open_sink
 from fink_cli.commands.distribute import progress
 from fink_cli.commands.kafka import fetching
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
 from fink_cli.distribution import launch

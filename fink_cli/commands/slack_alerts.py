@@ -14,7 +14,7 @@ from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
 from fink_cli.commands.interrupts import interrupts_wait
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.loop import Counts, FlushWhen, Rules, follow
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Skipped

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fink_cli.admin.client import ANSWER_SECONDS, explained
 from fink_cli.beside import begin
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.passing import GONE, MOVED, PASSING
 
 # It takes milliseconds, unless a commit is not answered.

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fink_cli.admin.client import ANSWER_SECONDS, explained, kafka_errors
 from fink_cli.admin.groups import count_members
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.passing import GONE, PASSING
 from fink_cli.consumer.places import (
     Partition,

@@ -15,11 +15,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from fink_cli.admin.client import (
     ErrorWatch,
     explained,
+    groupless_settings,
     kafka_errors,
     settings_for,
     wait_for_answer,
 )
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.commits import Committer, close
 from fink_cli.consumer.coverage import Coverage
 from fink_cli.consumer.passing import GONE, MOVED, PASSING
@@ -33,8 +34,6 @@ WAIT_SECONDS = 0.2
 # librdkafka tries for ever to reach a cluster that went away; we ask it, and give up after these.
 PROBE_SECONDS = 5.0
 LOST_SECONDS = 30.0
-# librdkafka wants a group in any case; nothing is done with this one.
-_NO_GROUP = "fink-consume"
 
 
 class Source:
@@ -253,9 +252,8 @@ def open_source(
     """
     watch = ErrorWatch()
     attempt = connection.attempt()
-    settings = settings_for(connection, watch) | {
-        "group.id": group or _NO_GROUP,
-        "enable.auto.commit": False,
+    login = settings_for(connection, watch) | {"group.id": group, "enable.auto.commit": False}
+    settings = (login if group else groupless_settings(connection, watch)) | {
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
         # An offset that the brokers no longer have is told: there is something to say then.

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, TopicDescription
 
 from fink_cli.admin.client import ANSWER_SECONDS, ErrorWatch, kafka_errors, settings_for
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.places import Partition
 from fink_cli.consumer.topics import is_pattern, matching
 

@@ -23,12 +23,12 @@ from fink_cli.admin.client import (
     ErrorWatch,
     connect_admin,
     explained,
+    groupless_settings,
     kafka_errors,
-    settings_for,
     wait_for_answer,
 )
 from fink_cli.admin.topics import topic_id
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError
 from fink_cli.private import write_private
 
@@ -307,11 +307,8 @@ def _own(message: Message, batch: str) -> set[Sent]:
 
 def _consumer(connection: Connection) -> Consumer:
     watch = ErrorWatch()
-    # The group is only named, because librdkafka wants one: nothing joins it.
     settings = {
-        **settings_for(connection, watch),
-        "group.id": "fink-distribution",
-        "enable.auto.commit": False,
+        **groupless_settings(connection, watch),
         # Retention may take what is being read: what is left then is all that stands there.
         "auto.offset.reset": "earliest",
     }

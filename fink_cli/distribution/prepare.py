@@ -15,7 +15,7 @@ from fink_cli.admin.usable import (
     no_such_topics,
 )
 from fink_cli.cluster.java import find_java
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution import state
 from fink_cli.distribution.science import require_files, require_folder
 from fink_cli.distribution.spec import Job, Spark, Target

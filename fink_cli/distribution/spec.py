@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.streams import Distribution
 
 

@@ -9,7 +9,8 @@ from functools import partial
 
 from fink_cli.addresses import Address, addresses
 from fink_cli.beside import begin
-from fink_cli.config import Connection, resolve_connection
+from fink_cli.config import resolve_connection
+from fink_cli.connection import Connection
 from fink_cli.doctor import machine
 from fink_cli.doctor.bounded import Deadline
 from fink_cli.doctor.clock import clock
@@ -103,7 +104,7 @@ def _brokers(
     found += secure
     if _all_fail(secure):
         return [*found, *_unlooked("TLS fails", "login")]
-    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection, up[0])))
+    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection)))
     if isinstance(logged_in, Finding):
         logged_in = LoggedIn(logged_in, ())
     found.append(logged_in.finding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 
 def messages(connection: Connection, topic: str, partitions: int = 1) -> list[Message]:

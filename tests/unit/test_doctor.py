@@ -13,7 +13,7 @@ from fink_cli.addresses import Address, addresses
 from fink_cli.beside import begin
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.doctor.bounded import Deadline
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.admin.client import ErrorWatch, explained, settings_for
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.messages import Plan, messages
 

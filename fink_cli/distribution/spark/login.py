@@ -11,7 +11,7 @@ import os
 
 from pyspark import SparkConf, SparkContext
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 _JAAS = "sasl.jaas.config"
 _VARIABLE = "FINK_JAAS"
