@@ -94,11 +94,12 @@ from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare, spark_of
 from fink_cli.distribution.process import environment
 from fink_cli.distribution.run import Run
+from fink_cli.distribution.science import read_footer
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
-from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
+from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.spark.session import Session, open_session
 from fink_cli.distribution.spec import Job
 from fink_cli.paths import fink_home
@@ -176,8 +177,7 @@ def ours(night: Night, wanted: Mapping[str, str]) -> None:
 def planned(night: Night, wanted: Mapping[str, str]) -> tuple[Job, Plan]:
     """The job of a distribution, and how its alerts become messages."""
     job = declare(night, wanted)
-    stored = stored_schema(night.spark, night.files[0])
-    alerts = describe_alerts(night.spark, stored, job.distribution)
+    alerts = describe_alerts(read_footer(night.files[0]).columns, job.distribution)
     return job, make_plan(night.spark, alerts, job.distribution.stream, None)
 
 
@@ -213,7 +213,7 @@ def begun(night: Night, wanted: Mapping[str, str]) -> Iterator[StreamingQuery]:
     checkpoints = Path(tempfile.mkdtemp(dir=night.work))
     schema = night.spark.read.parquet(str(night.files[0])).schema
     job, plan = planned(night, wanted)
-    avro = plan.alerts.avro
+    avro = plan.encodings[0].avro
     login = kafka_options(job.connection)
     for topic, text in wanted.items():
         alerts = night.spark.readStream.schema(schema).parquet(str(night.source)).where(text)

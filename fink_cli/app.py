@@ -150,7 +150,9 @@ def main(words: Sequence[str] | None = None) -> None:
         words: the arguments; none takes those of the process.
     """
     for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, _interrupt)
+        # Who starts it with nohup wants it to go on.
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _interrupt)
     asked = os.environ.get("_FINK_COMPLETE", "")
     shell = asked.partition("complete_")[2]
     if shell in _SHELLS:

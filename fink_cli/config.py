@@ -12,16 +12,23 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from fink_cli.errors import Attempt, NotConfiguredError, UsageError
+from fink_cli.connection import Connection, scram_name_fault
+from fink_cli.errors import NotConfiguredError, UsageError, did_you_mean
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open, write_private
-from fink_cli.settings_file import change_config, profiles_of, read_config, read_text
+from fink_cli.settings_file import (
+    change_config,
+    profiles_of,
+    read_config,
+    read_profiles,
+    read_text,
+)
 
 _VARIABLES = {
     "bootstrap_servers": "FINK_BOOTSTRAP_SERVERS",
@@ -43,105 +50,9 @@ CHOICES = {
     "security_protocol": ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"),
     "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
-_JAVA_LOGIN = {
-    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
-    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
-    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
-}
 NOT_CONFIGURED_HINT = "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS"
 # Gets the password of a profile, given its name and its password_command.
 Ask = Callable[[str, str], str]
-
-
-@dataclass(frozen=True)
-class Connection:
-    """How to reach a Kafka cluster, and as whom.
-
-    Attributes:
-        bootstrap_servers: ``host:port``, several separated by commas.
-        security_protocol: Kafka's name of it, for example ``SASL_PLAINTEXT``.
-        sasl_mechanism: Kafka's name of it, for example ``SCRAM-SHA-512``.
-        username: the user; empty without a login.
-        password: its password; never shown.
-        ssl_ca_location: file of the certificate authority, for TLS with one of your own.
-    """
-
-    bootstrap_servers: str
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "SCRAM-SHA-512"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ssl_ca_location: str = ""
-
-    @property
-    def login(self) -> bool:
-        """Whether the connection logs in."""
-        return self.security_protocol.startswith("SASL")
-
-    def librdkafka(self) -> dict[str, str]:
-        """The settings as librdkafka (confluent-kafka, kcat) names them."""
-        settings = {
-            "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": self.security_protocol,
-        }
-        if self.login:
-            settings |= {
-                "sasl.mechanism": self.sasl_mechanism,
-                "sasl.username": self.username,
-                "sasl.password": self.password,
-            }
-        if self.ssl_ca_location:
-            settings["ssl.ca.location"] = self.ssl_ca_location
-        return settings
-
-    def java(self) -> dict[str, str]:
-        """The settings as Kafka's Java clients (and so Spark) name them."""
-        settings = {
-            "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": self.security_protocol,
-        }
-        if self.login:
-            settings |= {
-                "sasl.mechanism": self.sasl_mechanism,
-                "sasl.jaas.config": jaas(self.sasl_mechanism, self.username, self.password),
-            }
-        if self.ssl_ca_location:
-            settings |= {
-                "ssl.truststore.type": "PEM",
-                "ssl.truststore.location": self.ssl_ca_location,
-            }
-        return settings
-
-    def attempt(self, operation: str = "", resource_type: str = "", resource: str = "") -> Attempt:
-        """Name what is tried with this connection, for an error's sentence."""
-        return Attempt(
-            servers=self.bootstrap_servers,
-            user=self.username,
-            operation=operation,
-            resource_type=resource_type or "cluster",
-            resource=resource,
-        )
-
-
-def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
-    """A JAAS login line for Kafka's Java side.
-
-    Raises:
-        UsageError: Kafka's Java side has no login module for ``mechanism``.
-    """
-    module = _JAVA_LOGIN.get(mechanism)
-    if module is None:
-        raise UsageError(
-            f"The SASL mechanism {mechanism} is not one that fink can use with Java clients.",
-            f"Use one of: {', '.join(_JAVA_LOGIN)}",
-        )
-    pairs = {"username": username, "password": password, **options}
-    return f"{module} required {' '.join(f'{k}={_quoted(v)}' for k, v in pairs.items())};"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @dataclass(frozen=True)
@@ -178,6 +89,12 @@ def resolve_connection(
         raise UsageError(
             f"The login to {connection.bootstrap_servers} lacks a {missing}.",
             "Set FINK_USERNAME and FINK_PASSWORD, or put them into a profile: fink config path",
+        )
+    scram = connection.login and connection.sasl_mechanism.startswith("SCRAM")
+    if scram and (fault := scram_name_fault(connection.username)):
+        raise UsageError(
+            f"Nobody can log in as '{connection.username}': {fault}.",
+            "Ask the operator for a user whose name has letters from A to Z, digits, '-', '_'.",
         )
     return connection
 
@@ -260,7 +177,7 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
     """
     if environ.get("SLACK_API_TOKEN"):
         return environ["SLACK_API_TOKEN"]
-    document = read_config(config_file())
+    document = read_profiles()
     chosen = profile or environ.get("FINK_PROFILE") or _default(document)
     found = _profile(document, chosen).get("slack_token", "") if chosen else ""
     if found:
@@ -271,7 +188,7 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
 def _from_profile(
     name: str | None, environ: Mapping[str, str], ask: Ask
 ) -> tuple[str, dict[str, str]]:
-    document = read_config(config_file())
+    document = read_profiles()
     chosen = name or _default(document)
     if not chosen:
         return "", {}
@@ -288,8 +205,13 @@ def _profile(document: Mapping[str, Any], name: str) -> dict[str, Any]:
         known = ", ".join(sorted(profiles)) or "none"
         raise UsageError(
             f"There is no profile '{name}' in {config_file()} (it holds: {known}).",
-            "Choose one that is listed, or make it: fink config set KEY VALUE --profile NAME; "
-            "a local cluster has one: fink kafka start",
+            did_you_mean(
+                name,
+                profiles,
+                "fink config show --profile NAME",
+                "Choose one that is listed, or make it: fink config set KEY VALUE --profile NAME; "
+                "a local cluster has one: fink kafka start",
+            ),
         )
     return profiles[name]
 
@@ -300,7 +222,7 @@ def set_default_profile(name: str) -> None:
     Raises:
         UsageError: there is no such profile.
     """
-    _profile(read_config(config_file()), name)
+    _profile(read_profiles(), name)
 
     def change(document: dict[str, Any]) -> None:
         document["default"] = name

@@ -6,8 +6,12 @@ nothing here loads a Kafka client.
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from fink_cli.text import close_names, fink_command, one_line
 
 DONE = 0
 FAILED = 1
@@ -34,6 +38,13 @@ class FinkError(Exception):
         self.hint = hint
         if exit_code is not None:
             self.exit_code = exit_code
+
+    def because(self, reason: str) -> FinkError:
+        """Return the error with what Kafka said beside its sentence; as it is without a reason."""
+        if not reason:
+            return self
+        message = f"{self.message.rstrip('.')} (Kafka: {reason})."
+        return type(self)(message, self.hint, self.exit_code)
 
 
 class OperationFailedError(FinkError):
@@ -66,6 +77,8 @@ class Attempt:
         operation: the Kafka operation that the attempt needs, for example ``READ``.
         resource_type: ``topic``, ``group`` or ``cluster``.
         resource: the name of the resource.
+        protocol: the security protocol of the connection, for example ``SASL_SSL``.
+        mechanism: the SASL mechanism; empty without a login.
     """
 
     servers: str
@@ -73,6 +86,8 @@ class Attempt:
     operation: str = ""
     resource_type: str = "cluster"
     resource: str = ""
+    protocol: str = ""
+    mechanism: str = ""
 
     @property
     def what(self) -> str:
@@ -102,10 +117,21 @@ _BAD_LOGIN = _Explanation(
     "The cluster at {servers} refused the login of user '{user}'.",
     "Check the user and the password: fink config show, or set FINK_USERNAME and FINK_PASSWORD",
 )
+_OTHER_MECHANISM = _Explanation(
+    UnreachableError,
+    "The cluster at {servers} does not offer the SASL mechanism {mechanism}; it offers {offered}.",
+    "Set FINK_SASL_MECHANISM, or in the profile: fink config set sasl_mechanism {usable}",
+)
 _NO_TOPIC = _Explanation(
     OperationFailedError,
     "There is no topic '{resource}' that user '{user}' can see.",
-    "See what there is: fink kafka topic list, or create it: fink kafka topic create {resource}",
+    "See what there is: fink kafka topic list, or create it: fink kafka topic create {word}",
+)
+_COLLIDING = _Explanation(
+    OperationFailedError,
+    "The topic '{resource}' collides with '{existing}', which exists: in the names of its metrics "
+    "Kafka writes '.' and '_' alike.",
+    "Use that topic, or choose a name that differs in more than '.' and '_'.",
 )
 
 _KAFKA: dict[str, _Explanation] = {
@@ -173,7 +199,7 @@ _KAFKA: dict[str, _Explanation] = {
 
 
 def _grant(attempt: Attempt) -> str:
-    words = ["fink", "acl", "add", "-u", attempt.user or "USER"]
+    words = ["acl", "add", "-u", attempt.user or "USER"]
     if attempt.resource_type == "cluster":
         words += ["--cluster"]
     else:
@@ -183,25 +209,58 @@ def _grant(attempt: Attempt) -> str:
         words += ["-p"]
     elif attempt.operation != "READ":
         words += ["--operation", attempt.operation or "OP"]
-    return shlex.join(words)
+    return fink_command(*words)
 
 
-def explain_kafka(name: str, detail: str, attempt: Attempt) -> FinkError:
-    """Turn a Kafka error into one for the user.
+# What librdkafka writes around the reason: the broker before it, and how long it took after it; and
+# a count, which is none.
+_AROUND_THE_REASON = re.compile(
+    r"^\w+://\S+: |\s*\(after \d+ms in state [^)]*(\(s\)[^)]*)?\)$|^\d+/\d+ brokers are down$"
+)
+# What only says in other words which error it is.
+_NAMES_THE_ERROR = re.compile(r"^(Broker|Local): [^:]+$")
+_OFFERED = re.compile(r"broker's supported mechanisms: ([\w, -]+)")
+_COLLISION = re.compile(r"collides with existing topics?: ([\w.-]+)")
+# Those that fink knows, the best first.
+_MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+
+
+def kafka_reason(detail: str) -> str:
+    """What the broker or the library said, on one line and without what librdkafka puts around."""
+    return _AROUND_THE_REASON.sub("", one_line(detail)).rstrip(". ")
+
+
+def did_you_mean(name: str, names: Iterable[str], show_all: str, otherwise: str) -> str:
+    """The hint for a name that is missing.
+
+    Args:
+        name: what is missing.
+        names: what there is of its kind.
+        show_all: the command that lists these.
+        otherwise: the hint when none of the names is like it.
+    """
+    close = [shlex.quote(each) for each in close_names(name, names)]
+    return f"Did you mean {' or '.join(close)}? See all: {show_all}" if close else otherwise
+
+
+def explain_kafka(name: str, detail: str, attempt: Attempt, names: Iterable[str] = ()) -> FinkError:
+    """Turn a Kafka error into one for the user, which keeps what Kafka said beside our own words.
 
     Args:
         name: Kafka's or librdkafka's name of the error, for example ``_AUTHENTICATION``.
-        detail: what the broker or the library said of it.
+        detail: what the broker or the library said of it; empty where fink itself looked.
         attempt: what was tried.
+        names: the topics that there are, so that one whose name is alike can be named.
 
     Returns:
         The error to raise. An error that the table does not hold is an
         :class:`OperationFailedError` that quotes ``detail``.
     """
-    found = _KAFKA.get(name)
-    if found is None:
+    reason = kafka_reason(detail)
+    explanation = _KAFKA.get(name)
+    if explanation is None:
         return OperationFailedError(
-            f"Kafka refused an operation on {attempt.what}: {detail} ({name}).",
+            f"Kafka refused an operation on {attempt.what}: {reason} ({name}).",
             "The broker's log may say more: fink kafka logs",
         )
     words = {
@@ -210,7 +269,22 @@ def explain_kafka(name: str, detail: str, attempt: Attempt) -> FinkError:
         "operation": attempt.operation or "the right to do this",
         "what": attempt.what,
         "resource": attempt.resource,
-        "detail": detail.rstrip("."),
+        "word": shlex.quote(attempt.resource),
+        "detail": reason,
         "grant": _grant(attempt),
+        "mechanism": attempt.mechanism,
     }
-    return found.kind(found.message.format(**words), found.hint.format(**words))
+    if offered := _OFFERED.search(reason):
+        explanation = _OTHER_MECHANISM
+        known = [mechanism for mechanism in _MECHANISMS if mechanism in offered[1]]
+        words |= {"offered": offered[1].strip(), "usable": known[0] if known else "MECHANISM"}
+    elif collision := _COLLISION.search(reason):
+        explanation = _COLLIDING
+        words["existing"] = collision[1]
+    message, hint = explanation.message.format(**words), explanation.hint.format(**words)
+    if explanation is _NO_TOPIC:
+        hint = did_you_mean(attempt.resource, names, "fink kafka topic list", hint)
+    error = explanation.kind(message, hint)
+    # Of a refused right Kafka says no more than its name, or the insides of its request.
+    complete = explanation is _REFUSED or "{detail}" in explanation.message
+    return error if complete or _NAMES_THE_ERROR.search(reason) else error.because(reason)

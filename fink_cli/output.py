@@ -37,7 +37,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fink_cli.errors import FinkError, UsageError
-from fink_cli.text import escaped_in_json, printable
+from fink_cli.text import escaped_in_json, one_line, printable
 
 
 class Format(StrEnum):
@@ -166,7 +166,7 @@ def print_checks(rows: Sequence[tuple[str, str, str, str]]) -> None:
         head = Text.assemble((state.ljust(states), _STATE_STYLES.get(state, "")), "  ")
         head.append(f"{check.ljust(checks)}  ")
         room = max(stdout().width - indent, 20)
-        lines = textwrap.wrap(printable(found), room, break_on_hyphens=False) or [""]
+        lines = textwrap.wrap(printable(one_line(found)), room, break_on_hyphens=False) or [""]
         stdout().print(head + Text(f"\n{' ' * indent}".join(lines)), soft_wrap=True)
         if hint:
             stdout().print(Text(f"{' ' * (states + 2)}→ {printable(hint)}"), soft_wrap=True)
@@ -296,7 +296,7 @@ def _cell(value: Any) -> Text:
     if isinstance(value, timedelta):
         return Text(_duration(value))
     said = ("no", "yes")[value] if isinstance(value, bool) else str(as_data(value))
-    return Text(printable(said))
+    return Text(printable(one_line(said)))
 
 
 def _duration(value: timedelta) -> str:

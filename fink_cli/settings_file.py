@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,22 @@ def read_config(file: Path) -> dict[str, Any]:
         return tomllib.loads(text or "")
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(file, error) from error
+
+
+def read_profiles() -> dict[str, Any]:
+    """What the file of the profiles holds; nothing where there is none and nobody has named one.
+
+    Raises:
+        UsageError: it can't be read, is not TOML, or ``FINK_CONFIG`` names a file that is missing.
+    """
+    file = config_file()
+    if os.environ.get("FINK_CONFIG") and (file.is_dir() or not file.exists()):
+        raise UsageError(
+            f"FINK_CONFIG names the file {file}, and there is no such file.",
+            "Name another, or make it: fink kafka start, or "
+            "fink config set KEY VALUE --profile NAME",
+        )
+    return read_config(file)
 
 
 def profiles_of(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterable
 
 # Control characters (terminal escapes start with one), and the invisible marks that reorder text.
 # Line ends and tabs are among them: a value is one cell.
@@ -15,6 +17,24 @@ def printable(text: str, limit: int | None = None) -> str:
     r"""Show control characters as ``\x1b`` and the like, and cut at ``limit`` characters."""
     cut = text if limit is None or len(text) <= limit else text[: max(limit - 1, 0)] + "…"
     return _UNSAFE.sub(_escaped, cut)
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a text, such as a reason that another program gives, by single spaces."""
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def fink_command(*words: str) -> str:
+    """A command of fink as a shell takes it, with the names that it holds quoted."""
+    return shlex.join(("fink", *words))
+
+
+def close_names(name: str, names: Iterable[str]) -> list[str]:
+    """At most three of some names that are written like another, whatever the case; best first."""
+    from difflib import get_close_matches  # needed after a mistake only
+
+    by_lower_case = {known.lower(): known for known in names}
+    return [by_lower_case[lower] for lower in get_close_matches(name.lower(), by_lower_case, 3)]
 
 
 def _escaped(match: re.Match[str]) -> str:

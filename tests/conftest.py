@@ -8,13 +8,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import Connection, resolve_connection
+from fink_cli.config import resolve_connection
+from fink_cli.connection import Connection
 
 PROGRAM = Path(sys.executable).with_name("fink")
 ROOT = Path(__file__).parent.parent
@@ -45,6 +47,9 @@ class TestCluster:
 
 def clean_environ(home: Path, **more: str) -> dict[str, str]:
     """An environment in which nothing of the developer's own settings counts."""
+    config = home / "config" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.touch()  # FINK_CONFIG must not name a file that is missing
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -54,7 +59,7 @@ def clean_environ(home: Path, **more: str) -> dict[str, str]:
     return {
         **kept,
         "FINK_HOME": str(home),
-        "FINK_CONFIG": str(home / "config" / "config.toml"),
+        "FINK_CONFIG": str(config),
         "TERM": "xterm-256color",
         # Most JVMs of the tests live for seconds; without the second compiler they start sooner.
         "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
@@ -121,12 +126,11 @@ def raw_dir(test_data: Path) -> Path:
     return test_data / "raw"
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
-    """A cluster of one broker, for the whole session."""
-    home = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def running_cluster(home: Path, *words: str) -> Iterator[TestCluster]:
+    """Start a cluster of one broker with options of ``fink kafka start``; destroy it at the end."""
     environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
-    started = run_fink("kafka", "start", env=environ, timeout=240)
+    started = run_fink("kafka", "start", *words, env=environ, timeout=240)
     assert started.returncode == 0, started.stderr
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -137,6 +141,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     finally:
         destroyed = run_fink("kafka", "destroy", "--yes", env=environ)
         assert destroyed.returncode == 0, destroyed.stderr
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """A cluster of one broker, for the whole session."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def tls_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """A cluster of one broker that speaks TLS, for the whole session."""
+    with running_cluster(tmp_path_factory.mktemp("tls"), "--tls") as found:
+        yield found
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.spec import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import single
 

@@ -38,9 +38,10 @@ from fink_cli.admin.users import (
     require_absent,
     set_password,
 )
-from fink_cli.config import Connection
-from fink_cli.errors import FinkError, OperationFailedError, UsageError
+from fink_cli.connection import Connection
+from fink_cli.errors import FinkError, OperationFailedError, UsageError, did_you_mean
 from fink_cli.private import write_private
+from fink_cli.text import fink_command
 
 # A broker learns of a new login and of new rules a moment after the controller has them.
 _PROOF_SECONDS = 10.0
@@ -179,7 +180,13 @@ def _topics_of(connection: Connection, newcomer: Newcomer) -> dict[str, list[str
     for text, names in found.items():
         if not names and pattern(text)[1] is PatternType.LITERAL and text != ANY:
             raise OperationFailedError(
-                f"There is no topic '{text}'.", f"Create it: fink kafka topic create {text}"
+                f"There is no topic '{text}'.",
+                did_you_mean(
+                    text,
+                    there,
+                    "fink kafka topic list",
+                    f"Create it: {fink_command('kafka', 'topic', 'create', text)}",
+                ),
             )
     return found
 
@@ -228,7 +235,7 @@ def _undo(
         reason = error.message if isinstance(error, FinkError) else str(error)
         raise OperationFailedError(
             f"{reason} Then undoing it failed as well: {second.message}",
-            f"Undo it: fink auth offboard -u {newcomer.user}",
+            f"Undo it: {fink_command('auth', 'offboard', '-u', newcomer.user)}",
         ) from error
     if newcomer.file.is_file():
         newcomer.file.unlink()

@@ -20,7 +20,7 @@ from fink_cli.admin.rules import (
     Rule,
     role_rules,
 )
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
 
 CONSUMER = known.CONSUMER

@@ -8,7 +8,7 @@ from fink_cli.admin.declaration import Declaration
 from fink_cli.admin.plan import Action, Current, Plan, make_plan
 from fink_cli.admin.topics import create_topics, list_topics
 from fink_cli.admin.users import list_users
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 _SECONDS = 30.0
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 import tomlkit
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
 

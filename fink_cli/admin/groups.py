@@ -17,11 +17,11 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
-from fink_cli.admin.client import connect_admin, explained, kafka_errors
+from fink_cli.admin.client import connect_admin, explained, kafka_errors, topic_names
 from fink_cli.admin.retention import time_left
 from fink_cli.admin.rules import Operation
-from fink_cli.config import Connection
-from fink_cli.errors import OperationFailedError, explain_kafka
+from fink_cli.connection import Connection
+from fink_cli.errors import OperationFailedError, did_you_mean, explain_kafka
 
 _SECONDS = 30.0
 # On a new cluster the first look at a group makes the topic of the offsets.
@@ -112,11 +112,15 @@ class GroupChange:
 def list_groups(connection: Connection) -> list[Group]:
     """The consumer groups that the user can see, by name."""
     client = connect_admin(connection)  # kept: its answers never come once it is collected
-    with kafka_errors(connection.attempt("DESCRIBE")):
-        asked = client.list_consumer_groups(request_timeout=_SECONDS)
-        names = sorted(each.group_id for each in asked.result(_SECONDS).valid)
+    names = _names(client, connection)
     described = _describe(client, connection, names)
     return [Group(name, _state(described[name]), len(described[name].members)) for name in names]
+
+
+def _names(client: AdminClient, connection: Connection) -> list[str]:
+    with kafka_errors(connection.attempt("DESCRIBE")):
+        asked = client.list_consumer_groups(request_timeout=_SECONDS)
+        return sorted(each.group_id for each in asked.result(_SECONDS).valid)
 
 
 def _state(group: ConsumerGroupDescription) -> str:
@@ -149,8 +153,12 @@ def _existing(
     found = _describe(client, connection, names)
     dead = [name for name, group in found.items() if group.state is ConsumerGroupState.DEAD]
     if dead:
+        show_all = "fink kafka group list"
         raise OperationFailedError(
-            f"There is no consumer group '{dead[0]}'.", "See what there is: fink kafka group list"
+            f"There is no consumer group '{dead[0]}'.",
+            did_you_mean(
+                dead[0], _names(client, connection), show_all, f"See what there is: {show_all}"
+            ),
         )
     return found
 
@@ -310,9 +318,16 @@ def plan_reset(
     ]
     missing = sorted(set(chosen) - {topic for topic, _ in places})
     if missing or not places:
-        what = f"topic '{missing[0]}'" if missing else "topic that the group has read"
+        named, names = missing[0] if missing else "", topic_names(client)
+        what = f"topic '{named}'" if named else "topic that the group has read"
         raise OperationFailedError(
-            f"There is no such partition of a {what}.", "Name one: --topic TOPIC --partition N"
+            f"There is no such partition of a {what}.",
+            did_you_mean(
+                named,
+                [] if named in names else names,
+                "fink kafka topic list",
+                "Name one: --topic TOPIC --partition N",
+            ),
         )
     low = _offsets(client, connection, places, "earliest")
     high = _offsets(client, connection, places, "latest")

@@ -9,8 +9,8 @@ from datetime import timedelta
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from fink_cli.admin.client import ErrorWatch, settings_for
-from fink_cli.config import Connection
+from fink_cli.admin.client import ErrorWatch, groupless_settings
+from fink_cli.connection import Connection
 
 _SECONDS = 30.0
 _READ_SECONDS = 5.0
@@ -69,10 +69,7 @@ def _written(connection: Connection, unread: Mapping[Place, int]) -> dict[Place,
     if not unread:
         return {}
     settings = {
-        **settings_for(connection, ErrorWatch()),
-        # Only named, because librdkafka wants one: nothing joins it, nothing is committed.
-        "group.id": "fink-describe",
-        "enable.auto.commit": False,
+        **groupless_settings(connection, ErrorWatch()),
         "fetch.message.max.bytes": _FEW_BYTES,
         "queued.max.messages.kbytes": _FEW_BYTES // 1024,
     }

@@ -6,7 +6,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from fink_cli.admin.client import kafka_errors
 from fink_cli.admin.rules import Operation
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import explain_kafka
 
 _SECONDS = 30.0

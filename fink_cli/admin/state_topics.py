@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from fink_cli.admin.client import connect_admin, explained
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS, PARTITIONS
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
 
 _SECONDS = 30.0

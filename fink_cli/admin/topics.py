@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -16,12 +16,13 @@ from confluent_kafka.admin import (
     ConfigSource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
-from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
-from fink_cli.config import Connection
-from fink_cli.errors import OperationFailedError, UsageError, explain_kafka
+from fink_cli.admin.client import connect_admin, explained, kafka_errors
+from fink_cli.connection import Connection
+from fink_cli.errors import OperationFailedError, UsageError
 
 _SECONDS = 30.0
 _BROKERS_DEFAULT = -1
@@ -50,13 +51,19 @@ class Partition:
 
 @dataclass(frozen=True)
 class TopicDetails:
-    """A topic with its partitions, and the settings that differ from the broker's."""
+    """A topic with its partitions, and the settings that differ from the broker's.
+
+    Attributes:
+        lacks: the operations that the user lacks, so that not all is shown: without
+            DESCRIBE_CONFIGS ``config`` is empty.
+    """
 
     name: str
     topic_id: str | None
     messages: int
     partitions: list[Partition]
     config: dict[str, str]
+    lacks: list[str]
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
     with kafka_errors(attempt):
         metadata = client.list_topics(name, timeout=_SECONDS).topics[name]
     if metadata.error is not None:
-        raise explained(metadata.error, attempt)
-    offsets = _offsets(connection, name, sorted(metadata.partitions))
+        raise explained(metadata.error, attempt, client)
+    offsets = _offsets(client, connection, name, sorted(metadata.partitions))
     partitions = [
         Partition(
             id=number,
@@ -162,12 +169,14 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         )
         for number, each in sorted(metadata.partitions.items())
     ]
+    config = _own_config(client, connection, name)
     return TopicDetails(
         name=name,
         topic_id=topic_id(client, name),
         messages=sum(each.high - each.low for each in partitions),
         partitions=partitions,
-        config=_own_config(client, connection, name),
+        config=config or {},
+        lacks=["DESCRIBE_CONFIGS"] if config is None else [],
     )
 
 
@@ -181,27 +190,31 @@ def topic_id(client: AdminClient, name: str) -> str | None:
 
 
 def _offsets(
-    connection: Connection, name: str, partitions: list[int]
+    client: AdminClient, connection: Connection, name: str, partitions: list[int]
 ) -> dict[int, tuple[int, int]]:
-    # The group is only named, because librdkafka wants one: nothing joins it.
-    settings = {**settings_for(connection, ErrorWatch()), "group.id": "fink-describe"}
-    consumer = Consumer(settings)
-    try:
+    spec: Any = OffsetSpec  # its functions have no types
+    ends: list[dict[int, int]] = []
+    for end in (spec.earliest(), spec.latest()):
+        asked = client.list_offsets(
+            {TopicPartition(name, number): end for number in partitions}, request_timeout=_SECONDS
+        )
         with kafka_errors(connection.attempt("DESCRIBE", "topic", name)):
-            return {
-                number: consumer.get_watermark_offsets(
-                    TopicPartition(name, number), timeout=_SECONDS
-                )
-                for number in partitions
-            }
-    finally:
-        consumer.close()
+            answers = {place.partition: future.result() for place, future in asked.items()}
+        ends.append({number: answer.offset for number, answer in answers.items()})
+    low, high = ends
+    return {number: (low[number], high[number]) for number in partitions}
 
 
-def _own_config(client: AdminClient, connection: Connection, name: str) -> dict[str, str]:
+def _own_config(client: AdminClient, connection: Connection, name: str) -> dict[str, str] | None:
+    """The settings that differ from the broker's; ``None`` where the user may not ask."""
     resource = ConfigResource(ResourceType.TOPIC, name)
-    with kafka_errors(connection.attempt("DESCRIBE_CONFIGS", "topic", name)):
+    try:
         entries = client.describe_configs([resource], request_timeout=_SECONDS)[resource].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return None
+        attempt = connection.attempt("DESCRIBE_CONFIGS", "topic", name)
+        raise explained(error.args[0], attempt) from error
     own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
     return {key: entry.value for key, entry in sorted(entries.items()) if int(entry.source) == own}
 
@@ -237,7 +250,7 @@ def alter_topic(
     with kafka_errors(attempt):
         found = client.list_topics(name, timeout=_SECONDS).topics[name]
     if found.error is not None:
-        raise explained(found.error, attempt)
+        raise explained(found.error, attempt, client)
     if partitions is not None:
         grown = client.create_partitions(
             [NewPartitions(name, partitions)], request_timeout=_SECONDS, validate_only=dry_run
@@ -278,9 +291,8 @@ def delete_topics(connection: Connection, names: Sequence[str]) -> list[Change]:
             future.result()
             deleted.append(Change(name, "deleted", ""))
         except KafkaException as error:
-            kafka_error = error.args[0]
             attempt = connection.attempt("DELETE", "topic", name)
-            refused.append(explain_kafka(kafka_error.name(), kafka_error.str(), attempt))
+            refused.append(explained(error.args[0], attempt, client))
     if refused:
         gone = ", ".join(each.name for each in deleted) or "none"
         sentences = " ".join(each.message for each in refused)

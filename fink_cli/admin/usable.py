@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from fink_cli.admin.client import connect_admin, explained
-from fink_cli.config import Connection
+from fink_cli.admin.client import connect_admin, explained, topic_names
+from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, explain_kafka
+from fink_cli.text import close_names, fink_command
 
 _SECONDS = 30.0
 
@@ -55,10 +56,17 @@ def usable_topics(
 
 def no_such_topics(connection: Connection, missing: Sequence[str]) -> OperationFailedError:
     """The error that says which topics are missing."""
+    names = topic_names(connect_admin(connection))
+    close = [
+        f"{name} ({' or '.join(alike)})" for name in missing if (alike := close_names(name, names))
+    ]
+    create = fink_command("kafka", "topic", "create", *missing)
     return OperationFailedError(
         f"These topics do not exist, or user '{connection.username}' can't see them: "
         f"{', '.join(missing)}.",
-        f"Create them: fink kafka topic create {' '.join(missing)}",
+        f"Did you mean: {', '.join(close)}? See all: fink kafka topic list"
+        if close
+        else f"Create them: {create}",
     )
 
 
@@ -91,7 +99,7 @@ def find_usable_topics(
             topic = described[name].result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or len(names) == 1:
-                raise explained(error.args[0], attempt) from error
+                raise explained(error.args[0], attempt, client) from error
             missing.append(name)
             continue
         # A broker without an authorizer tells no operations: all are allowed.

@@ -17,14 +17,16 @@ from confluent_kafka.admin import (
 from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.admin.rights import require_cluster_right
 from fink_cli.admin.rules import Operation
-from fink_cli.config import Connection
-from fink_cli.errors import OperationFailedError, UsageError
-from fink_cli.text import printable
+from fink_cli.connection import Connection, scram_name_fault
+from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
+from fink_cli.text import fink_command, printable
 
 # What Kafka's own tools use.
 ITERATIONS = 4096
 SHA_512 = "SCRAM-SHA-512"
 SHA_256 = "SCRAM-SHA-256"
+# With it a client's file still has a name (255 bytes), and kcat a line of its settings (511).
+LONGEST_NAME = 200
 _SECONDS = 30.0
 _NAMES = {ScramMechanism.SCRAM_SHA_512: SHA_512, ScramMechanism.SCRAM_SHA_256: SHA_256}
 _MECHANISMS = {name: mechanism for mechanism, name in _NAMES.items()}
@@ -69,14 +71,36 @@ class UserChange:
 
 
 def valid_user(name: str) -> str:
-    """A name that a user can have.
+    """Return a name that a principal of type ``User`` can have.
 
     Raises:
         UsageError: it is empty, ``*``, or holds control characters.
     """
     if not name or name == "*" or printable(name) != name:
-        raise UsageError(f"'{name}' can't be the name of a user.", "Use letters, digits, '-', '_'.")
+        raise _no_name(name, "it is empty, '*', or holds control characters")
     return name
+
+
+def require_login_name(name: str) -> None:
+    """Refuse a name under which nobody can log in with SCRAM, with one client or another.
+
+    Raises:
+        UsageError: it is such a name.
+    """
+    fault = scram_name_fault(valid_user(name))
+    if name.strip() != name:
+        fault = "librdkafka takes white space away from its ends"
+    elif len(name) > LONGEST_NAME:
+        fault = f"it has {len(name)} characters, and clients' files hold {LONGEST_NAME} at most"
+    if fault:
+        raise _no_name(name, fault)
+
+
+def _no_name(name: str, fault: str) -> UsageError:
+    return UsageError(
+        f"'{name}' can't be the name of a user: {fault}.",
+        "Use letters from A to Z, digits, '-', '_'.",
+    )
 
 
 def list_users(connection: Connection) -> list[User]:
@@ -141,11 +165,11 @@ def require_absent(users: Iterable[User], name: str) -> None:
     if mechanisms_of(users, name):
         raise OperationFailedError(
             f"The user '{name}' exists already.",
-            f"Give it another password: fink auth rotate -u {name}",
+            f"Give it another password: {fink_command('auth', 'rotate', '-u', name)}",
         )
 
 
-def rotated_mechanisms(users: Iterable[User], name: str) -> list[str]:
+def rotated_mechanisms(users: Sequence[User], name: str) -> list[str]:
     """The mechanisms that a new password of a user has to be set for.
 
     Each that there is, else the old password would go on to log in; and SCRAM-SHA-512 always.
@@ -156,7 +180,13 @@ def rotated_mechanisms(users: Iterable[User], name: str) -> list[str]:
     found = mechanisms_of(users, name)
     if not found:
         raise OperationFailedError(
-            f"There is no user '{name}'.", f"Add it: fink auth add -u {name}"
+            f"There is no user '{name}'.",
+            did_you_mean(
+                name,
+                {row.user for row in users},
+                "fink auth list",
+                f"Add it: {fink_command('auth', 'add', '-u', name)}",
+            ),
         )
     return sorted({*found, SHA_512}, reverse=True)
 

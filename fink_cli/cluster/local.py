@@ -37,7 +37,8 @@ from fink_cli.cluster.record import (
     read_cluster,
     write_cluster,
 )
-from fink_cli.config import Connection, write_local_login
+from fink_cli.config import write_local_login
+from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
 from fink_cli.private import private_folder

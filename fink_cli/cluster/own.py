@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fink_cli.cluster.record import HOST, read_cluster
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.paths import fink_home
 
 

@@ -12,7 +12,7 @@ from fink_cli.cluster.record import (
     broker_folder,
     keystore_file,
 )
-from fink_cli.config import jaas
+from fink_cli.connection import jaas
 
 _MECHANISM = "SCRAM-SHA-512"
 

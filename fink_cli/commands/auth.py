@@ -24,10 +24,12 @@ from fink_cli.commands.passwords import (
     kept,
     new_password,
 )
-from fink_cli.config import Connection, resolve_connection
-from fink_cli.errors import OperationFailedError
+from fink_cli.config import resolve_connection
+from fink_cli.connection import Connection
+from fink_cli.errors import OperationFailedError, did_you_mean
 from fink_cli.output import Format
 from fink_cli.private import write_private
+from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="Users and their passwords.")
 
@@ -65,7 +67,7 @@ def add(
 
     The password is asked for, unless an option or FINK_NEW_PASSWORD gives it.
     """
-    users.valid_user(user)
+    users.require_login_name(user)
     check_destination(generate, out)
     connection = resolve_connection(profile, servers)
     access.require_ordinary(user, super_users_of(connection))
@@ -87,7 +89,8 @@ def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers
     for name in sorted({row.user for row in found if row.mechanism == users.SHA_256}):
         several = users.SHA_512 in users.mechanisms_of(found, name)
         which = "SCRAM-SHA-512 and SCRAM-SHA-256 passwords" if several else "SCRAM-SHA-256 only"
-        output.note(f"{name} has {which}: fink auth rotate -u {name} replaces each.", whole=True)
+        rotate_it = fink_command("auth", "rotate", "-u", name)
+        output.note(f"{name} has {which}: {rotate_it} replaces each.", whole=True)
 
 
 @app.command()
@@ -140,9 +143,9 @@ def delete(
         left = f"; {len(found.rules)} rule(s) name it" if found.rules else ""
         raise OperationFailedError(
             f"There is no user '{user}'{left}.",
-            f"Remove its rules: fink auth offboard -u {user}"
+            f"Remove its rules: {fink_command('auth', 'offboard', '-u', user)}"
             if found.rules
-            else "See who there is: fink auth list",
+            else _who_there_is(connection, user),
         )
     _remove(connection, replace(found, rules=[]) if keep_acls else found, yes, dry_run, form)
 
@@ -161,9 +164,14 @@ def offboard(
     found = access.find_presence(connection, user)
     if not (found.mechanisms or found.rules):
         raise OperationFailedError(
-            f"There is no user '{user}', and no rule names it.", "See who there is: fink auth list"
+            f"There is no user '{user}', and no rule names it.", _who_there_is(connection, user)
         )
     _remove(connection, found, yes, dry_run, form)
+
+
+def _who_there_is(connection: Connection, user: str) -> str:
+    names = {row.user for row in users.list_users(connection)}
+    return did_you_mean(user, names, "fink auth list", "See who there is: fink auth list")
 
 
 def _remove(
@@ -244,7 +252,7 @@ def onboard(
 
     Who reads may use the consumer groups whose names begin with the user's and '-'.
     """
-    users.valid_user(user)
+    users.require_login_name(user)
     connection = resolve_connection(profile, servers)
     access.require_ordinary(user, super_users_of(connection))
     file = out or Path(file_name(user, client))

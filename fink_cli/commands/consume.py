@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gc
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import orjson
@@ -32,17 +28,18 @@ from fink_cli.commands.consume_options import (
     treated_duplicates,
 )
 from fink_cli.commands.consume_save import SavingSink
-from fink_cli.commands.consume_selected import Selected
+from fink_cli.commands.consume_selected import Selected, Warnings
 from fink_cli.commands.consume_show import show
 from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
+from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.consumer.bad import keep_bad
 from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
 from fink_cli.consumer.files import made_folder
+from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Counts, Rules, Sink, follow
-from fink_cli.consumer.save import Saver
+from fink_cli.consumer.save import FLUSH_WHEN, Saver
 from fink_cli.consumer.start import parse_start
 from fink_cli.consumer.table import AGAIN_SIGN
 from fink_cli.errors import INTERRUPTED, OperationFailedError
@@ -180,15 +177,12 @@ def consume(
         refuse_to_browse(group, form)
     treated = treated_duplicates(duplicates, dedup)
     recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
-    selected = Selected(condition, recent if treated is Duplicates.DROP else None)
+    warnings = Warnings()
+    selected = Selected(condition, recent if treated is Duplicates.DROP else None, warnings)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     saver = None if folder is None or browse else Saver(folder, file_format, group)
-    rules = Rules(selected, keep, raw)
-    if saver is not None:
-        rules = replace(
-            rules, secure=saver.secure, full=saver.full, restart=partial(_restart, saver, recent)
-        )
+    rules = _saving(Rules(limit, selected, keep, raw), saver, recent)
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
@@ -201,11 +195,19 @@ def consume(
     gc.freeze()
     with (
         open_source(
-            resolve_connection(profile, servers), topics, group, place, until_end, output.warn
+            resolve_connection(profile, servers),
+            topics,
+            group,
+            place,
+            until_end,
+            warnings,
+            keeps_trying=limit is None and not until_end,
         ) as source,
-        _interruptible() as interrupted,
+        interrupts_wait() as interrupted,
     ):
-        selected.begin(len(source.topics), browse or (saver is None and is_redrawn(look)))
+        selected.begin(len(source.topics))
+        if browse or (saver is None and is_redrawn(look)):
+            warnings.hold()
         try:
             if browse:
                 ended = browse_alerts(
@@ -213,21 +215,21 @@ def consume(
                     decoder,
                     rules,
                     counts,
-                    limit,
                     folder or Path(),
                     position,
                     interrupted,
                     again,
                 )
             else:
-                shown = open_sink(look, source.topics)
-                with _sink(saver, until_end) or shown as sink:
-                    follow(source, decoder, sink, limit, interrupted, counts, rules)
+                saving = None if saver is None else SavingSink(saver, until_end).open()
+                with saving or open_sink(look, source.topics) as sink:
+                    rules = replace(rules, progress=sink.progress)
+                    follow(source, decoder, sink, counts, rules, interrupted)
                 ended = interrupted()
         finally:
             if saver is not None:
                 _leave(saver, group)
-            selected.leave()
+            warnings.leave()
             _summarise(counts, form, saver, recent.found if marks else 0)
     if ended:
         raise typer.Exit(INTERRUPTED)
@@ -238,9 +240,16 @@ def consume(
         )
 
 
-def _restart(saver: Saver, recent: Recent) -> None:
+def _saving(rules: Rules, saver: Saver | None, recent: Recent) -> Rules:
+    if saver is None:
+        return rules
+    discard = partial(_discard, saver, recent)
+    return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard)
+
+
+def _discard(saver: Saver, recent: Recent) -> None:
     """Let go of alerts that will come again, and are no duplicates then."""
-    if saver.restart():
+    if saver.discard():
         recent.clear()
 
 
@@ -251,35 +260,9 @@ def _leave(saver: Saver, group: str | None) -> None:
     """
     try:
         if group is None:
-            saver.secure(True)
+            saver.flush()
     finally:
         saver.drop()
-
-
-def _sink(saver: Saver | None, until_end: bool) -> AbstractContextManager[Sink] | None:
-    return None if saver is None else SavingSink(saver, until_end).open()
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C was pressed.
-
-    So the alert in hand is shown whole, and committed. Pressed again it interrupts at once.
-    """
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _summarise(counts: Counts, form: Format, saver: Saver | None, marked: int) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from fink_cli import output
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.sky import Position
 from fink_cli.consumer.browse.feed import Feed
+from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import Source
-from fink_cli.consumer.read import Alert, Counts, Rules, follow
+from fink_cli.consumer.read import Alert
 from fink_cli.errors import UsageError
 
 
@@ -33,7 +35,6 @@ def browse(
     decoder: Decoder,
     rules: Rules,
     counts: Counts,
-    limit: int | None,
     folder: Path,
     position: Position,
     interrupted: Callable[[], bool],
@@ -46,7 +47,6 @@ def browse(
         decoder: makes alerts of them.
         rules: what is done with which messages.
         counts: counts.
-        limit: how many alerts to read; none for no limit.
         folder: where alerts are saved.
         position: how positions are written.
         interrupted: whether the program was asked to end.
@@ -64,7 +64,13 @@ def browse(
     feed = Feed()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(
-            follow, source, decoder, feed, limit, lambda: feed.closed, counts, rules
+            follow,
+            source,
+            decoder,
+            feed,
+            counts,
+            replace(rules, progress=feed.report),
+            lambda: feed.closed,
         )
         try:
             app = Browser(feed, reading, source.topics, folder, position, interrupted, again)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fink_cli import output
-from fink_cli.commands.consume_tables import say_skipped
-from fink_cli.consumer.read import Alert, Progress, Skipped
+from fink_cli.commands.consume_tables import Printed
+from fink_cli.consumer.loop import NOTHING_HELD, Held, Progress
+from fink_cli.consumer.read import Alert
 from fink_cli.consumer.save import Saver
 
 
-class SavingSink:
-    """Hands alerts to a saver.
+class SavingSink(Printed):
+    """Hands alerts to a saver, and says which messages were skipped.
 
     Args:
         saver: writes them.
@@ -38,11 +39,12 @@ class SavingSink:
         """Take an alert."""
         self._saver.add(alert)
 
-    def skip(self, skipped: Skipped) -> None:
-        """Say which message was skipped."""
-        say_skipped(skipped)
+    def flush(self) -> Held:
+        """Write what was taken to files."""
+        self._saver.flush()
+        return NOTHING_HELD
 
-    def pulse(self, progress: Progress) -> None:
+    def progress(self, progress: Progress) -> None:
         """Move the bar."""
         read = progress.counts.read
         if self._until_end and self._total is None and progress.lag:

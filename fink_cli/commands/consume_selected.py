@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fink_cli import output
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.dedup import Recent
 from fink_cli.consumer.read import Alert
+
+
+class Warnings:
+    """Says warnings, once nothing is drawn any more on the terminal where they would stand."""
+
+    def __init__(self) -> None:
+        self._holds = False
+        self._held: list[str] = []
+
+    def __call__(self, text: str) -> None:
+        """Say a warning, now or later."""
+        if self._holds:
+            self._held.append(text)
+        else:
+            output.warn(text)
+
+    def hold(self) -> None:
+        """Let them wait from now on."""
+        self._holds = True
+
+    def leave(self) -> None:
+        """Say those that had to wait."""
+        self._holds = False
+        for text in self._held:
+            output.warn(text)
+        self._held.clear()
 
 
 class Selected:
@@ -17,24 +45,20 @@ class Selected:
     Args:
         where: the expression, if there is one.
         recent: the alerts that came before; none where these are shown too.
+        warn: is told which fields some of the topics lack.
     """
 
-    def __init__(self, where: Where | None, recent: Recent | None) -> None:
-        self._where, self._recent = where, recent
-        self._topics, self._holds = 1, False
-        self._held: list[str] = []
+    def __init__(
+        self, where: Where | None, recent: Recent | None, warn: Callable[[str], None]
+    ) -> None:
+        self._where, self._recent, self._warn = where, recent, warn
+        self._topics = 1
         self._checked: set[str] = set()
         self._lacking: dict[str, int] = {}
 
-    def begin(self, topics: int, holds: bool) -> None:
-        """Be told of how many topics alerts come, and whether warnings have to wait for the end."""
-        self._topics, self._holds = topics, holds
-
-    def leave(self) -> None:
-        """Warn of what had to wait."""
-        for each in self._held:
-            output.warn(each)
-        self._held.clear()
+    def begin(self, topics: int) -> None:
+        """Be told of how many topics alerts come."""
+        self._topics = topics
 
     def __call__(self, alert: Alert) -> bool:
         """Whether it is chosen.
@@ -61,7 +85,4 @@ class Selected:
                 f"--where names {path.text}, which the alerts of {alert.topic} do not have: "
                 "it is None there."
             )
-            if self._holds:
-                self._held.append(text)
-            else:
-                output.warn(text)
+            self._warn(text)

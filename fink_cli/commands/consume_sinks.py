@@ -24,12 +24,12 @@ from fink_cli.commands.consume_tables import (
     Fields,
     LiveTable,
     PlainTable,
+    Printed,
     Rows,
-    say_skipped,
 )
 from fink_cli.consumer.describe import describe
 from fink_cli.consumer.detail import DetailView
-from fink_cli.consumer.read import Alert, Progress, Sink, Skipped
+from fink_cli.consumer.read import Alert, Skipped
 from fink_cli.consumer.table import AGAIN_SIGN, skipped_text
 from fink_cli.output import Format
 
@@ -58,7 +58,7 @@ class Look:
 
 
 @contextmanager
-def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Sink]:
+def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Printed | LiveTable]:
     """Whatever shows alerts in the form that was asked for, on this kind of stdout."""
     if look.form is Format.JSON:
         yield JsonLines(look.fields, look.again)
@@ -125,7 +125,7 @@ def raw_record(skipped: Skipped) -> dict[str, Any]:
     }
 
 
-class JsonLines:
+class JsonLines(Printed):
     """A JSON object a line."""
 
     def __init__(self, fields: Fields, again: Again | None = None) -> None:
@@ -150,10 +150,6 @@ class JsonLines:
         """Print a line."""
         output.print_json(to_json_bytes(line))
 
-    def pulse(self, _progress: Progress) -> None:
-        """Send out what was printed."""
-        output.flush()
-
 
 class YamlDocuments(JsonLines):
     """A YAML document an alert, with the values that JSON would have."""
@@ -163,7 +159,7 @@ class YamlDocuments(JsonLines):
         output.print_yaml_document(orjson.loads(to_json_bytes(line)))
 
 
-class DetailViews:
+class DetailViews(Printed):
     """The detail view of each alert, one below the other."""
 
     def __init__(self, position: Position, again: Again | None = None) -> None:
@@ -179,11 +175,3 @@ class DetailViews:
         if self._again is not None and self._again(alert):
             output.print_renderable(Text(f"{AGAIN_SIGN} This alert came before.", style="yellow"))
         output.print_renderable(DetailView(describe(alert, self._position)))
-
-    def skip(self, skipped: Skipped) -> None:
-        """Say which message was skipped, or print its first bytes."""
-        say_skipped(skipped)
-
-    def pulse(self, _progress: Progress) -> None:
-        """Send out what was printed."""
-        output.flush()

@@ -1,7 +1,8 @@
-"""Alerts as a table: line by line, or drawn anew at each pulse."""
+"""Alerts as a table: line by line, or drawn anew at each flush."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +17,8 @@ from fink_cli.alerts.schema import Schema
 from fink_cli.alerts.select import Path, pick
 from fink_cli.alerts.sky import Position
 from fink_cli.consumer.cells import cell, role_text, typed_column
-from fink_cli.consumer.read import Alert, Progress, Skipped
+from fink_cli.consumer.loop import NOTHING_HELD, Held, Progress
+from fink_cli.consumer.read import Alert, Skipped
 from fink_cli.consumer.table import (
     AGAIN,
     AGAIN_SIGN,
@@ -90,7 +92,34 @@ class Rows:
         return [typed_column(each.text) for each in self._fields]
 
 
-class PlainTable:
+class Printed(ABC):
+    """A sink that prints each alert as it comes; a flush sends out what was printed."""
+
+    def add(self, record: Alert | Skipped) -> None:
+        """Print an alert, or say which message was skipped."""
+        if isinstance(record, Skipped):
+            self.skip(record)
+        else:
+            self.show(record)
+
+    @abstractmethod
+    def show(self, alert: Alert) -> None:
+        """Print an alert."""
+
+    def skip(self, skipped: Skipped) -> None:
+        """Say which message was skipped, or print its first bytes."""
+        say_skipped(skipped)
+
+    def flush(self) -> Held:
+        """Send out what was printed."""
+        output.flush()
+        return NOTHING_HELD
+
+    def progress(self, progress: Progress) -> None:  # noqa: B027 (most have no room for it)
+        """Be told how far it has come; shown where there is room for it."""
+
+
+class PlainTable(Printed):
     """A line an alert, in columns of fixed width, under a line of headings."""
 
     def __init__(self, rows: Rows) -> None:
@@ -105,17 +134,9 @@ class PlainTable:
             output.print_line(header_line(self._printed))
         output.print_line(row_line(self._printed, row))
 
-    def skip(self, skipped: Skipped) -> None:
-        """Say which message was skipped, or print its first bytes."""
-        say_skipped(skipped)
-
-    def pulse(self, _progress: Progress) -> None:
-        """Send out what was printed."""
-        output.flush()
-
 
 class LiveTable:
-    """The newest alerts on a terminal, drawn anew at each pulse.
+    """The newest alerts on a terminal, drawn anew at each flush.
 
     Attributes:
         draw: draws in place of what it drew before.
@@ -130,20 +151,34 @@ class LiveTable:
         self._shown = 0
         self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
         self._skips = 0
+        self._progress: Progress | None = None
 
-    def show(self, alert: Alert) -> None:
-        """Keep an alert for the next drawing."""
-        self._kept.append(self._rows.row(alert))
-        self._shown += 1
+    def add(self, record: Alert | Skipped) -> None:
+        """Keep an alert, or a message that was skipped, for the next drawing."""
+        if isinstance(record, Skipped):
+            self._skip(record)
+        else:
+            self._kept.append(self._rows.row(record))
+            self._shown += 1
 
-    def skip(self, skipped: Skipped) -> None:
-        """Keep a message that was skipped; the last ones stand below the table."""
+    def _skip(self, skipped: Skipped) -> None:
         self._skips += 1
         value = skipped.value if skipped.raw else None
         self._skipped.append(replace(skipped, key=None, value=value))
 
-    def pulse(self, progress: Progress) -> None:
+    def progress(self, progress: Progress) -> None:
+        """Be told how far it has come; the first time, draw."""
+        is_first, self._progress = self._progress is None, progress
+        if is_first:
+            self.flush()
+
+    def flush(self) -> Held:
         """Draw the table."""
+        if self._progress is not None:
+            self._draw(self._progress)
+        return NOTHING_HELD
+
+    def _draw(self, progress: Progress) -> None:
         width, height = output.terminal_size()
         newest = list(self._kept)[-height:]
         below = list(self._skipped)[-_SKIPPED_BELOW:]

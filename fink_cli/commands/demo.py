@@ -31,9 +31,9 @@ from fink_cli.cluster.record import read_cluster
 from fink_cli.commands.consume_sinks import Look, open_sink
 from fink_cli.commands.distribute import progress
 from fink_cli.commands.kafka import fetching
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
+from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Counts, follow
 from fink_cli.distribution import launch
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.state import DONE
@@ -121,7 +121,7 @@ def _show(consumer: Connection, limit: int) -> int:
         open_source(consumer, [_TOPIC], None, None, until_end=True) as source,
         open_sink(Look(Format.TABLE), source.topics) as sink,
     ):
-        follow(source, Decoder(None), sink, limit, lambda: False, counts)
+        follow(source, Decoder(None), sink, counts, Rules(limit=limit, progress=sink.progress))
     if not counts.shown or counts.skipped:
         raise OperationFailedError(
             f"Of the alerts {counts.shown} were shown, and {counts.skipped} not decoded."

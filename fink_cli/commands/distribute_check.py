@@ -69,6 +69,9 @@ def check(
         f"Tried on {findings.sample:,} alerts; a night has {night or findings.night:,}. "
         "Brokers store less: they compress."
     )
+    if findings.renamed:
+        names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
+        output.note(f"Published under a name that Avro takes: {names}.")
     _look_at_topics(wish, profile, servers)
     _judge(findings)
 

@@ -10,7 +10,7 @@ from fink_cli import output
 from fink_cli.admin import topics
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.config import resolve_connection
-from fink_cli.errors import UsageError
+from fink_cli.errors import UsageError, explain_kafka
 from fink_cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Topics: create, list, describe, alter, delete.")
@@ -79,7 +79,14 @@ def describe(
     name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
 ) -> None:
     """Show a topic's partitions, offsets and settings."""
-    output.emit(topics.describe_topic(resolve_connection(profile, servers), name), form)
+    connection = resolve_connection(profile, servers)
+    details = topics.describe_topic(connection, name)
+    output.emit(details, form)
+    for operation in details.lacks:
+        attempt = connection.attempt(operation, "topic", name)
+        lacking = explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
+        output.warn(f"{lacking.message} What it would show is left out.")
+        output.note(lacking.hint, whole=True)
 
 
 @app.command()

@@ -11,7 +11,8 @@ import typer
 from fink_cli import output
 from fink_cli.commands.options import DryRun, Output, Profile, Servers
 from fink_cli.commands.slack_alerts import Draft, Wish, parse_interval, preview, report
-from fink_cli.config import Connection, resolve_connection, slack_token
+from fink_cli.config import resolve_connection, slack_token
+from fink_cli.connection import Connection
 from fink_cli.consumer.start import parse_start
 from fink_cli.errors import FAILED, INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.output import Format

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 from fink_cli import output
 from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
-from fink_cli.config import Connection
+from fink_cli.commands.interrupts import interrupts_wait
+from fink_cli.connection import Connection
+from fink_cli.consumer.loop import Counts, FlushWhen, Rules, follow
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.read import Skipped
 from fink_cli.consumer.start import Start
@@ -27,7 +27,7 @@ from fink_cli.slack.check import UPLOAD
 from fink_cli.slack.client import SlackClient
 from fink_cli.slack.deliver import Outcome, deliver, illustrate
 from fink_cli.slack.digest import Waiting
-from fink_cli.slack.follow import Desk, Tally, follow_topic
+from fink_cli.slack.follow import Desk, Tally
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import counted, plain
 from fink_cli.slack.refusals import SlackRefusedError
@@ -143,22 +143,9 @@ def _finished_first() -> Iterator[None]:
 
     Else nobody knew whether it arrived. Pressed again it takes effect at once.
     """
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.signal(each, ask) for each in signals}
-    try:
+    with interrupts_wait() as interrupted:
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    if asked:
+    if interrupted():
         raise KeyboardInterrupt
 
 
@@ -184,16 +171,16 @@ def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> l
     """
     drafts: list[Draft] = []
 
-    def draft(desk: Desk) -> bool:
+    def draft(desk: Desk) -> None:
+        drafts.clear()
         for each in desk.waiting.digests():
             message = each.message(wish.topic, desk.journal.unanswered(each.channel))
             drafts.append(Draft(each.channel, each.alerts, plain(message), list(message.blocks)))
-        return True
 
-    tally, interrupted = _follow(wish, connection, client, draft, _no_curve, commit=False)
-    if interrupted:
+    done = _follow(wish, connection, client, draft, _no_curve, commit=False)
+    if done.interrupted:
         raise KeyboardInterrupt
-    _tell_rest(tally.without_channel)
+    _tell_rest(done.tally.without_channel)
     return drafts
 
 
@@ -206,8 +193,12 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
     results = _Results()
     draws = UPLOAD in client.identity.scopes
     told: Counter[str] = Counter()
+    refused = False
 
-    def send(desk: Desk) -> bool:
+    def send(desk: Desk) -> None:
+        nonlocal refused
+        if refused:
+            return
         outcomes = []
         _tell_rest(desk.tally.without_channel - told)
         told.update(desk.tally.without_channel - told)
@@ -217,54 +208,89 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
                 results.take(outcome)
             outcomes.append(outcome)
             if outcome.refusal is not None and outcome.refusal.is_of_token:
-                return False
+                refused = True
+            if refused:
+                return
         # After all texts, so that no picture holds up a text.
         for each in outcomes if draws else ():
             results.illustrated(each, client)
-        return True
 
     curve_of = light_curve if draws else _no_curve
-    tally, interrupted = _follow(wish, connection, client, send, curve_of, commit=True)
+    done = _follow(wish, connection, client, send, curve_of, commit=True, stopped=lambda: refused)
     return Report(
         wish.topic,
         wish.group,
-        tally.read,
-        tally.skipped,
-        dict(tally.without_channel.most_common()),
-        dict(tally.kept_out.most_common()),
+        done.counts.read,
+        done.counts.skipped,
+        dict(done.tally.without_channel.most_common()),
+        dict(done.tally.kept_out.most_common()),
         [Sent(each, results.alerts[each], count) for each, count in results.messages.items()],
         list(results.refused.values()),
-        interrupted,
+        done.interrupted,
     )
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """What was read, what of it goes nowhere, and whether Ctrl-C ended it."""
+
+    counts: Counts
+    tally: Tally
+    interrupted: bool
 
 
 def _follow(
     wish: Wish,
     connection: Connection,
     client: SlackClient | None,
-    send: Callable[[Desk], bool],
+    send: Callable[[Desk], None],
     curve_of: Callable[[Mapping[str, Any]], LightCurve],
+    *,
     commit: bool,
-) -> tuple[Tally, bool]:
-    """What was read, and whether Ctrl-C ended it. What waits then is read again by the next run."""
+    stopped: Callable[[], bool] = lambda: False,
+) -> _Followed:
+    """Read until the end, or until stopped. What waits then is read again by the next run."""
     topic = usable_topic(connection, wish.topic, "READ")
     existing = _existing(wish, client)
     folder = fink_home() / "slack"
     with (
         open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
         open_source(
-            connection, [wish.topic], wish.group, wish.start, wish.once, output.warn
+            connection,
+            [wish.topic],
+            wish.group,
+            wish.start,
+            wish.once,
+            output.warn,
+            keeps_trying=not wish.once,
         ) as source,
     ):
         if wish.start is not None:
             journal.forget(write=commit)
         waiting = Waiting(topic.topic_id, wish.newest)
-        desk = Desk(wish.channels, existing, waiting, journal, curve_of)
+        desk = Desk(
+            wish.topic,
+            wish.channels,
+            existing,
+            waiting,
+            journal,
+            curve_of=curve_of,
+            send=send,
+            skip=_skip,
+        )
+        counts = Counts()
+        rules = Rules(
+            whole=True,
+            flush_when=FlushWhen(wish.interval),
+            commits=commit,
+            discard=waiting.clear,
+            committed=desk.committed,
+        )
         try:
-            follow_topic(source, Decoder(), desk, lambda: send(desk), wish.interval, _skip, commit)
+            follow(source, Decoder(), desk, counts, rules, stopped)
         except KeyboardInterrupt:
-            return desk.tally, True
-    return desk.tally, False
+            return _Followed(counts, desk.tally, True)
+    return _Followed(counts, desk.tally, False)
 
 
 def _no_curve(_alert: Mapping[str, Any]) -> LightCurve:

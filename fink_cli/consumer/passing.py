@@ -13,7 +13,6 @@ PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.REQUEST_TIMED_OUT,
     KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._AUTO_OFFSET_RESET,
     KafkaError._MAX_POLL_EXCEEDED,
     KafkaError._RESOLVE,
     KafkaError._TIMED_OUT,
@@ -27,4 +26,11 @@ MOVED = {
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError._ASSIGNMENT_LOST,
     KafkaError._NO_OFFSET,
+}
+# The topic, or the partition, is not there: it was deleted, and may be created again.
+GONE = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.UNKNOWN_TOPIC_ID,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
 }

@@ -10,7 +10,6 @@ the first message tells a topic that was made anew, whose offsets start again, f
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,13 +22,12 @@ from pathlib import Path
 from fink_cli.alerts.formats import FileFormat, Package, UnwritableError, package
 from fink_cli.alerts.schema import Schema
 from fink_cli.consumer.files import Aside, remove_abandoned
+from fink_cli.consumer.loop import FlushWhen
 from fink_cli.consumer.read import Alert
 from fink_cli.errors import OperationFailedError
 
 # A file is written when there are so many alerts, bytes of messages, or seconds since the last.
-MOST_ALERTS = 5000
-MOST_BYTES = 64 * 1024 * 1024
-MOST_SECONDS = 60.0
+FLUSH_WHEN = FlushWhen(seconds=60.0, alerts=5000, size=64 * 1024 * 1024)
 # So many bytes are packed for the file at once. An alert that is decoded takes several times the
 # memory that its message took.
 PACKED_BYTES = 24 * 1024 * 1024
@@ -115,9 +113,7 @@ class Saver:
         # The last offset of the file that the alerts of a place are in, read again.
         self._again: dict[Place, int] = {}
         self._waiting: dict[Place, _Waiting] = {}
-        self._count = self._bytes = 0
-        self._since = time.monotonic()
-        self.restart()
+        self.discard()
 
     def add(self, alert: Alert) -> None:
         """Take an alert, unless a file has it from before."""
@@ -131,32 +127,21 @@ class Saver:
         if waiting.weight >= PACKED_BYTES:
             with self._explained():
                 waiting.pack(self._form, self._folder)
-        self._count += 1
-        self._bytes += alert.size
 
-    def full(self) -> bool:
-        """Whether enough waits for a file."""
-        return self._count >= MOST_ALERTS or self._bytes >= MOST_BYTES
-
-    def secure(self, final: bool) -> bool:
-        """Write what waits, if it is time to; whether nothing waits any more.
+    def flush(self) -> None:
+        """Write what waits, so that it is on the disk under its name.
 
         Raises:
             OperationFailedError: a file can't be written.
         """
-        now = time.monotonic()
-        if final or self.full() or now - self._since >= MOST_SECONDS:
-            while self._waiting:
-                place, waiting = next(iter(self._waiting.items()))
-                with self._explained():
-                    self._write(waiting)
-                del self._waiting[place]
-                self.saved += waiting.count
-            self._count = self._bytes = 0
-            self._since = now
-        return not self._waiting
+        while self._waiting:
+            place, waiting = next(iter(self._waiting.items()))
+            with self._explained():
+                self._write(waiting)
+            del self._waiting[place]
+            self.saved += waiting.count
 
-    def restart(self) -> bool:
+    def discard(self) -> bool:
         """Begin anew at what is committed: what waits comes again, to this process or another.
 
         Returns:
@@ -176,7 +161,6 @@ class Saver:
             if waiting.aside is not None:
                 waiting.aside.drop()
         self._waiting.clear()
-        self._count = self._bytes = 0
 
     def _is_saved(self, alert: Alert, place: Place) -> bool:
         last = self._before.get((place, alert.offset, _milliseconds(alert.timestamp)))

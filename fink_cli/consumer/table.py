@@ -16,8 +16,9 @@ from rich.text import Text
 
 from fink_cli.alerts.columns import BAND, CLASS, DEC, MAGNITUDE, OBJECT, RA, TIME, Column
 from fink_cli.consumer.cells import NOTHING
+from fink_cli.consumer.loop import Progress
 from fink_cli.consumer.plot import BAND_STYLES
-from fink_cli.consumer.read import Progress, Skipped
+from fink_cli.consumer.read import Skipped
 from fink_cli.text import printable
 
 GAP = 2

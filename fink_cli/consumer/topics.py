@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from confluent_kafka.admin import ClusterMetadata
 
 from fink_cli.admin.usable import usable_topic
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
 
 

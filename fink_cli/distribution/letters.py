@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fink_cli.admin.publishers import DEAD_LETTERS
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import DeadLetter, read_dead_letters
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fink_cli.admin.client import ErrorWatch, settings_for
 from fink_cli.admin.publishers import DISTRIBUTIONS
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution import state
 from fink_cli.distribution.owner import told
 from fink_cli.distribution.progress import DRIVER, Record, read_driver, record_name

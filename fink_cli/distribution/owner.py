@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
 from fink_cli.admin.publishers import DISTRIBUTIONS
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
 from fink_cli.distribution.progress_topics import (
     fence_slots,
@@ -86,7 +86,7 @@ class Owner:
         source: str,
         streams: Mapping[str, str],
         topic_ids: Mapping[str, str],
-        columns: tuple[dict[str, str], str] | None,
+        columns: str | None,
     ) -> None:
         """Make this driver the one that publishes, and fence whoever was it before.
 

@@ -16,7 +16,7 @@ from fink_cli.admin.usable import (
     no_such_topics,
 )
 from fink_cli.cluster.java import find_java
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution import state
 from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
 from fink_cli.distribution.owner import Owner

@@ -61,7 +61,7 @@ class Driver:
         source: the folder of the science database.
         streams: the filter, columns and topic of each stream, by its title.
         topic_ids: Kafka's id of each topic.
-        columns: the columns of the alerts: those of Parquet, and Spark's schema as JSON text.
+        columns: the columns that the files share, as JSON text; ``None`` before the first file.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Driver:
     source: str
     streams: dict[str, str]
     topic_ids: dict[str, str]
-    columns: tuple[dict[str, str], str] | None
+    columns: str | None
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,7 @@ def _key(name: str, kind: str, what: str = "") -> str:
 
 def read_driver(value: str) -> Driver:
     """Read the value of a ``driver`` record."""
-    content = json.loads(value)
-    columns = content["columns"]
-    return Driver(**{**content, "columns": tuple(columns) if columns else None})
+    return Driver(**json.loads(value))
 
 
 def read_published(value: str) -> Published:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.science import BadFile
 from fink_cli.distribution.spec import Spark
 from fink_cli.distribution.streams import Distribution
@@ -62,6 +62,7 @@ class Findings:
         night: how many alerts lie in the folder of the newest file.
         tried: what each stream made of the sample.
         bad_files: the files that can't be published, and why.
+        renamed: the path of each column that is published under another name, and its path there.
     """
 
     schemas: dict[str, str]
@@ -69,6 +70,7 @@ class Findings:
     night: int
     tried: list[Tried]
     bad_files: list[BadFile]
+    renamed: dict[str, str]
 
 
 @dataclass(frozen=True)

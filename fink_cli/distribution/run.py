@@ -27,6 +27,7 @@ from tenacity import (
 
 from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution import report, state
+from fink_cli.distribution.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import (
     NO_TOPIC,
@@ -52,11 +53,10 @@ from fink_cli.distribution.publisher import (
     Work,
     batch_bytes,
 )
-from fink_cli.distribution.science import BadFile, Shape, shape_of, sort_out
+from fink_cli.distribution.science import BadFile, sort_out
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.streams import Stream
 from fink_cli.distribution.targets import topics_now
-from fink_cli.distribution.types import refuse_columns
 from fink_cli.distribution.waiting import WaitingFiles
 from fink_cli.errors import (
     FinkError,
@@ -113,7 +113,7 @@ class Run:
         self._closed: dict[str, str] = {}
         self._holders: dict[int, str] = {}
         self._too_large: set[tuple[str, int, str]] = set()
-        self._planned = False
+        self._planned: Struct | None = None
         self._batches = 0
         self._busy_seconds = 0.0
         self._files_in_hand = 0
@@ -203,7 +203,7 @@ class Run:
         if progress.driver is not None:
             self._require_same_source()
             if progress.driver.columns is not None:
-                self.waiting.shape = progress.driver.columns[0]
+                self.waiting.columns = load_columns(progress.driver.columns)
         published: Counter[str] = Counter()
         for (_, topic), count in progress.counts.items():
             published[topic] += count
@@ -290,35 +290,20 @@ class Run:
         Raises:
             UsageError: a stream is not as it should be.
         """
-        driver = self.owner.progress.driver
-        columns = driver.columns if driver and driver.columns else self._first_columns()
-        if columns is None:
+        if self.waiting.columns is None:
             self.ready = True
             self.tell(state=state.RUNNING)
             return  # there is no good file yet; the first one tells
-        self.waiting.shape = columns[0]
-        self.spark.plan(columns[1], self.job.distribution, self._streams(), self._code())
-        self.owner.change(columns=columns)
-        self._planned = True
+        columns = self.waiting.columns
+        self.spark.plan(columns, self.job.distribution, self._streams(), self._code())
+        self.owner.change(columns=dump_columns(columns))
+        self._planned = columns
         for title, avro in self.spark.schemas().items():
             write_private(self.folder.schemas / f"{title.replace('/', '_')}.avsc", avro)
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.spark.schemas())
         self.ready = True
         self._tell_progress(state=state.RUNNING)
-
-    def _first_columns(self) -> tuple[Shape, str] | None:
-        failure: FinkError | None = None
-        for name in sorted(self.waiting.files):
-            file = self.waiting.path(name)
-            refuse_columns(file)
-            try:
-                return shape_of(file)[0], self.spark.stored_schema(file)
-            except UnknownFailureError as error:
-                failure = failure or error  # it may be the file's own: the next one tells
-        if failure is not None:
-            raise failure
-        return None
 
     def _streams(self) -> Sequence[Stream]:
         streams = self.job.distribution.stream
@@ -343,8 +328,8 @@ class Run:
             if self.status.error or len(self.status.bad_files) != len(self.waiting.bad):
                 self._tell_progress()
             return False
-        if not self._planned:
-            self.get_ready()
+        if self._planned != self.waiting.columns:
+            self.get_ready()  # the first good file, or the first with a type for a column
         most = _BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
@@ -518,7 +503,7 @@ class Run:
     def _set_bad_aside(self, paths: Sequence[Path]) -> bool:
         """Refuse the files of a failed batch that can't be read; whether there are any."""
         there = [path for path in paths if self.waiting.name(path) in self.waiting.files]
-        _, bad = sort_out(there, self.waiting.shape)
+        bad = sort_out(there, self.waiting.columns).bad
         bad = bad or self.spark.unreadable(there)
         self.waiting.set_aside(bad)
         return bool(bad)
@@ -561,11 +546,10 @@ class Run:
         for letter in letters.values():
             if letter.stream == self.job.replay:
                 rows.setdefault(letter.file, []).append(letter.row)
-        if not self._planned:
-            self.get_ready()
         there = {name: self.waiting.path(name) for name in sorted(rows)}
-        good, bad = sort_out([path for path in there.values() if path.exists()], self.waiting.shape)
-        self.waiting.set_aside([*bad, *self.spark.unreadable(list(good))])
+        found = sort_out([path for path in there.values() if path.exists()], self.waiting.columns)
+        good = found.good
+        self.waiting.set_aside([*found.bad, *self.spark.unreadable(list(good))])
         self.waiting.files = {}
         unfit = {each.file for each in self.waiting.bad_files()}
         files = [

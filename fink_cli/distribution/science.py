@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fink_cli.distribution.columns import Struct, agreed_columns, difference, refined_columns
+from fink_cli.distribution.types import columns_of
 from fink_cli.errors import OperationFailedError, UsageError
 
 _ENDING = ".parquet"
 _BEING_WRITTEN = (".", "_")
-
-Shape = dict[str, str]
-"""The columns of a file, and the type of each as Arrow writes it."""
 
 
 @dataclass(frozen=True)
@@ -148,65 +147,90 @@ def require_files(source: Path) -> list[Path]:
     return files
 
 
-def shape_of(file: Path) -> tuple[Shape, int]:
-    """The columns of a file and their types, which their order does not change; and its rows.
+@dataclass(frozen=True)
+class Footer:
+    """What the footer of a Parquet file says.
+
+    Attributes:
+        columns: its columns.
+        rows: how many alerts it holds.
+    """
+
+    columns: Struct
+    rows: int
+
+
+def read_footer(file: Path) -> Footer:
+    """The columns of a file, and how many alerts it holds.
 
     Raises:
         OSError: the file can't be read.
         pyarrow.ArrowException: it is not Parquet, or was cut.
         ValueError: what stands in it is no text.
     """
-    # Whether a column may be null is no difference: Spark writes it one way, pandas another.
     footer = pq.read_metadata(file)
-    columns = footer.schema.to_arrow_schema()
-    leaves = (footer.schema.column(number) for number in range(footer.num_columns))
-    # Arrow shows both of Parquet's forms of a timestamp as one; Spark can't read one as the other.
-    old_times = {each.path.split(".")[0] for each in leaves if each.physical_type == "INT96"}
-    shape = {each.name: str(each.type).replace(" not null", "") for each in columns}
-    for name in old_times & shape.keys():
-        shape[name] += " (INT96)"
-    return shape, footer.num_rows
+    return Footer(columns_of(footer), footer.num_rows)
 
 
-def sort_out(files: list[Path], expected: Shape | None) -> tuple[dict[Path, int], list[BadFile]]:
+@dataclass(frozen=True)
+class Sorted:
+    """The files that can be published together, and those that can't.
+
+    Attributes:
+        good: the good files, with the number of their alerts.
+        bad: the others, and why.
+        columns: what the good files share; none while no file is good.
+    """
+
+    good: dict[Path, int]
+    bad: list[BadFile]
+    columns: Struct | None
+
+
+def sort_out(files: Sequence[Path], expected: Struct | None) -> Sorted:
     """Tell the files that can be published from those that can't.
 
     Args:
         files: the files to look at; only their footers are read.
-        expected: the columns that they must have; none takes those of the first good file.
-
-    Returns:
-        The good files with the number of their alerts, and the bad ones with the reason.
+        expected: the columns that they must have; none takes those that most of them share.
     """
+    footers = _footers(files)
+    sound = {file: each for file, each in footers.items() if isinstance(each, Footer)}
+    columns = expected or agreed_columns([each.columns for each in sound.values()])
     good: dict[Path, int] = {}
     bad: list[BadFile] = []
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        shapes = list(pool.map(_shape_or_reason, files))
-    for file, found in zip(files, shapes, strict=True):
-        if isinstance(found, str):
-            bad.append(BadFile(str(file), found))
-            continue
-        shape, rows = found
-        expected = expected or shape
-        if shape == expected:
-            good[file] = rows
+    for file, footer in footers.items():
+        if isinstance(footer, str) or columns is None:
+            bad.append(BadFile(str(file), str(footer)))
+        elif reason := difference(footer.columns, columns):
+            bad.append(BadFile(str(file), f"of another schema: {reason}"))
         else:
-            bad.append(BadFile(str(file), f"of another schema: {_difference(shape, expected)}"))
-    return good, bad
+            columns = refined_columns(columns, footer.columns)
+            good[file] = footer.rows
+    return Sorted(good, bad, columns)
 
 
-def _shape_or_reason(file: Path) -> tuple[Shape, int] | str:
+def columns_of_files(files: Sequence[Path]) -> dict[Path, Struct]:
+    """The columns of files; those that can't be read are left out."""
+    footers = _footers(files)
+    return {file: each.columns for file, each in footers.items() if isinstance(each, Footer)}
+
+
+def _footers(files: Sequence[Path]) -> dict[Path, Footer | str]:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return dict(zip(files, pool.map(_footer_or_reason, files), strict=True))
+
+
+def _footer_or_reason(file: Path) -> Footer | str:
     try:
-        return shape_of(file)
+        found = file.stat()
+        return _known_footer(file, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     except OSError as error:
         return error.strerror or "can't be read"
     except (pa.ArrowException, ValueError):
         return "not a whole Parquet file"
 
 
-def _difference(found: Shape, expected: Shape) -> str:
-    lacks = sorted(expected.keys() - found.keys())
-    more = sorted(found.keys() - expected.keys())
-    other = sorted(name for name in found.keys() & expected.keys() if found[name] != expected[name])
-    parts = [("lacks", lacks), ("has more", more), ("has another type", other)]
-    return "; ".join(f"{what} {', '.join(names[:5])}" for what, names in parts if names)
+@lru_cache(maxsize=1024)
+def _known_footer(file: Path, *_stamp: int) -> Footer:
+    return read_footer(file)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
+from fink_cli.distribution.columns import RefusedColumn, Struct, joined, refused_columns
+from fink_cli.distribution.types import avro_name
 from fink_cli.errors import UsageError
+from fink_cli.text import printable
 
 Tree = dict[str, "Tree | None"]
 """The names of columns; below each, the fields of a struct, or none where it is taken whole."""
@@ -25,13 +28,48 @@ def reduced(tree: Tree, keep: Sequence[str] | None, drop: Sequence[str]) -> Tree
     Raises:
         UsageError: there is no such column, or nothing is left.
     """
-    for path in [*(keep or []), *drop]:
-        _require(tree, path)
-    kept = _whole(tree) if keep is None else _kept(tree, [path.split(".") for path in keep])
-    left = _dropped(tree, kept, [path.split(".") for path in drop])
+    kept = _whole(tree) if keep is None else _kept(tree, [_found(tree, path) for path in keep])
+    left = _dropped(tree, kept, [_found(tree, path) for path in drop])
     if not left:
         raise UsageError("No column would be left.", "Drop fewer columns.")
     return left
+
+
+def tree(columns: Struct) -> Tree:
+    """The names of the columns, and of the fields of structs, at each depth."""
+    return {
+        name: tree(kind) if isinstance(kind, Struct) else None
+        for name, kind in columns.fields.items()
+    }
+
+
+def refuse_columns(columns: Struct, chosen: Tree) -> None:
+    """Refuse a selection with a column that can't be published.
+
+    Args:
+        columns: the columns of the alerts.
+        chosen: those that are published, as :func:`reduced` gives them.
+
+    Raises:
+        UsageError: there is one; each is named.
+    """
+    refused = list(_refused(columns, chosen, ""))
+    if refused:
+        named = "\n".join(f"  {each.path} ({each.type}): {each.reason}" for each in refused)
+        raise UsageError(
+            f"Some columns can't be published as Avro:\n{named}",
+            "Drop them in the distribution file (drop = […]), or write them as another type: "
+            "docs/types.md says which.",
+        )
+
+
+def _refused(columns: Struct, chosen: Tree, above: str) -> Iterator[RefusedColumn]:
+    for name, below in chosen.items():
+        kind, path = columns.fields[name], joined(above, name)
+        if below is not None and isinstance(kind, Struct):
+            yield from _refused(kind, below, path)
+        else:
+            yield from refused_columns(kind, path)
 
 
 def all_paths(tree: Tree, above: str = "") -> Iterator[str]:
@@ -43,17 +81,44 @@ def all_paths(tree: Tree, above: str = "") -> Iterator[str]:
             yield from all_paths(below, path)
 
 
-def _require(tree: Tree, path: str) -> None:
+def _found(tree: Tree, path: str) -> list[str]:
+    """The names that a path goes through.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    names = _names(tree, path.split("."))
+    if names is None:
+        close = close_paths(tree, path)
+        raise UsageError(
+            f"The alerts have no column {printable(path)}.",
+            f"Did you mean {' or '.join(close)}?" if close else f"They have: {', '.join(tree)}",
+        )
+    return names
+
+
+def _names(tree: Tree, parts: list[str]) -> list[str] | None:
+    """The names of a path that was split at its dots: a name may hold one, or be as published."""
+    for count in range(1, len(parts) + 1):
+        asked = ".".join(parts[:count])
+        published = [each for each in tree if avro_name(each) == asked]
+        name = asked if asked in tree else next(iter(published), None)
+        if name is None:
+            continue
+        if count == len(parts):
+            return [name]
+        rest = _names(tree[name] or {}, parts[count:])
+        if rest is not None:
+            return [name, *rest]
+    return None
+
+
+def close_paths(tree: Tree, path: str) -> list[str]:
+    """The columns that are named like one that is not there: by its last name, else by all."""
     paths = list(all_paths(tree))
-    if path in paths:
-        return
     last = path.rsplit(".", 1)[-1]
-    close = [each for each in paths if each.rsplit(".", 1)[-1] == last]
-    close = close or difflib.get_close_matches(path, paths)
-    raise UsageError(
-        f"The alerts have no column {path}.",
-        f"Did you mean {' or '.join(close[:3])}?" if close else f"They have: {', '.join(tree)}",
-    )
+    same = [each for each in paths if each.rsplit(".", 1)[-1] == last]
+    return [printable(each) for each in (same or difflib.get_close_matches(path, paths))[:3]]
 
 
 def _whole(tree: Tree) -> Tree:

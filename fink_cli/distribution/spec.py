@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.distribution.streams import Distribution
 
 

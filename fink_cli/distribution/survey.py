@@ -15,9 +15,8 @@ from fink_cli.distribution.question import Findings, Question, dump_findings, lo
 from fink_cli.distribution.science import parquet_files, sort_out
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.sample import try_streams
-from fink_cli.distribution.spark.schemas import describe_alerts, stored_schema
+from fink_cli.distribution.spark.schemas import describe_alerts
 from fink_cli.distribution.spark.session import FAILURES, Session, first_cause, open_session
-from fink_cli.distribution.types import refuse_columns
 from fink_cli.errors import FinkError, OperationFailedError
 
 
@@ -30,13 +29,13 @@ def find_out(spark: Session, question: Question) -> Findings:
         PySparkException: Spark failed.
     """
     files = parquet_files(Path(question.source))
-    good, bad = sort_out(files, None)
-    if not good:
+    found = sort_out(files, None)
+    good, bad = found.good, found.bad
+    if found.columns is None:
         reasons = "\n".join(f"  {each.file}: {each.reason}" for each in bad)
         raise OperationFailedError(f"No file of {question.source} can be read:\n{reasons}")
     chosen = _newest(good, question.sample)
-    refuse_columns(chosen[0])
-    alerts = describe_alerts(spark, stored_schema(spark, chosen[0]), question.distribution)
+    alerts = describe_alerts(found.columns, question.distribution)
     streams = question.distribution.stream
     code = Path(question.code) if question.code else None
     plan = make_plan(spark, alerts, streams, code)
@@ -47,6 +46,7 @@ def find_out(spark: Session, question: Question) -> Findings:
         night=sum(rows for file, rows in good.items() if file.parent == chosen[0].parent),
         tried=try_streams(spark, plan, chosen, count) if count else [],
         bad_files=bad,
+        renamed={path: name for each in plan.encodings for path, name in each.renamed.items()},
     )
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from fink_cli.admin.client import connect_admin, explained
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 _SECONDS = 10.0
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fink_cli.distribution.columns import Struct
 from fink_cli.distribution.progress import Progress, SourceFile
-from fink_cli.distribution.science import BadFile, Shape, sort_out
+from fink_cli.distribution.science import BadFile, sort_out
 from fink_cli.distribution.source_files import SourceFolder, Stamp, footer_digest, stamp_of
 
 # What kept a file from being read may have been no fault of its own.
@@ -19,7 +20,7 @@ class WaitingFiles:
     """Tells the files that are to be published from those that were, and from bad ones.
 
     Attributes:
-        shape: the columns that every file must have, as soon as they are known.
+        columns: those that every file must have, as soon as they are known.
         files: those that wait, by their names.
         bad: the bad ones, each as it was when it was looked at, and why.
         replaced: files that were published and have another content now.
@@ -27,7 +28,7 @@ class WaitingFiles:
 
     def __init__(self, source: Path, progress: Progress) -> None:
         """Begin, with nothing looked at."""
-        self.shape: Shape | None = None
+        self.columns: Struct | None = None
         self.files: dict[str, SourceFile] = {}
         self.bad: dict[str, tuple[Stamp, str]] = {}
         self.replaced: set[str] = set()
@@ -132,14 +133,15 @@ class WaitingFiles:
     def _sort(self, stamps: list[Stamp]) -> None:
         """Tell the good ones of some files from the bad ones; their footers are read."""
         by_path = {stamp.path: stamp for stamp in stamps}
-        good, bad = sort_out(sorted(by_path), self.shape)
-        for path, rows in good.items():
+        found = sort_out(sorted(by_path), self.columns)
+        self.columns = found.columns
+        for path, rows in found.good.items():
             stamp, name = by_path[path], self.name(path)
             digest = _digest(path)
             if digest is not None:
                 self.files[name] = SourceFile(name, stamp.size, stamp.modified, digest, rows)
                 self.bad.pop(name, None)
-        for each in bad:
+        for each in found.bad:
             stamp = by_path[Path(each.file)]
             self.files.pop(self.name(stamp.path), None)
             self.bad[self.name(stamp.path)] = (stamp, each.reason)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -14,25 +12,6 @@ from fink_cli.errors import FinkError
 T = TypeVar("T")
 _LATE = "Check the network and the settings, fink config show, and try again"
 _UNREADABLE = "See the rights of what is named: ls -ld PATH"
-
-
-def begin(probe: Callable[[], T]) -> Future[T]:
-    """Run a probe beside what goes on.
-
-    Its thread does not keep the program alive: looking a name up, or a command that tells a
-    password, can't be stopped and may take minutes.
-    """
-    pending: Future[T] = Future()
-
-    def run() -> None:
-        # Whatever it raises is raised again where the result is asked for.
-        try:
-            pending.set_result(probe())
-        except BaseException as error:
-            pending.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return pending
 
 
 class Deadline:

@@ -13,10 +13,9 @@ from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_f
 from fink_cli.admin.usable import usable_topic
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.consumer.topics import is_pattern, selected
-from fink_cli.doctor.finding import Finding, failure, fine, unlooked, warning
-from fink_cli.doctor.network import speaks_tls
+from fink_cli.doctor.finding import Finding, failed, failure, fine, unlooked, warning
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
 
@@ -24,8 +23,6 @@ LOGIN_SECONDS = 5.0
 # Long enough for a login over the slowest of networks, and short enough to learn within the time
 # above that a broker does not answer.
 _SETUP = {"socket.connection.setup.timeout.ms": 2000}
-# Errors of a login that name their cause; others only say that nothing of use came back.
-_SAY_ENOUGH = ("_AUTHENTICATION", "_SSL")
 
 
 class LoggedIn(NamedTuple):
@@ -35,46 +32,30 @@ class LoggedIn(NamedTuple):
     listeners: tuple[Address, ...]
 
 
-def log_in(connection: Connection, first: Address) -> LoggedIn:
-    """Log in, and ask where the brokers are.
-
-    Args:
-        connection: the cluster and the login.
-        first: an address of it that takes connections.
-    """
+def log_in(connection: Connection) -> LoggedIn:
+    """Log in, and ask where the brokers are."""
     attempt, watch = connection.attempt(), ErrorWatch()
     settings = settings_for(connection, watch) | _SETUP
     try:
         with kafka_errors(attempt):
             client = AdminClient(settings)
         found = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
-        listeners = {(str(each.host), each.port) for each in found.brokers.values() if each.host}
+        listeners = {
+            Address(str(each.host), each.port) for each in found.brokers.values() if each.host
+        }
     except FinkError as error:
         # librdkafka leaves the bootstrap servers as soon as it knows the others. Where it can't
         # reach these, whether it gets our answer before is a matter of chance.
         listeners = watch.unreachable
         if watch.login or not listeners:
-            return LoggedIn(failure("login", error.message, _hint(connection, first, error)), ())
+            return LoggedIn(failed("login", error), ())
     who = (
         f"as '{connection.username}' with {connection.sasl_mechanism}"
         if connection.login
         else "without a login"
     )
-    known = tuple(Address(*each) for each in sorted(listeners))
+    known = tuple(sorted(listeners))
     return LoggedIn(fine("login", f"{who}; {len(known)} broker(s)"), known)
-
-
-def _hint(connection: Connection, first: Address, error: FinkError) -> str:
-    known = (explain_kafka(name, "", connection.attempt()) for name in _SAY_ENOUGH)
-    if error.message in {each.message for each in known}:
-        return error.hint
-    if not connection.security_protocol.endswith("SSL") and speaks_tls(first):
-        wanted = "SASL_SSL" if connection.login else "SSL"
-        return f"It speaks TLS: fink config set security_protocol {wanted}"
-    return (
-        f"It takes connections and does not answer {connection.security_protocol}: check the "
-        "port and the security protocol: fink config show"
-    )
 
 
 def topics_of(connection: Connection, wanted: Sequence[str]) -> list[str]:

@@ -8,9 +8,11 @@ from datetime import datetime
 from functools import partial
 
 from fink_cli.addresses import Address, addresses
-from fink_cli.config import Connection, resolve_connection
+from fink_cli.beside import begin
+from fink_cli.config import resolve_connection
+from fink_cli.connection import Connection
 from fink_cli.doctor import machine
-from fink_cli.doctor.bounded import Deadline, begin
+from fink_cli.doctor.bounded import Deadline
 from fink_cli.doctor.clock import clock
 from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema, topics_of
 from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
@@ -102,7 +104,7 @@ def _brokers(
     found += secure
     if _all_fail(secure):
         return [*found, *_unlooked("TLS fails", "login")]
-    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection, up[0])))
+    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection)))
     if isinstance(logged_in, Finding):
         logged_in = LoggedIn(logged_in, ())
     found.append(logged_in.finding)

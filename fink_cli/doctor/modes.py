@@ -13,7 +13,7 @@ from fink_cli.doctor.finding import Finding, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open
-from fink_cli.settings_file import profiles_of, read_config
+from fink_cli.settings_file import profiles_of, read_profiles
 
 _SECRETS = {"password", "slack_token"}
 
@@ -21,7 +21,7 @@ _SECRETS = {"password", "slack_token"}
 def file_modes() -> Finding:
     """Whether only their owner can read the files that hold a secret."""
     try:
-        profiles = profiles_of(read_config(config_file()))
+        profiles = profiles_of(read_profiles())
         files = [each for each in _files(profiles) if each.is_file()]
         for each in files:
             refuse_if_open(each)

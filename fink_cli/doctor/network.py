@@ -101,18 +101,3 @@ def judge_certificate(what: str, ends: datetime, now: datetime) -> Finding:
         left = (ends - now).days
         return warning("tls", f"{found}: {left} day(s)", "The operator has to renew it")
     return fine("tls", found)
-
-
-def speaks_tls(address: Address) -> bool:
-    """Whether a server begins a TLS handshake, whoever it is."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is sent to it
-    try:
-        with (
-            socket.create_connection(address, CONNECT_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=address.host),
-        ):
-            return True
-    except OSError:
-        return False

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, Message, TopicPartition
 
-from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for
-from fink_cli.config import Connection
+from fink_cli.admin.client import ErrorWatch, groupless_settings, kafka_errors
+from fink_cli.connection import Connection
 
 SECONDS = 4.0
 # The last offsets of a partition may hold no message: transactions, compaction.
@@ -30,13 +30,7 @@ def newest_message(connection: Connection, topic: str) -> Newest | None:
         FinkError: the topic can't be read.
     """
     ends = time.monotonic() + SECONDS
-    # librdkafka wants a group in any case; nothing is done with this one.
-    settings = {
-        **settings_for(connection, ErrorWatch()),
-        "group.id": "fink-doctor",
-        "enable.auto.commit": False,
-    }
-    consumer = Consumer(settings)
+    consumer = Consumer(groupless_settings(connection, ErrorWatch()))
     try:
         with kafka_errors(connection.attempt("READ", "topic", topic)):
             return _last(consumer, topic, ends)

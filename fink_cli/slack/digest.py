@@ -148,6 +148,10 @@ class Waiting:
         """Forget what waited for a channel."""
         self._channels.pop(channel, None)
 
+    def clear(self) -> None:
+        """Forget what waited: it will be read again."""
+        self._channels.clear()
+
     def first_offsets(self) -> dict[int, int]:
         """For each partition, the offset of the first alert that waits."""
         found: dict[int, int] = {}

@@ -1,23 +1,21 @@
-"""A topic followed: its alerts gathered by channel, sent at each interval, and then committed."""
+"""Alerts gathered by channel, sent at each interval, and then committed."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import CLASS, ID, OBJECT, Column, load_roles, viewer_columns
 from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.cells import cell
+from fink_cli.consumer.loop import Held
 from fink_cli.consumer.places import Partition
-from fink_cli.consumer.poll import Source
-from fink_cli.consumer.read import Alert, Skipped, read_message
+from fink_cli.consumer.read import Alert, Skipped
 from fink_cli.slack.channels import ChannelMap
 from fink_cli.slack.digest import OTHERS, Item, Waiting
 from fink_cli.slack.journal import Journal
@@ -29,17 +27,13 @@ NO_CLASS = "(none)"
 
 @dataclass
 class Tally:
-    """What was read, and why some of it goes nowhere.
+    """Why some of what was read goes nowhere.
 
     Attributes:
-        read: messages.
-        skipped: messages that are not alerts.
         without_channel: alerts of each class that has no channel.
         kept_out: alerts that the ``where`` of a channel kept out, by channel.
     """
 
-    read: int = 0
-    skipped: int = 0
     without_channel: Counter[str] = field(default_factory=Counter)
     kept_out: Counter[str] = field(default_factory=Counter)
 
@@ -62,14 +56,17 @@ class _Shape:
 
 
 class Desk:
-    """Sorts alerts by channel.
+    """A sink that sorts alerts by channel, and sends what waits when it is flushed.
 
     Args:
+        topic: the topic that the alerts are from.
         channels: which channels a class goes to.
         existing: the channels that there are, when known.
         waiting: where the alerts wait.
         journal: what Slack already has.
         curve_of: gives the light curve of an alert, if that is to be drawn.
+        send: sends what waits, and removes from it what Slack has accepted.
+        skip: told of each message that is no alert.
 
     Attributes:
         waiting: where the alerts wait.
@@ -79,13 +76,18 @@ class Desk:
 
     def __init__(
         self,
+        topic: str,
         channels: ChannelMap,
         existing: Container[str] | None,
         waiting: Waiting,
         journal: Journal,
+        *,
         curve_of: Callable[[Mapping[str, Any]], LightCurve],
+        send: Callable[[Desk], None],
+        skip: Callable[[Skipped], None],
     ) -> None:
         self.tally = Tally()
+        self._topic, self._send, self._skip = topic, send, skip
         self._curve_of = curve_of
         self._channels = channels
         self._existing = existing
@@ -93,8 +95,24 @@ class Desk:
         self.journal = journal
         self._shape = lru_cache(maxsize=64)(_shape_of)
 
-    def take(self, alert: Alert) -> None:
+    def add(self, record: Alert | Skipped) -> None:
         """Let an alert wait for the channels of its class."""
+        if isinstance(record, Skipped):
+            self._skip(record)
+        else:
+            self._sort(record)
+
+    def flush(self) -> Held:
+        """Send what waits; what Slack did not accept goes on waiting."""
+        self._send(self)
+        first = self.waiting.first_offsets()
+        return {Partition(self._topic, number): offset for number, offset in first.items()}
+
+    def committed(self, offsets: Held) -> None:
+        """Keep no longer in the journal what Kafka knows now."""
+        self.journal.committed({each.number: offset for each, offset in offsets.items()})
+
+    def _sort(self, alert: Alert) -> None:
         shape = self._shape(alert.schema)
         kind = _kind(alert, shape)
         channels = self._channels.of(kind, self._existing)
@@ -135,69 +153,3 @@ def _shape_of(schema: Schema) -> _Shape:
 def _kind(alert: Alert, shape: _Shape) -> str:
     value: Any = value_at(alert.content, shape.kind) if shape.kind else None
     return "" if value is None else str(value)[:200]
-
-
-def follow_topic(
-    source: Source,
-    decoder: Decoder,
-    desk: Desk,
-    send: Callable[[], bool],
-    interval: float,
-    skip: Callable[[Skipped], None],
-    commit: bool,
-) -> None:
-    """Read a topic, send what waits at each interval, and commit what Slack has.
-
-    It ends where the source does, after a last sending, or when ``send`` says that it is of no use
-    to go on.
-
-    Args:
-        source: the messages.
-        decoder: makes alerts of them.
-        desk: sorts the alerts.
-        send: sends what waits; whether to go on.
-        interval: seconds between two sendings.
-        skip: told of each message that is no alert.
-        commit: whether to commit.
-
-    Raises:
-        FinkError: the topic can't be read, or the cluster is lost.
-    """
-    read: dict[Partition, int] = {}
-    due = time.monotonic() + interval
-    while not source.finished:
-        for message in source.poll():
-            partition = Partition(message.topic() or "", message.partition() or 0)
-            offset = message.offset() or 0
-            # After the group has shared out its work anew, Kafka begins at what was committed.
-            if offset < read.get(partition, 0):
-                continue
-            read[partition] = offset + 1
-            desk.tally.read += 1
-            found = read_message(message, decoder)
-            if isinstance(found, Skipped):
-                desk.tally.skipped += 1
-                skip(found)
-                continue
-            for alert in found:
-                desk.take(alert)
-        if time.monotonic() >= due and not source.finished:
-            if not _settle(source, read, desk, send, commit):
-                return
-            due = time.monotonic() + interval
-    _settle(source, read, desk, send, commit)
-
-
-def _settle(
-    source: Source, read: dict[Partition, int], desk: Desk, send: Callable[[], bool], commit: bool
-) -> bool:
-    going_on = send()
-    if not commit:
-        return going_on
-    first = desk.waiting.first_offsets()
-    offsets = {each: min(at, first.get(each.number, at)) for each, at in read.items()}
-    for partition, offset in offsets.items():
-        source.handled_before(partition, offset)
-    if source.commit():
-        desk.journal.committed({each.number: offset for each, offset in offsets.items()})
-    return going_on

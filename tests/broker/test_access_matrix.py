@@ -32,7 +32,7 @@ from fink_cli.admin.rules import (
 )
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import delete_logins, set_password
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from tests.broker.watching import wait_for
 from tests.conftest import Fink, TestCluster
 

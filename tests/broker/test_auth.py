@@ -57,6 +57,44 @@ def add_sha_256(cluster: TestCluster, name: str, password: str) -> None:
         future.result(10)
 
 
+def test_a_name_that_can_never_log_in_is_refused(
+    fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
+) -> None:
+    for name, reason in (
+        ("éric", "Kafka's SCRAM takes ASCII characters only, not é"),
+        ("星", "not 星"),
+        (" ann", "white space"),
+        ("ann ", "white space"),
+        ("a" * 201, "201 characters"),
+        ("a\tb", "control characters"),
+    ):
+        for words in (["add"], ["onboard", "--consume", topic, "--out", str(tmp_path / "f")]):
+            refused = fink("auth", *words, "-u", name, "--generate")
+            assert refused.returncode == 2, name
+            assert reason in refused.stderr
+        assert not users(fink, name)
+    # Who tries to log in so is told as well, before Kafka says that the password is wrong.
+    login = cluster.as_user("éric", "secret")
+    refused = fink("kafka", "topic", "list", env=login)
+    assert refused.returncode == 2
+    assert "Nobody can log in as 'éric': Kafka's SCRAM takes ASCII" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["q\"uo\\te, = 's;", "x" * 200])
+def test_an_odd_name_logs_in_with_its_file(
+    fink: Fink, topic: str, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "odd.toml"
+    words = ["--consume", topic, "--generate", "--out", str(file)]
+    try:
+        done = fink("auth", "onboard", "-u", name, *words)
+        assert done.returncode == 0, done.stderr
+        read = fink("consume", "-t", topic, "--until-end", env={"FINK_CONFIG": str(file)})
+        assert read.returncode == 0, read.stderr
+    finally:
+        assert fink("auth", "offboard", "-u", name, "-y").returncode == 0
+
+
 def mode(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 

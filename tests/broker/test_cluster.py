@@ -26,7 +26,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import Connection, local_login_file
+from fink_cli.config import local_login_file
+from fink_cli.connection import Connection
 from fink_cli.paths import cache_folder
 from tests.broker.test_secrets import contents
 from tests.broker.watching import wait_for

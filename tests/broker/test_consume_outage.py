@@ -1,26 +1,57 @@
-"""`fink consume` in a group whose broker goes away and comes back."""
+"""`fink consume` while its broker goes away and comes back."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, NoReturn
 
-from tests.broker.watching import Fink, messages, numbers, running
+import pytest
+
+from fink_cli.consumer import poll
+from fink_cli.consumer.poll import Source, open_source
+from fink_cli.errors import UnreachableError
+from tests.broker.watching import Fink, messages, numbers, running, shown_by, wait_for
+
+
+def poll_for_ever(*sources: Source) -> NoReturn:
+    while True:
+        for source in sources:
+            source.poll()
 
 
 def test_what_was_shown_after_an_outage_is_committed(
-    fink: Fink, cluster: Any, topic: str, publish: Any
+    fink: Fink, cluster: Any, topic: str, publish: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(topic, *messages(1000))
     words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
-    with running(cluster.environ, *words, "--limit", "2000") as process:
+    live = ("consume", "--topic", topic, "--where", "number in [0, 1000]", "-o", "json")
+    with (
+        running(cluster.environ, *words, "--limit", "2000") as process,
+        running(cluster.environ, *live) as following,
+        open_source(cluster.connection, [topic], until_end=True) as ending,
+        open_source(cluster.connection, [topic], keeps_trying=True) as going_on,
+    ):
         # It waits in the middle: there is no room for its lines before somebody reads on.
         assert process.stdout is not None
         assert process.stdout.readline()
+        assert shown_by(following, 1) == [0]
         assert fink("kafka", "stop").returncode == 0
+        # Who follows goes on for ever; who has an end gives up after a while, here a short one.
+        monkeypatch.setattr(poll, "LOST_SECONDS", 1.0)
+        with pytest.raises(UnreachableError):
+            poll_for_ever(going_on, ending)
+        assert following.stderr is not None
+        assert "does not answer: trying until it does" in following.stderr.readline()
         assert fink("kafka", "start").returncode == 0
         publish(topic, *messages(1000, first=1000))
+        assert shown_by(following, 1) == [1000]
+        wait_for(lambda: len(going_on.poll()) > 0)
+        assert "answers again" in following.stderr.readline()
+        following.terminate()
+        _, warned = following.communicate(timeout=30)
+        assert following.returncode == 130, warned
+        assert "answer" not in warned
         time.sleep(3)  # then it has all, and the error of the connection among it
         shown, said = process.communicate(timeout=90)
     assert process.returncode == 0, said

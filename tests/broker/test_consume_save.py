@@ -14,8 +14,9 @@ import fastavro
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer
 
+from tests.broker.test_consume_groups import has_shared_out
 from tests.broker.test_consume_terminal import Terminal
-from tests.broker.watching import SCHEMA, Fink, alert, messages, running
+from tests.broker.watching import SCHEMA, Fink, alert, messages, running, wait_for
 
 
 def rows(folder: Path) -> list[int]:
@@ -118,3 +119,26 @@ def test_a_member_that_was_away_saves_all_and_each_once(
         _, said = process.communicate(timeout=40)
     assert process.returncode == 0, said[-500:]
     assert rows(tmp_path) == list(range(4000))
+
+
+def test_two_savers_of_a_group_lose_nothing(
+    fink: Fink, cluster: Any, make_topic: Any, publish: Any, tmp_path: Path
+) -> None:
+    topic = make_topic(partitions=2)
+    group = f"g-{topic}"
+    for partition in range(2):
+        publish(topic, *messages(6000, first=6000 * partition), partition=partition)
+    words = ("consume", "--topic", topic, "-g", group, "--save", str(tmp_path))
+    with running(cluster.environ, *words) as first:
+        wait_for(lambda: bool(list(tmp_path.glob("*.parquet"))))
+        with running(cluster.environ, *words) as second:
+            wait_for(lambda: has_shared_out(cluster, group))
+            for partition in range(2):
+                publish(topic, *messages(500, 12_000 + 500 * partition), partition=partition)
+            # One is in the middle of it, the other has to take over what is not committed.
+            first.send_signal(signal.SIGHUP)
+            assert first.wait(60) == 130
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(60) == 130
+    assert fink(*words, "--until-end").returncode == 0
+    assert rows(tmp_path) == list(range(13_000))

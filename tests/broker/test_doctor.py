@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
@@ -21,14 +19,11 @@ from typing import Any
 import pexpect
 import pytest
 from confluent_kafka.admin import AclOperation
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.paths import cache_folder
 from tests.broker.test_cluster import fake_java, relayed
+from tests.broker.tls_server import tls_server
 from tests.broker.watching import PASSWORD, as_user, message, new_user, right
 from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
 from tests.slack.fake_slack import TOKEN, fake_slack
@@ -441,17 +436,8 @@ def test_the_token_of_slack(consumer: dict[str, str]) -> None:
     assert "xoxb-wrong" not in json.dumps(bad)
 
 
-@pytest.fixture
-def tls_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A cluster of its own that speaks TLS."""
-    found = clean_environ(tmp_path, FINK_KAFKA_PORT=str(free_ports(1)[0]))
-    started = run_fink("kafka", "start", "--tls", env=found, timeout=120)
-    assert started.returncode == 0, started.stderr
-    yield found
-    run_fink("kafka", "destroy", "--yes", env=found)
-
-
-def test_tls(tls_environ: dict[str, str]) -> None:
+def test_tls(tls_cluster: TestCluster) -> None:
+    tls_environ = tls_cluster.environ
     found = doctor(tls_environ)
     assert found["tls"]["state"] == "ok"
     assert "holds until" in found["tls"]["found"]
@@ -465,7 +451,8 @@ def test_tls(tls_environ: dict[str, str]) -> None:
     }
     plain = doctor({**tls_environ, **login})
     assert plain["login"]["state"] == "failure"
-    assert "It speaks TLS" in plain["login"]["hint"]
+    assert "speaks TLS, and was tried without" in plain["login"]["found"]
+    assert "fink config set security_protocol SASL_SSL" in plain["login"]["hint"]
 
     strange = doctor({**tls_environ, **login, "FINK_SECURITY_PROTOCOL": "SASL_SSL"})
     assert strange["tls"]["state"] == "failure"
@@ -477,42 +464,6 @@ def test_tls(tls_environ: dict[str, str]) -> None:
     assert named["tls"]["state"] == "failure"
     assert "name of its certificate" in named["tls"]["hint"]
     assert "ssl_ca_location" not in named["tls"]["hint"]
-
-
-@contextmanager
-def tls_server(folder: Path, begins: timedelta, ends: timedelta) -> Iterator[tuple[str, Path]]:
-    """A server with a certificate of its own for 127.0.0.1, that holds from now plus … to ….
-
-    Yields:
-        Its address, and the file of the certificate.
-    """
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now + begins)
-        .not_valid_after(now + ends)
-        .add_extension(address, False)
-        .sign(key, SHA256())
-    )
-    file, both = folder / "ca.pem", folder / "both.pem"
-    file.write_bytes(certificate.public_bytes(Encoding.PEM))
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    both.write_bytes(secret + file.read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-
-    class Greeting(BaseRequestHandler):
-        def handle(self) -> None:
-            with suppress(OSError):
-                context.wrap_socket(self.request, server_side=True).recv(1)
-
-    with ThreadingTCPServer(("127.0.0.1", 0), Greeting) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_address[1]}", file
-        server.shutdown()
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from confluent_kafka.admin import AclOperation
 
-from tests.conftest import Fink
+from tests.broker.watching import as_user, new_user, right
+from tests.conftest import Fink, TestCluster
 
 
 def test_create_leaves_what_exists_as_it_is(fink: Fink, topic: str) -> None:
@@ -94,3 +100,80 @@ def test_yaml_and_json_say_the_same(fink: Fink, topic: str) -> None:
 
     as_json = json.loads(fink("kafka", "topic", "describe", topic, "-o", "json").stdout)
     assert yaml.safe_load(fink("kafka", "topic", "describe", topic, "-o", "yaml").stdout) == as_json
+
+
+def test_a_topic_that_is_in_the_way_is_named(fink: Fink) -> None:
+    name = f"in.the_way.{uuid.uuid4().hex[:8]}"
+    assert fink("kafka", "topic", "create", name).returncode == 0
+    for words in ([name.replace(".", "_")], [name.replace("_", "."), "--dry-run"]):
+        refused = fink("kafka", "topic", "create", *words)
+        assert refused.returncode == 1
+        assert f"The topic '{words[0]}' collides with '{name}', which exists" in refused.stderr
+        assert "(Kafka: " in refused.stderr
+        assert "can't be the name" not in refused.stderr
+    assert fink("kafka", "topic", "delete", name, "-y").returncode == 0
+
+
+def test_what_is_misspelt_has_its_close_names(fink: Fink, topic: str, make_topic: Any) -> None:
+    """Topic, group and user: wherever one is named that is not there."""
+    user, group = f"u{uuid.uuid4().hex[:8]}", f"g{uuid.uuid4().hex[:8]}"
+    other = make_topic()
+    try:
+        words = ("auth", "add", "-u", user, "--password-stdin")
+        assert fink(*words, stdin="secret-1\n").returncode == 0
+        joined = fink("consume", "-t", topic, "-g", group, "--until-end", "--limit", "1")
+        assert joined.returncode == 0, joined.stderr
+        reset = fink("kafka", "group", "reset", group, "--to", "latest", "-t", topic, "-y")
+        assert reset.returncode == 0, reset.stderr
+        for misspelt, right, command in (
+            (f"{topic}s", topic, ["kafka", "topic", "describe", f"{topic}s"]),
+            (f"{topic}s", topic, ["kafka", "topic", "delete", f"{topic}s", "-y"]),
+            (f"{topic}s", topic, ["kafka", "topic", "alter", f"{topic}s", "--unset", "a"]),
+            (f"{topic}s", topic, ["consume", "-t", f"{topic}s"]),
+            (f"{topic}s", topic, ["consume", "-t", f"{topic}s", "-t", other]),
+            (
+                f"{topic}s",
+                topic,
+                ["kafka", "group", "reset", group, "--to", "1", "-t", f"{topic}s"],
+            ),
+            (
+                topic.upper(),
+                topic,
+                ["auth", "onboard", "-u", f"{user}x", "--consume", topic.upper(), "--generate"],
+            ),
+            (f"{group}s", group, ["kafka", "group", "describe", f"{group}s"]),
+            (f"{group}s", group, ["kafka", "group", "delete", f"{group}s", "-y"]),
+            (f"{user}s", user, ["auth", "rotate", "-u", f"{user}s", "--generate"]),
+            (f"{user}s", user, ["auth", "delete", "-u", f"{user}s", "-y"]),
+            (f"{user}s", user, ["auth", "offboard", "-u", f"{user}s", "-y"]),
+            ("locl", "local", ["config", "show", "--profile", "locl"]),
+        ):
+            refused = fink(*command)
+            assert refused.returncode in {1, 2}, command
+            assert misspelt in refused.stderr, command
+            assert re.search(rf"Did you mean .*\b{right}\b", refused.stderr), refused.stderr
+            assert "create" not in refused.stderr.lower(), command
+    finally:
+        fink("auth", "offboard", "-u", user, "-y")
+
+
+def test_a_hint_can_be_typed_as_it_is(fink: Fink) -> None:
+    name = "o'neil x;y"
+    refused = fink("auth", "rotate", "-u", name, "--generate")
+    typed = refused.stderr.splitlines()[-1].rpartition(": ")[2]
+    assert shlex.split(typed) == ["fink", "auth", "add", "-u", name]
+
+
+def test_without_describe_configs_the_rest_is_shown(
+    cluster: TestCluster, fink: Fink, make_topic: Callable[..., str]
+) -> None:
+    topic = make_topic(2, **{"retention.ms": "3600000"})
+    user = new_user(cluster.connection, right(topic, AclOperation.DESCRIBE))
+    login = as_user(cluster.connection, user)
+    done = fink("kafka", "topic", "describe", topic, "-o", "json", env=login)
+    assert done.returncode == 0, done.stderr
+    described = json.loads(done.stdout)
+    assert (len(described["partitions"]), described["config"]) == (2, {})
+    assert described["lacks"] == ["DESCRIBE_CONFIGS"]
+    assert f"User '{user}' lacks DESCRIBE_CONFIGS on topic '{topic}'" in done.stderr
+    assert f"fink acl add -u {user} -t {topic} --operation DESCRIBE_CONFIGS" in done.stderr

@@ -26,7 +26,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 FINK = [sys.executable, "-m", "fink_cli"]
 PASSWORD = "a-password-of-a-test"

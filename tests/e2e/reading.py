@@ -7,7 +7,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 
 def messages(connection: Connection, topic: str, partitions: int = 1) -> list[Message]:

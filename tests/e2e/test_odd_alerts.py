@@ -9,17 +9,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Row, SparkSession
 
+from fink_cli.distribution.science import read_footer
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
 from fink_cli.distribution.spark.reasons import sql_error
-from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts, stored_schema
+from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.streams import Distribution, Stream
 
 
 def planned(spark: SparkSession, file: Path, *streams: Stream, code: Path | None = None) -> Plan:
     distribution = Distribution(stream=list(streams))
-    alerts = describe_alerts(spark, stored_schema(spark, file), distribution)
+    alerts = describe_alerts(read_footer(file).columns, distribution)
     return make_plan(spark, alerts, streams, code)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,10 +24,18 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.avro.functions import to_avro
-from pyspark.sql.types import StructType
 
-from fink_cli.distribution.spark.schemas import avro_schema, quoted
-from fink_cli.distribution.types import refused_columns, with_text_keys
+from fink_cli.distribution.columns import read_type
+from fink_cli.distribution.science import read_footer, sort_out
+from fink_cli.distribution.spark.schemas import (
+    avro_schema,
+    describe_alerts,
+    encoding_of,
+    read_alerts,
+    struct_type,
+)
+from fink_cli.distribution.streams import single
+from fink_cli.errors import UsageError
 
 WHEN = datetime(2026, 11, 22, 1, 2, 3, 456789)
 MILLIS = WHEN.replace(microsecond=456000)
@@ -63,8 +72,10 @@ TAKEN: dict[str, tuple[Any, ...]] = {
     "stamp_s": (pa.timestamp("s"), WHEN.replace(microsecond=0), {"logicalType": "local-timestamp-micros"}),
     "stamp_ms": (pa.timestamp("ms"), MILLIS, {"logicalType": "local-timestamp-micros"}),
     "stamp_us": (pa.timestamp("us"), WHEN, {"logicalType": "local-timestamp-micros"}),
-    "stamp_ns": (pa.timestamp("ns"), NANOS, "long"),
-    "stamp_ns_utc": (pa.timestamp("ns", "UTC"), NANOS, "long"),
+    "stamp_ns": (pa.timestamp("ns"), NANOS, {"logicalType": "local-timestamp-micros"}, WHEN),
+    "stamp_ns_utc": (pa.timestamp("ns", "UTC"), NANOS, {"logicalType": "timestamp-micros"}, WHEN.replace(tzinfo=UTC)),
+    "stamp_ns_1677": (pa.timestamp("ns"), -(2**63) + 1, {"logicalType": "local-timestamp-micros"}, datetime(1677, 9, 21, 0, 12, 43, 145224)),
+    "stamp_ns_2262": (pa.timestamp("ns"), 2**63 - 1, {"logicalType": "local-timestamp-micros"}, datetime(2262, 4, 11, 23, 47, 16, 854775)),
     "stamp_ms_utc": (pa.timestamp("ms", "UTC"), MILLIS, {"logicalType": "timestamp-micros"}, MILLIS.replace(tzinfo=UTC)),
     "stamp_us_utc": (pa.timestamp("us", "UTC"), WHEN, {"logicalType": "timestamp-micros"}, WHEN.replace(tzinfo=UTC)),
     "stamp_zone": (pa.timestamp("us", "Europe/Paris"), WHEN.replace(tzinfo=UTC), {"logicalType": "timestamp-micros"}),
@@ -82,7 +93,9 @@ TAKEN: dict[str, tuple[Any, ...]] = {
     "array_struct": (pa.list_(INNER), [{"x": 1, "y": None}, None], {"type": "array"}),
     "array_null": (pa.list_(pa.null()), [None], {"type": "array"}),
     "array_uint64": (pa.list_(pa.uint64()), [2**64 - 1], {"type": "array"}),
-    "array_ns": (pa.list_(pa.timestamp("ns")), [NANOS], {"type": "array"}),
+    "array_ns": (pa.list_(pa.timestamp("ns")), [NANOS, None], {"type": "array"}, [WHEN, None]),
+    "struct_ns": (pa.list_(pa.struct([("t", pa.timestamp("ns")), ("n", pa.null())])), [{"t": NANOS}, None], {"type": "array"}, [{"t": WHEN, "n": None}, None]),
+    "map_ns": (pa.map_(pa.string(), pa.timestamp("ns")), [("a", NANOS)], {"type": "map"}, {"a": WHEN}),
     "map": (pa.map_(pa.string(), pa.int32()), [("a", 1), ("b", None)], {"type": "map"}, {"a": 1, "b": None}),
     "map_null": (pa.map_(pa.string(), pa.null()), [("a", None)], {"type": "map"}, {"a": None}),
     "map_struct": (pa.map_(pa.string(), INNER), [("a", {"x": 1, "y": None})], {"type": "map"}, {"a": {"x": 1, "y": None}}),
@@ -105,7 +118,6 @@ TAKEN: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 MANY = "there is another of the same name"
-NAME = "an Avro name has letters"
 BYTES = pa.map_(pa.binary(), pa.int32())
 
 # The type of the column `c`, the path that is named, and why.
@@ -122,24 +134,24 @@ REFUSED: list[tuple[pa.DataType, str, str]] = [
     (pa.map_(pa.struct([("x", pa.int8())]), pa.int8()), "c{key}", "keys of a map are text"),
     (pa.map_(pa.string(), BYTES), "c{}{key}", "keys of a map are text"),
     (pa.struct([("x", pa.list_(BYTES))]), "c.x[]{key}", "keys of a map are text"),
-    *[
-        (pa.struct([(name, pa.int8()), ("x", pa.int8())]), f"c.{name}", NAME)
-        for name in ("mag-psf", "d:x", "1abc", "", "a b", "a.b", "`", "x²", "²", "\U0001d465")
-    ],
-    (pa.list_(pa.struct([("a-b", pa.int8())])), "c[].a-b", NAME),
     (pa.struct([("x", pa.int8()), ("x", pa.int8())]), "c.x", MANY),
 ]
 
 
-def on_the_wire(spark: SparkSession, file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The Avro schema of a file's alerts, and what fastavro decodes of them."""
-    alerts = spark.read.parquet(str(file))
-    wanted = StructType.fromJson(with_text_keys(alerts.schema.jsonValue()))
-    columns = [F.col(quoted(each.name)).cast(each.dataType).alias(each.name) for each in wanted]
-    avro = avro_schema(spark, wanted)
-    rows = alerts.select(to_avro(F.struct(*columns), avro).alias("value")).collect()
-    parsed = fastavro.parse_schema(json.loads(avro))
-    return json.loads(avro), [
+def on_the_wire(
+    spark: SparkSession, *files: Path, drop: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The Avro schema of the alerts of some files, and what fastavro decodes of them."""
+    found = sort_out(files, None)
+    assert found.columns is not None
+    assert found.bad == []
+    alerts = describe_alerts(found.columns, single("t"))
+    empty = spark.createDataFrame([], alerts.spark)
+    encoding = encoding_of(empty, alerts, None, drop)
+    value = to_avro(F.struct(*encoding.columns), encoding.avro).alias("value")
+    parsed = fastavro.parse_schema(json.loads(encoding.avro))
+    rows = read_alerts(spark, files, alerts).select(value).collect()
+    return json.loads(encoding.avro), [
         fastavro.schemaless_reader(io.BytesIO(row.value), parsed) for row in rows
     ]
 
@@ -150,7 +162,6 @@ def decoded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> An
     file = tmp_path_factory.mktemp("types") / "all.parquet"
     columns = [pa.array([value, None], kind) for kind, value, *_ in TAKEN.values()]
     pq.write_table(pa.table(columns, names=list(TAKEN)), file)
-    assert refused_columns(pq.read_schema(file)) == []
     schema, alerts = on_the_wire(spark, file)
     return {each["name"]: each["type"] for each in schema["fields"]}, alerts
 
@@ -166,6 +177,15 @@ def test_what_a_type_becomes(name: str, decoded: Any) -> None:
     assert nulls[name] is None
 
 
+def test_spark_would_read_the_same_columns(spark: SparkSession, tmp_path: Path) -> None:
+    """The types that are told of a file are those that Spark finds, but for nanoseconds."""
+    file = tmp_path / "all.parquet"
+    kinds = {name: kind for name, (kind, *_) in TAKEN.items() if "_ns" not in name}
+    pq.write_table(pa.table({name: pa.array([None], kind) for name, kind in kinds.items()}), file)
+    columns = read_footer(file).columns
+    assert struct_type(read_type(columns, columns)) == spark.read.parquet(str(file)).schema
+
+
 @pytest.mark.parametrize("noted", [True, False], ids=["arrow", "plain"])
 @pytest.mark.parametrize(("kind", "path", "reason"), REFUSED, ids=[str(e[0])[:40] for e in REFUSED])
 def test_what_is_refused_is_named_and_spark_does_refuse_it(
@@ -173,21 +193,58 @@ def test_what_is_refused_is_named_and_spark_does_refuse_it(
 ) -> None:
     file = tmp_path / "c.parquet"
     # With Arrow's own notes on the types in the file, as pyarrow writes it, and without.
-    pq.write_table(pa.table({"c": pa.array([None], kind)}), file, store_schema=noted)
-    (found,) = refused_columns(pq.read_schema(file))
-    assert found.path == path
-    assert reason in found.reason
-    with pytest.raises((PySparkException, Py4JError)):
+    table = pa.table({"c": pa.array([None], kind), "id": pa.array([1])})
+    pq.write_table(table, file, store_schema=noted)
+    with pytest.raises(UsageError) as refused:
         on_the_wire(spark, file)
+    assert f"  {path} (" in refused.value.message
+    assert reason in refused.value.message
+    assert on_the_wire(spark, file, drop=["c"])[1] == [{"id": 1}]
+    with pytest.raises((PySparkException, Py4JError)):
+        _as_spark_reads_it(spark, file)
 
 
-@pytest.mark.parametrize("name", ["mag-psf", "1abc", ""])
-def test_a_name_is_refused_at_the_top_too(name: str) -> None:
-    (found,) = refused_columns(pa.schema([("id", pa.int64()), (name, pa.int8())]))
-    assert (found.path, found.type) == (name, "int8")
-    assert NAME in found.reason
+def _as_spark_reads_it(spark: SparkSession, file: Path) -> None:
+    alerts = spark.read.parquet(str(file))
+    alerts.select(
+        to_avro(F.struct(alerts.columns[0]), avro_schema(spark, alerts.schema[:1]))
+    ).collect()
 
 
-def test_a_path_is_safe_to_print() -> None:
-    (found,) = refused_columns(pa.schema([("a\x1b[31m", pa.int8())]))
-    assert found.path == "a\\x1b[31m"
+NAMES = {"2MASS_name": "_2MASS_name", "mag-psf": "mag_psf", "d:x": "d_x", "": "_", "a b": "a_b"}
+NAMES |= {"a.b": "a_b", "`": "_", "x²": "x_", "\U0001d465": "_", "\x1b[31m": "__31m"}
+
+
+def test_a_name_that_avro_does_not_take_is_published_under_another(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.parquet"
+    table, expected, dropped = {}, {}, {}
+    for number, (name, published) in enumerate(NAMES.items()):
+        struct = pa.struct([(name, pa.int8()), ("x", pa.list_(pa.struct([(name, pa.int8())])))])
+        table[f"c{number}"] = pa.array([{name: 1, "x": [{name: 2}]}], struct)
+        expected[f"c{number}"] = {published: 1, "x": [{published: 2}]}
+        dropped[f"c{number}"] = {"x": [{published: 2}]}
+    table["9 at the top"] = pa.array([3])
+    pq.write_table(pa.table(table), file)
+    schema, alerts = on_the_wire(spark, file)
+    assert alerts == [expected | {"_9_at_the_top": 3}]
+    assert "c0._2MASS_name is c0.2MASS_name, c0.x[]._2MASS_name is c0.x[].2M" in schema["doc"]
+    for paths in (NAMES.keys(), NAMES.values()):
+        drop = [f"c{number}.{path}" for number, path in enumerate(paths)]
+        assert on_the_wire(spark, file, drop=[*drop, "9 at the top"])[1] == [dropped]
+    # Spark itself takes none of them.
+    with pytest.raises((PySparkException, Py4JError)):
+        _as_spark_reads_it(spark, file)
+
+
+def test_two_names_that_become_one_are_refused_where_both_are_published(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.parquet"
+    struct = pa.struct([("a-b", pa.int8()), ("a_b", pa.int8())])
+    pq.write_table(pa.table({"c": pa.array([{"a-b": 1, "a_b": 2}], struct)}), file)
+    with pytest.raises(UsageError, match=r"'c.a-b' and 'c.a_b' would both be published as a_b"):
+        on_the_wire(spark, file)
+    assert on_the_wire(spark, file, drop=["c.a_b"])[1] == [{"c": {"a_b": 1}}]
+    assert on_the_wire(spark, file, drop=["c.a-b"])[1] == [{"c": {"a_b": 2}}]

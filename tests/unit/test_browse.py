@@ -21,7 +21,8 @@ from fink_cli.alerts.schema import read_schema
 from fink_cli.consumer.browse.app import Browser, FilterLine
 from fink_cli.consumer.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
 from fink_cli.consumer.browse.screens import DetailScreen
-from fink_cli.consumer.read import Alert, Counts, Progress, Skipped
+from fink_cli.consumer.loop import Counts, Progress
+from fink_cli.consumer.read import Alert, Skipped
 from tests.unit.drawn import alert_of, check_screen, small, ztf
 
 SIZE = (80, 24)
@@ -36,8 +37,8 @@ def browse(
     async def run() -> Browser:
         feed = Feed()
         for alert in alerts:
-            feed.show(alert)
-        feed.pulse(
+            feed.add(alert)
+        feed.report(
             Progress(("fink_sn",), Counts(len(alerts) + 1, len(alerts), 1), 12.5, 3, True, 42.0)
         )
         before: set[str | None] = set()
@@ -96,11 +97,11 @@ def test_the_newest_is_followed_until_the_cursor_moves(tmp_path: Path) -> None:
     async def script(app: Browser, pilot: Pilot[bool]) -> None:
         table = app.query_one(DataTable)
         assert table.cursor_row == 2
-        app._feed.show(small(3))
+        app._feed.add(small(3))
         app.tick()
         assert table.cursor_row == 3
         await pilot.press("up", "up")
-        app._feed.show(small(4))
+        app._feed.add(small(4))
         app.tick()
         assert table.cursor_row == 1
         assert shown(app) == [f"ZTF21aaaa{each:03d}" for each in range(5)]
@@ -112,8 +113,8 @@ def test_filter(tmp_path: Path) -> None:
     async def script(app: Browser, pilot: Pilot[bool]) -> None:
         await typed(pilot, "cdsxmatch == 'QSO'")
         assert shown(app) == ["ZTF21aaaa001", "ZTF21aaaa004", "ZTF21aaaa007"]
-        app._feed.show(small(10))
-        app._feed.show(small(11))
+        app._feed.add(small(10))
+        app._feed.add(small(11))
         app.tick()
         assert shown(app)[3:] == ["ZTF21aaaa010"]
         await pilot.press("slash")
@@ -228,7 +229,7 @@ def test_leaving(tmp_path: Path, key: str, interrupted: bool) -> None:
 def test_alerts_that_come_while_it_is_left(tmp_path: Path) -> None:
     async def script(app: Browser, pilot: Pilot[bool]) -> None:
         await app.screen.remove_children()
-        app._feed.show(small(2))
+        app._feed.add(small(2))
         app.tick()
         await pilot.pause()
 
@@ -240,7 +241,7 @@ def test_hostile_alerts(tmp_path: Path) -> None:
     content = ztf() | {"objectId": text, "cdsxmatch": text}
 
     async def script(app: Browser, pilot: Pilot[bool]) -> None:
-        app._feed.skip(Skipped(text, 0, 1, text))
+        app._feed.add(Skipped(text, 0, 1, text))
         app.tick()
         assert "[red]" in shown(app)[0]
         await pilot.press("enter")
@@ -275,7 +276,7 @@ def test_what_is_kept_is_bounded() -> None:
 def test_what_is_kept_counts_as_what_it_takes_in_memory() -> None:
     feed = Feed()
     many = small(1)
-    feed.show(replace(many, content={**many.content, "many": [{"a": True} for _ in range(5000)]}))
+    feed.add(replace(many, content={**many.content, "many": [{"a": True} for _ in range(5000)]}))
     tracemalloc.start()
     again = [{"a": True} for _ in range(5000)]
     taken, _ = tracemalloc.get_traced_memory()
@@ -291,7 +292,7 @@ def test_the_reader_waits_for_room() -> None:
 
     def read() -> None:
         for number in range(MOST_WAITING + 1):
-            feed.show(small(number))
+            feed.add(small(number))
         done.set()
 
     thread = threading.Thread(target=read, daemon=True)
@@ -308,7 +309,7 @@ def test_many_alerts_do_not_slow_it_down(tmp_path: Path) -> None:
         began = time.process_time()
         for start in range(0, 3000, MOST_WAITING):
             for number in range(start, start + MOST_WAITING):
-                app._feed.show(small(number % 900))
+                app._feed.add(small(number % 900))
             app.tick()
             await pilot.pause()
         assert time.process_time() - began < 20

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from fink_cli.config import (
-    Connection,
     explain_settings,
-    jaas,
     resolve_connection,
     set_default_profile,
     write_local_login,
 )
+from fink_cli.connection import Connection, jaas
 from fink_cli.errors import UsageError
 from fink_cli.profiles import write_local_profile
 

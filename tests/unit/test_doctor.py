@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from fink_cli.addresses import Address, addresses
+from fink_cli.beside import begin
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
-from fink_cli.config import Connection
-from fink_cli.doctor.bounded import Deadline, begin
+from fink_cli.connection import Connection
+from fink_cli.doctor.bounded import Deadline
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.examine import tolerant

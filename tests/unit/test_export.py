@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fink_cli.admin.export import ClientFormat, client_file, file_name, usable_password
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 from fink_cli.errors import UsageError
 
 PASSWORDS = [

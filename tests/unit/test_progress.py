@@ -32,7 +32,7 @@ def published(*ranges: Range, batch: str = "d/1", part: int = 0, replay: bool = 
 
 
 def driver(name: str) -> Driver:
-    return Driver(name, "host", 1, "now", 4, "/science", {}, {"t": "id"}, ({"a": "int64"}, "{}"))
+    return Driver(name, "host", 1, "now", 4, "/science", {}, {"t": "id"}, "{}")
 
 
 def progress_of(*records: object) -> Progress:

@@ -57,7 +57,7 @@ def save(folder: Path, alerts: list[Alert], group: str | None = "g", form: str =
     try:
         for each in alerts:
             saver.add(each)
-        saver.secure(True)
+        saver.flush()
     finally:
         saver.drop()
     return saver
@@ -70,13 +70,11 @@ def test_each_format_holds_the_alerts(tmp_path: Path, form: str) -> None:
     assert read_back(tmp_path) == list(range(10))
 
 
-def test_nothing_is_written_before_it_is_time(tmp_path: Path) -> None:
+def test_nothing_is_written_before_it_is_flushed(tmp_path: Path) -> None:
     saver = Saver(tmp_path, FileFormat.NDJSON, "g")
-    assert saver.secure(False)
     saver.add(alert(1))
-    assert not saver.secure(False)
     assert list(tmp_path.iterdir()) == []
-    assert saver.secure(True)
+    saver.flush()
     assert saver.saved == 1
 
 
@@ -92,26 +90,26 @@ def test_alerts_that_come_again_are_there_once(tmp_path: Path) -> None:
     saver = Saver(tmp_path, FileFormat.NDJSON, "g")
     for n in range(5):
         saver.add(alert(n))
-    saver.secure(True)
+    saver.flush()
     for n in range(5, 8):
         saver.add(alert(n))
     # The partition was lost, and nothing had been committed.
-    assert saver.restart()
-    assert saver.secure(True)
+    assert saver.discard()
+    saver.flush()
     for n in range(9):
         saver.add(alert(n))
-    saver.secure(True)
+    saver.flush()
     assert read_back(tmp_path) == list(range(9))
-    assert not saver.restart()
+    assert not saver.discard()
 
 
 def test_what_another_process_saved_meanwhile_is_there_once(tmp_path: Path) -> None:
     saver = Saver(tmp_path, FileFormat.NDJSON, "g")
     save(tmp_path, [alert(n) for n in range(5)])
-    saver.restart()
+    saver.discard()
     for n in range(8):
         saver.add(alert(n))
-    saver.secure(True)
+    saver.flush()
     assert read_back(tmp_path) == list(range(8))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.distribution.science import parquet_files, under_one_name
+from fink_cli.distribution.science import parquet_files
 from fink_cli.errors import UsageError
 
 
@@ -42,10 +42,6 @@ def test_a_link_to_what_is_there_by_itself_gives_no_second_alert(source: Path) -
     (source / "absolute").symlink_to(source / "night=1")
     (source / "newest.parquet").symlink_to("night=1/a.parquet")
     assert names(source) == ["b.parquet", "night=1/a.parquet"]
-    # So does what Spark lists, which follows each link.
-    listed = ["b.parquet", "latest/a.parquet", "newest.parquet", "night=1/a.parquet"]
-    kept = under_one_name([source / each for each in listed], source)
-    assert kept == [source / "b.parquet", source / "night=1/a.parquet"]
 
 
 def test_a_link_out_of_the_folder_is_followed_once(source: Path) -> None:
@@ -53,7 +49,6 @@ def test_a_link_out_of_the_folder_is_followed_once(source: Path) -> None:
     (source / "current").symlink_to("night=2")
     (source / "d.parquet").symlink_to("../elsewhere/night=2/c.parquet")
     assert names(source) == ["b.parquet", "d.parquet", "night=1/a.parquet", "night=2/c.parquet"]
-    assert under_one_name([source / "current" / "c.parquet"], source) == []
 
 
 def test_a_link_to_what_is_left_out_by_itself_is_kept(source: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from fink_cli.consumer.dedup import Recent
-from fink_cli.consumer.read import Counts, Progress
+from fink_cli.consumer.loop import Counts, Progress
 from fink_cli.consumer.table import Heading, age_text, live_view
 
 

@@ -104,7 +104,6 @@ def test_a_copy_of_a_published_file_is_the_same_one(
 
 
 def test_a_bad_file_waits_once_it_is_mended(waiting: WaitingFiles, tmp_path: Path) -> None:
-    waiting.shape = {"candid": "int64"}
     half = write(tmp_path / "half.parquet", *range(100))
     whole = half.read_bytes()
     half.write_bytes(whole[:50])

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fink_cli.alerts.memory import memory_of
-from fink_cli.consumer.read import Alert, Progress, Skipped
+from fink_cli.consumer.loop import NOTHING_HELD, Held, Progress
+from fink_cli.consumer.read import Alert, Skipped
 
 # The reader waits once so many are not drawn yet, so that a filter misses none.
 MOST_WAITING = 300
@@ -40,12 +41,16 @@ class Feed:
         """Whether nobody takes alerts any more."""
         return self._closed
 
-    def show(self, alert: Alert) -> None:
-        """Hand over an alert; waits while too many wait.
+    def add(self, record: Alert | Skipped) -> None:
+        """Hand over an alert, and wait while too many wait; of messages that are none, the last.
 
-        Its size is from then on what it takes in memory, which may be many times its message.
+        An alert's size is from then on the memory that it takes, which may be many times its
+        message.
         """
-        alert = replace(alert, size=_memory(alert))
+        if isinstance(record, Skipped):
+            self.last_skipped = record
+            return
+        alert = replace(record, size=_memory(record))
         with self._changed:
             while self._is_full() and not self._closed:
                 self._changed.wait(_WAIT_SECONDS)
@@ -55,11 +60,11 @@ class Feed:
     def _is_full(self) -> bool:
         return len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_WAITING_BYTES
 
-    def skip(self, skipped: Skipped) -> None:
-        """Remember the last message that was skipped."""
-        self.last_skipped = skipped
+    def flush(self) -> Held:
+        """Do nothing: without a group nothing is committed."""
+        return NOTHING_HELD
 
-    def pulse(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """Remember how far it has come."""
         self.progress = progress
 

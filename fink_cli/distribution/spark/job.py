@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from fink_cli.alerts.schema import fingerprint
+from fink_cli.distribution.columns import Struct
 from fink_cli.distribution.publisher import Outcome, Work
 from fink_cli.distribution.run import UnknownFailureError
 from fink_cli.distribution.science import BadFile
@@ -21,10 +22,7 @@ from fink_cli.distribution.spark.publish import count_slots, publish
 from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import (
     describe_alerts,
-    dump_schema,
-    load_schema,
     read_alerts,
-    stored_schema,
 )
 from fink_cli.distribution.spark.session import FAILURES, first_cause, share_done
 from fink_cli.distribution.streams import Distribution, Stream
@@ -62,7 +60,7 @@ class SparkJob:
     @_told
     def plan(
         self,
-        columns: str,
+        columns: Struct,
         distribution: Distribution,
         streams: Sequence[Stream],
         code: Path | None,
@@ -72,7 +70,7 @@ class SparkJob:
         Raises:
             UsageError: a stream is not as it should be.
         """
-        alerts = describe_alerts(self.session, load_schema(columns), distribution)
+        alerts = describe_alerts(columns, distribution)
         self._plan = make_plan(self.session, alerts, streams, code)
 
     @property
@@ -94,11 +92,6 @@ class SparkJob:
     def encoding_of(self) -> Sequence[int]:
         """Return the number of the encoding of each route."""
         return self._made.encoding_of
-
-    @_told
-    def stored_schema(self, file: Path) -> str:
-        """Return the columns of a Parquet file, as Spark's schema in JSON."""
-        return dump_schema(stored_schema(self.session, file))
 
     @_told
     def read(self, paths: Sequence[Path], rows: dict[str, list[int]] | None) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark import SparkConf, SparkContext
 
-from fink_cli.config import Connection
+from fink_cli.connection import Connection
 
 _JAAS = "sasl.jaas.config"
 _VARIABLE, _SETTINGS = "FINK_JAAS", "FINK_LIBRDKAFKA_SECRET"

@@ -12,20 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from pyspark.sql.avro.functions import to_avro
 
 from fink_cli.distribution.spark.decide import CODES, Decider, filter_errors, with_codes
-from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, column, quoted
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """A selection of columns, encoded once for each alert whatever the number of streams.
-
-    Attributes:
-        columns: the columns.
-        avro: their Avro schema as JSON text, which is the key of each message.
-    """
-
-    columns: Sequence[Column]
-    avro: str
+from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, Encoding, column, quoted
 
 
 @dataclass(frozen=True)
@@ -98,7 +85,7 @@ def alert_name(alerts: Alerts) -> Column:
         place = F.concat_ws("#", quoted(FILE), quoted(ROW))
         return F.coalesce(column(alerts.alert_id).cast("string"), F.sha2(place, 256))
     whole = F.struct(*(F.col(quoted(name)) for name in alerts.spark.names))
-    return F.sha2(to_avro(whole, alerts.avro), 256)
+    return F.sha2(F.to_json(whole), 256)
 
 
 def _value(number: int, plan: Plan) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,10 +24,12 @@ from fink_cli.distribution.arguments import (
 from fink_cli.distribution.filters import load_filter
 from fink_cli.distribution.selection import all_paths
 from fink_cli.distribution.spark.decide import PythonFilter, in_brackets, make_decider
-from fink_cli.distribution.spark.messages import Encoding, Plan
-from fink_cli.distribution.spark.schemas import Alerts, avro_schema, column, selected, tree
+from fink_cli.distribution.spark.messages import Plan
+from fink_cli.distribution.spark.schemas import Alerts, Encoding, column, encoding_of, field_tree
 from fink_cli.distribution.streams import Stream
 from fink_cli.errors import UsageError
+
+_MOST_TITLES = 3
 
 
 def make_plan(
@@ -51,11 +53,11 @@ def make_plan(
     empty = spark.createDataFrame([], alerts.spark)
     functions: dict[str, PythonFilter] = {}
     encodings: list[Encoding] = []
-    encoding_of: list[int] = []
+    numbers: list[int] = []
     # Spark takes 50 ms for each: streams often choose the same.
     chosen: dict[tuple[tuple[str, ...], tuple[str, ...]], Encoding] = {}
-    mistakes: list[str] = []
-    paths = list(all_paths(tree(alerts.spark)))
+    mistakes: dict[str, list[str]] = {}
+    paths = list(all_paths(field_tree(alerts.spark)))
     sound = _are_conditions([each for each in streams if _is_sql(each, paths)], empty)
     for stream in streams:
         try:
@@ -66,25 +68,29 @@ def make_plan(
             _require_class(stream, empty)
             choice = (tuple(stream.columns or ()), tuple(stream.drop))
             if choice not in chosen:
-                chosen[choice] = _encoding(stream, empty)
+                chosen[choice] = encoding_of(empty, alerts, stream.columns, stream.drop)
         except UsageError as error:
-            mistakes.append(f"Stream {stream.title}: {error.message} {error.hint}")
+            mistakes.setdefault(f"{error.message} {error.hint}", []).append(stream.title)
             continue
         known = [each.avro for each in encodings]
         if chosen[choice].avro not in known:
             encodings.append(chosen[choice])
             known.append(chosen[choice].avro)
-        encoding_of += [known.index(chosen[choice].avro)] * len(stream.routes())
+        numbers += [known.index(chosen[choice].avro)] * len(stream.routes())
     if mistakes:
-        raise UsageError("\n".join(mistakes))
+        raise _refused_streams(mistakes)
     routes = [route for stream in streams for route in stream.routes()]
     decider = make_decider(spark, streams, functions, routes)
-    return Plan(alerts, decider, encodings, encoding_of)
+    return Plan(alerts, decider, encodings, numbers)
 
 
-def _encoding(stream: Stream, empty: DataFrame) -> Encoding:
-    columns = selected(empty.schema, stream.columns, stream.drop)
-    return Encoding(columns, avro_schema(empty.sparkSession, empty.select(*columns).schema))
+def _refused_streams(mistakes: Mapping[str, Sequence[str]]) -> UsageError:
+    """The mistakes, each with the streams that make it."""
+    lines = []
+    for said, titles in mistakes.items():
+        more = f" and {len(titles) - _MOST_TITLES} more" if len(titles) > _MOST_TITLES else ""
+        lines.append(f"Stream {', '.join(titles[:_MOST_TITLES]) + more}: {said}")
+    return UsageError("\n".join(lines))
 
 
 def _function(stream: Stream, paths: Sequence[str], code: Path | None) -> PythonFilter | None:

@@ -6,18 +6,33 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import DataType, StructType
 
 from fink_cli.alerts.columns import load_roles
-from fink_cli.alerts.schema import leaf_paths
-from fink_cli.distribution.selection import Tree, reduced
+from fink_cli.distribution.columns import (
+    NANOSECONDS,
+    VOID,
+    Array,
+    Kind,
+    Map,
+    Scalar,
+    Struct,
+    is_integer,
+    is_stored_otherwise,
+    published_type,
+    read_type,
+    scalar_paths,
+)
+from fink_cli.distribution.science import columns_of_files
+from fink_cli.distribution.selection import Tree, reduced, refuse_columns, tree
 from fink_cli.distribution.streams import Distribution
-from fink_cli.distribution.types import with_text_keys
+from fink_cli.distribution.types import renamed_columns, with_avro_names
 from fink_cli.errors import UsageError
 
 FILE, ROW = "fink:file", "fink:row"
@@ -29,43 +44,92 @@ class Alerts:
     """What the alerts of the source look like.
 
     Attributes:
-        stored: the columns, for reading the Parquet files.
-        spark: the columns, as they are published.
-        avro: the Avro schema of a whole alert, as JSON text.
+        columns: the columns that the files share.
+        spark: those that Spark can read, as filters see them.
         alert_id: dotted path of the column that names the alert; none has no such column.
         object_id: dotted path of the column that names the object.
     """
 
-    stored: StructType
+    columns: Struct
     spark: StructType
-    avro: str
     alert_id: str | None
     object_id: str | None
 
 
-def stored_schema(spark: SparkSession, file: Path) -> StructType:
-    """The columns of a Parquet file, as Spark reads them."""
-    return spark.read.parquet(local_glob(file)).schema
+@dataclass(frozen=True)
+class Encoding:
+    """A selection of columns, encoded once for each alert whatever the number of streams.
+
+    Attributes:
+        columns: the columns, under the names that they are published by.
+        avro: their Avro schema as JSON text, which is the key of each message.
+        renamed: the path of each column that has another name in the source, and its path here.
+    """
+
+    columns: Sequence[Column]
+    avro: str
+    renamed: Mapping[str, str]
 
 
 def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> DataFrame:
     """The alerts of some Parquet files, whatever characters are in their names.
 
-    The file of each alert is in a column ``FILE``, and its number within it in ``ROW``.
+    The file of each alert is in a column ``FILE``, and its number within it in ``ROW``. Files that
+    store a column in another form are read apart, since Spark reads with one schema at a time.
     """
-    paths = (local_glob(file) for file in files)
-    found = spark.read.schema(alerts.stored).parquet(*paths)
-    both = zip(alerts.stored, alerts.spark, strict=True)
-    columns = [_as_published(stored, published) for stored, published in both]
+    columns = columns_of_files(files)
+    forms: dict[str, tuple[Struct, list[Path]]] = {}
+    for file in files:
+        # Of a file that is gone or torn by now Spark says so itself.
+        stored = columns.get(file, alerts.columns)
+        form = json.dumps(read_type(stored, alerts.columns))
+        forms.setdefault(form, (stored, []))[1].append(file)
+    return reduce(DataFrame.union, (_read(spark, *form, alerts) for form in forms.values()))
+
+
+def _read(spark: SparkSession, stored: Struct, files: Sequence[Path], alerts: Alerts) -> DataFrame:
+    """The alerts of files that store their columns in one form."""
+    schema = struct_type(read_type(stored, alerts.columns))
+    columns = [
+        F.col(quoted(each.name))
+        if schema[each.name] == each and not is_stored_otherwise(stored.fields[each.name])
+        else _published(
+            F.col(quoted(each.name)), stored.fields[each.name], alerts.columns.fields[each.name]
+        ).alias(each.name)
+        for each in alerts.spark
+    ]
     place = (F.col("_metadata.file_path").alias(FILE), F.col("_metadata.row_index").alias(ROW))
-    return found.select(*columns, *place)
+    read = spark.read.schema(schema).parquet(*map(local_glob, files))
+    return read.select(*columns, *place)
 
 
-def _as_published(stored: StructField, published: StructField) -> Column:
-    column = F.col(quoted(stored.name))
-    if stored.dataType == published.dataType:
-        return column
-    return column.cast(published.dataType).alias(stored.name)
+def _published(column: Column, stored: Kind, expected: Kind) -> Column:
+    """A column as filters see it, from how a file stores it."""
+    wanted = _data_type(published_type(expected))
+    if isinstance(stored, Scalar) and stored.form == NANOSECONDS:
+        # Rounded down, also before 1970; without an overflow at either end.
+        micros = F.call_function("div", column, F.lit(1000)) - (column % 1000 < 0).cast("long")
+        return F.timestamp_micros(micros).cast(wanted)
+    if isinstance(stored, Scalar) and stored.type == VOID and not is_integer(expected):
+        return F.lit(None).cast(wanted)
+    if isinstance(stored, Struct) and isinstance(expected, Struct) and is_stored_otherwise(stored):
+        fields = [
+            _published(column.getField(name), stored.fields[name], expected.fields[name]).alias(
+                name
+            )
+            for name in struct_type(published_type(expected)).names
+        ]
+        return F.when(column.isNotNull(), F.struct(*fields))
+    if isinstance(stored, Array) and isinstance(expected, Array) and is_stored_otherwise(stored):
+        items, expected_items = stored.items, expected.items
+        return F.transform(column, lambda item: _published(item, items, expected_items))
+    if isinstance(stored, Map) and isinstance(expected, Map) and is_stored_otherwise(stored):
+        values, expected_values = stored.values, expected.values
+        changed = F.transform_values(
+            column, lambda _, each: _published(each, values, expected_values)
+        )
+        return changed.cast(wanted)
+    return column.cast(wanted)
 
 
 def local_glob(path: Path) -> str:
@@ -76,21 +140,17 @@ def local_glob(path: Path) -> str:
     return "file:" + _GLOB.sub(r"\\\1", str(path.absolute()))
 
 
-def describe_alerts(spark: SparkSession, schema: StructType, wanted: Distribution) -> Alerts:
-    """What alerts of a schema look like.
+def describe_alerts(columns: Struct, wanted: Distribution) -> Alerts:
+    """What alerts of some columns look like.
 
     Args:
-        spark: the session.
-        schema: the columns.
+        columns: the columns.
         wanted: may name the columns of the ids; else they are found by ``conf/columns.toml``.
 
     Raises:
         UsageError: a column that was named is not there.
     """
-    # Avro has no maps but those of text.
-    published = StructType.fromJson(with_text_keys(schema.jsonValue()))
-    avro = avro_schema(spark, published)
-    roles, paths = load_roles(), leaf_paths(json.loads(avro))
+    roles, paths = load_roles(), set(scalar_paths(columns))
     for key, path in (("id", wanted.id), ("object", wanted.object)):
         if path is not None and path not in paths:
             raise UsageError(
@@ -98,7 +158,7 @@ def describe_alerts(spark: SparkSession, schema: StructType, wanted: Distributio
             )
     alert_id = wanted.id or roles.find("id", paths)
     object_id = wanted.object or roles.find("object", paths) or alert_id
-    return Alerts(schema, published, avro, alert_id, object_id)
+    return Alerts(columns, struct_type(published_type(columns)), alert_id, object_id)
 
 
 def avro_schema(spark: SparkSession, schema: StructType) -> str:
@@ -111,14 +171,14 @@ def avro_schema(spark: SparkSession, schema: StructType) -> str:
     return str(converter.toAvroType(catalyst, False, "alert", "fink").toString())
 
 
-def dump_schema(schema: StructType) -> str:
-    """The columns as JSON, for :func:`load_schema`."""
-    return schema.json()
+def struct_type(fields: Any) -> StructType:
+    """A struct of Spark's from its JSON; without fields where there is none."""
+    return StructType.fromJson(fields or {"fields": []})
 
 
-def load_schema(text: str) -> StructType:
-    """The columns of a text that :func:`dump_schema` gave."""
-    return StructType.fromJson(json.loads(text))
+def _data_type(kind: Any) -> DataType:
+    field = {"name": "", "type": kind, "nullable": True, "metadata": {}}
+    return StructType.fromJson({"fields": [field]})[0].dataType
 
 
 def column(path: str) -> Column:
@@ -131,25 +191,45 @@ def quoted(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
 
 
-def selected(schema: StructType, keep: Sequence[str] | None, drop: Sequence[str]) -> list[Column]:
-    """The columns that a stream publishes.
+def encoding_of(
+    empty: DataFrame, alerts: Alerts, keep: Sequence[str] | None, drop: Sequence[str]
+) -> Encoding:
+    """How the columns that a stream publishes are encoded.
 
     Args:
-        schema: the columns of the alerts.
+        empty: no alerts, with their columns.
+        alerts: what they look like.
         keep: dotted paths of those to keep, at any depth of structs; none keeps all.
         drop: dotted paths of those to leave out.
 
     Raises:
-        UsageError: there is no such column, or nothing would be left.
+        UsageError: there is no such column, nothing would be left, or one that is left can't be
+            published.
     """
-    return [
-        _rebuilt(F.col(quoted(name)), below).alias(name)
-        for name, below in reduced(tree(schema), keep, drop).items()
-    ]
+    chosen = reduced(tree(alerts.columns), keep, drop)
+    refuse_columns(alerts.columns, chosen)
+    columns = [_rebuilt(F.col(quoted(name)), below).alias(name) for name, below in chosen.items()]
+    fields = empty.select(*columns).schema.jsonValue()
+    published, renamed = struct_type(with_avro_names(fields)), dict(renamed_columns(fields))
+    avro = avro_schema(empty.sparkSession, published)
+    if not renamed:
+        return Encoding(columns, avro, renamed)
+    pairs = zip(columns, published, strict=True)
+    named = [column.cast(each.dataType).alias(each.name) for column, each in pairs]
+    return Encoding(named, _documented(avro, renamed), renamed)
 
 
-def tree(schema: StructType) -> Tree:
-    """The names of the columns, and of the fields of structs, at each depth."""
+def _documented(avro: str, renamed: Mapping[str, str]) -> str:
+    """An Avro schema that says which columns have another name in the source."""
+    names = ", ".join(f"{there} is {path}" for path, there in renamed.items())
+    record = json.loads(avro)
+    first = {name: record.pop(name) for name in ("type", "name", "namespace")}
+    doc = f"Columns that have another name in the source: {names}."
+    return json.dumps({**first, "doc": doc, **record}, ensure_ascii=False, separators=(",", ":"))
+
+
+def field_tree(schema: StructType) -> Tree:
+    """The names of the columns of Spark's, and of the fields of structs, at each depth."""
     return {each["name"]: _below(each["type"]) for each in schema.jsonValue()["fields"]}
 
 

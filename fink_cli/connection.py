@@ -1,0 +1,125 @@
+"""How to reach a Kafka cluster and as whom, in the words of each client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fink_cli.errors import Attempt, UsageError
+
+_JAVA_LOGIN = {
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a Kafka cluster, and as whom.
+
+    Attributes:
+        bootstrap_servers: ``host:port``, several separated by commas.
+        security_protocol: Kafka's name of it, for example ``SASL_PLAINTEXT``.
+        sasl_mechanism: Kafka's name of it, for example ``SCRAM-SHA-512``.
+        username: the user; empty without a login.
+        password: its password; never shown.
+        ssl_ca_location: file of the certificate authority, for TLS with one of your own.
+        ssl_ca_pem: the authority's certificate itself, as PEM, where it is in no file.
+    """
+
+    bootstrap_servers: str
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ssl_ca_location: str = ""
+    ssl_ca_pem: str = ""
+
+    @property
+    def login(self) -> bool:
+        """Whether the connection logs in."""
+        return self.security_protocol.startswith("SASL")
+
+    def librdkafka(self) -> dict[str, str]:
+        """The settings as librdkafka (confluent-kafka, kcat) names them."""
+        settings = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.login:
+            settings |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.username,
+                "sasl.password": self.password,
+            }
+        if self.ssl_ca_pem:
+            settings["ssl.ca.pem"] = self.ssl_ca_pem
+        elif self.ssl_ca_location:
+            settings["ssl.ca.location"] = self.ssl_ca_location
+        return settings
+
+    def java(self) -> dict[str, str]:
+        """The settings as Kafka's Java clients (and so Spark) name them."""
+        settings = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.login:
+            settings |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.jaas.config": jaas(self.sasl_mechanism, self.username, self.password),
+            }
+        if self.ssl_ca_pem:
+            settings |= {
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.certificates": self.ssl_ca_pem,
+            }
+        elif self.ssl_ca_location:
+            settings |= {
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": self.ssl_ca_location,
+            }
+        return settings
+
+    def attempt(self, operation: str = "", resource_type: str = "", resource: str = "") -> Attempt:
+        """Name what is tried with this connection, for an error's sentence."""
+        return Attempt(
+            servers=self.bootstrap_servers,
+            user=self.username,
+            operation=operation,
+            resource_type=resource_type or "cluster",
+            resource=resource,
+            protocol=self.security_protocol,
+            mechanism=self.sasl_mechanism if self.login else "",
+        )
+
+
+def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
+    """A JAAS login line for Kafka's Java side.
+
+    Raises:
+        UsageError: Kafka's Java side has no login module for ``mechanism``.
+    """
+    module = _JAVA_LOGIN.get(mechanism)
+    if module is None:
+        raise UsageError(
+            f"The SASL mechanism {mechanism} is not one that fink can use with Java clients.",
+            f"Use one of: {', '.join(_JAVA_LOGIN)}",
+        )
+    pairs = {"username": username, "password": password, **options}
+    return f"{module} required {' '.join(f'{k}={_quoted(v)}' for k, v in pairs.items())};"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def scram_name_fault(name: str) -> str:
+    """Say why nobody can log in with SCRAM under a name; empty where they can.
+
+    Kafka takes the characters 0x01 to 0x7F of a name (``ScramMessages.SASLNAME``) and does no
+    SASLprep; of any other name it says that the password is wrong.
+    """
+    others = dict.fromkeys(character for character in name if not character.isascii())
+    return f"Kafka's SCRAM takes ASCII characters only, not {', '.join(others)}" if others else ""
