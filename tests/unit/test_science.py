@@ -87,8 +87,3 @@ def test_a_circle_is_refused(source: Path, target: str) -> None:
     (source / "night=1" / "round").symlink_to(target)
     with pytest.raises(UsageError, match="a link to a folder that it is in"):
         parquet_files(source)
-
-
-def test_a_file_that_is_gone_has_its_name(source: Path) -> None:
-    gone = source / "night=9" / "gone.parquet"
-    assert under_one_name([gone], source) == [gone]

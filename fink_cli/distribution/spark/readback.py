@@ -34,6 +34,7 @@ def follow_topic(
         .options(**kafka_options(reading.connection))
         .option("subscribe", reading.topic)
         .option("startingOffsets", "earliest")
+        .option("kafka.isolation.level", "read_committed")
         .load()
     )
 
