@@ -1,4 +1,4 @@
-"""What a user needs to publish: rights on topics, on those of the state, and on transactions. Pure."""
+"""What a user needs to publish: rights on topics, those of the state, and transactions. Pure."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, s
         ("transaction.state.log.num.partitions", "8"),
         ("share.coordinator.state.topic.num.partitions", "8"),
         ("group.initial.rebalance.delay.ms", "0"),
-        # What is acknowledged is on the disk: all brokers are on one machine, and lose power together.
+        # What is acknowledged is on the disk: all brokers are on one machine, which may lose power.
         ("log.flush.interval.messages", "1"),
         # Kafka maps two index files of this size for each partition. At its 10 MB, the first alert
         # on each new topic took the broker 40 ms.

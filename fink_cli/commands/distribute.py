@@ -170,10 +170,11 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
             "See which and why: fink distribute status --skipped"
         )
     if fared.replaced_files:
+        first = shlex.quote(fared.replaced_files[0])
         output.warn(
             f"{len(fared.replaced_files)} file(s) were replaced after they were published: "
             f"{', '.join(fared.replaced_files[:5])}.\n"
-            f"Publish one once more: fink distribute run --again {shlex.quote(fared.replaced_files[0])}"
+            f"Publish one once more: fink distribute run --again {first}"
         )
     if fared.bad_files:
         named = "\n".join(f"  {each.file}: {each.reason}" for each in fared.bad_files)

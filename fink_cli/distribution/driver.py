@@ -40,7 +40,7 @@ def run(job: Job, stop: threading.Event) -> None:
     """
     current = Run(job, stop, lambda: open_spark(job))
     # The first act: whoever wants to stop it finds it from now on.
-    current.tell()
+    current.report.tell()
     end = threading.Event()
     teller = threading.Thread(target=_tell_within, args=(current, end), daemon=True)
     try:
@@ -51,16 +51,16 @@ def run(job: Job, stop: threading.Event) -> None:
             teller.start()
             _publish(current)
     except FinkError as error:
-        current.tell(state=state.FAILED, error=f"{error.message} {error.hint}".strip())
+        current.report.tell(state=state.FAILED, error=f"{error.message} {error.hint}".strip())
         raise
     except OSError as error:
-        current.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
+        current.report.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
         raise
     finally:
         end.set()
         current.end_spark()
     done = job.once and not stop.is_set()
-    current.tell(state=state.DONE if done else state.STOPPED, files_in_hand=None)
+    current.report.tell(state=state.DONE if done else state.STOPPED, files_in_hand=None)
 
 
 def _has_work(current: Run) -> bool:

@@ -1,4 +1,4 @@
-"""Who a distribution is on its cluster: a name that it keeps when its source or its file is moved."""
+"""Who a distribution is on its cluster: a name that it keeps when its source or file is moved."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
-from fink_cli.admin.publishers import DISTRIBUTIONS
+from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.connection import Connection
 from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
 from fink_cli.distribution.progress_topics import (
@@ -141,8 +141,12 @@ class Owner:
             self._fence(self._driver.slots)
         self.read()
 
-    def write(self, records: list[Record]) -> None:
+    def write(self, records: list[Record], taken_away: Sequence[str] = ()) -> None:
         """Write records of this distribution in a transaction of the driver's own.
+
+        Args:
+            records: the records.
+            taken_away: the keys of dead letters to take away.
 
         Raises:
             FencedError: another driver took over.
@@ -157,6 +161,8 @@ class Owner:
                     produce_record(
                         self._producer, DISTRIBUTIONS, self._name, record.key, record.value
                     )
+                for key in taken_away:
+                    produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
                 self._producer.commit_transaction(_COMMIT_SECONDS)
         except FinkError:
             self.read()  # says who took over, where someone did

@@ -127,9 +127,16 @@ def published_record(name: str, published: Published) -> Record:
     return Record(_key(name, PUBLISHED, place), json.dumps(asdict(published)))
 
 
-def again_record(name: str, file: str | None) -> Record:
-    """Make the record after which a file, or every file if ``None``, is not published."""
-    return Record(_key(name, AGAIN, file or ""), json.dumps({"file": file}))
+def again_record(name: str, file: str | None, dead: Mapping[str, int] | None = None) -> Record:
+    """Make the record after which a file, or every file if ``None``, is not published.
+
+    Args:
+        name: the distribution.
+        file: the file, within the source.
+        dead: how many of its dead letters are taken away, by stream.
+    """
+    content = {"file": file, "dead": dict(dead or {})}
+    return Record(_key(name, AGAIN, file or ""), json.dumps(content))
 
 
 def reason_record(name: str, stream: str, reason: str) -> Record:
@@ -213,14 +220,16 @@ class Progress:
     _last_batch: str | None = None
 
     def apply(self, records: Iterable[Record]) -> None:
-        """Take in records, in their order on the topic; those of other distributions are skipped."""
+        """Take in records, in their order on the topic; those of others are skipped."""
         for kind, record in own_records(self.name, records):
             if kind == DRIVER:
                 self.driver = read_driver(record.value)
             elif kind == PUBLISHED:
                 self._add(read_published(record.value))
             elif kind == AGAIN:
-                self._forget(json.loads(record.value)["file"])
+                content = json.loads(record.value)
+                self._forget(content["file"])
+                self.dead.subtract(content["dead"])
             elif kind == REASON:
                 content = json.loads(record.value)
                 self.reasons[content["stream"]] = content["reason"]

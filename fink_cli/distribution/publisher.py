@@ -8,27 +8,23 @@ fences the one before.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import uuid
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.distribution.progress import (
-    DRIVER,
     NO_TOPIC,
     NOT_ALLOWED,
-    PUBLISHED,
     TOO_LARGE,
     UNDECIDED,
     DeadLetter,
@@ -37,32 +33,29 @@ from fink_cli.distribution.progress import (
     SourceFile,
     dead_letter_key,
     dead_letter_record,
-    own_records,
     published_record,
-    read_driver,
-    read_published,
     union,
 )
 from fink_cli.distribution.progress_topics import (
     Settings,
-    open_consumer,
-    open_producer,
     produce_record,
-    read_records,
-    transactional_id,
+)
+from fink_cli.distribution.slot_failures import FENCING, SlotError, failure_of, kind_of
+from fink_cli.distribution.slot_producer import let_go, take_slot, worker_id
+from fink_cli.distribution.slot_work import (
+    FENCED,
+    FILE_CHANGED,
+    LEVEL,
+    OTHER,
+    UNREACHABLE,
+    Failure,
+    Outcome,
+    Target,
+    Work,
 )
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-FENCED, FILE_CHANGED, CLOSED, REFUSED, UNREACHABLE, OTHER = (
-    "fenced",
-    "file changed",
-    "closed",
-    "refused",
-    "unreachable",
-    "other",
-)
 
 # A transaction that is open holds back the readers of its partitions, and Kafka ends it after a
 # minute: it is committed by then, also where a filter takes long for the next alerts.
@@ -72,151 +65,6 @@ _COMMIT_SECONDS = 60.0
 _ABORT_SECONDS = 10.0
 # What a message has beside key and value: headers, and the frame of a batch.
 _AROUND_BYTES = 1024
-_MOST_BATCH_BYTES = 1_000_000
-_LEVEL = 1
-
-_FENCING = {
-    KafkaError._FENCED,
-    KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.INVALID_PRODUCER_ID_MAPPING,
-    KafkaError.PRODUCER_FENCED,
-}
-_NO_TOPIC = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
-}
-_AWAY = {
-    KafkaError._TIMED_OUT,
-    KafkaError._TIMED_OUT_QUEUE,
-    KafkaError._MSG_TIMED_OUT,
-    KafkaError._TRANSPORT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._RESOLVE,
-    KafkaError.NOT_ENOUGH_REPLICAS,
-    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REQUEST_TIMED_OUT,
-    KafkaError.CONCURRENT_TRANSACTIONS,
-}
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a stream's alerts go.
-
-    Attributes:
-        title: what the stream is called.
-        stream: the header ``stream`` of its messages.
-        topic: the topic.
-        partitions: how many it has.
-        encoding: the number of the selection of columns that it publishes.
-        largest: how many bytes a batch of messages may have; ``None`` where the login may not know.
-        closed: why nothing can be sent to it, as the kind of a dead letter; ``None`` where it can.
-    """
-
-    title: str
-    stream: str
-    topic: str
-    partitions: int
-    encoding: int
-    largest: int | None
-    closed: str | None = None
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """A selection of columns: its Avro schema, which is the key of each message, and a digest."""
-
-    schema: bytes
-    fingerprint: bytes
-
-
-@dataclass(frozen=True)
-class Work:
-    """What all slots of a micro-batch have in common. It travels to the workers, without secrets.
-
-    Attributes:
-        distribution: the distribution.
-        driver: the id of the driver.
-        batch: the micro-batch.
-        offset: up to where the driver has read the distribution's records.
-        targets: where alerts go; a row's codes are their numbers.
-        streams: the titles of the streams; the code of one that was not decided is ``-1 - number``.
-        encodings: the selections of columns.
-        files: the files of the batch, by their path.
-        holders: the worker that holds the producer of each slot, as far as the driver knows.
-        too_large: messages that a broker refused before, as file, row and stream.
-        batch_bytes: how many bytes of messages are sent to a partition together.
-        done: rows of the files that were published before.
-        replay: the rows are dead letters of the only stream, which are taken away.
-    """
-
-    distribution: str
-    driver: str
-    batch: str
-    offset: int
-    targets: list[Target]
-    streams: list[str]
-    encodings: list[Encoding]
-    files: dict[str, SourceFile]
-    holders: dict[int, str]
-    too_large: frozenset[tuple[str, int, str]]
-    batch_bytes: int
-    done: dict[str, list[Range]] = field(default_factory=dict)
-    replay: bool = False
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a slot was not published to its end.
-
-    Attributes:
-        kind: one of those above, or ``too large``.
-        name: Kafka's name of the error; empty where it was none.
-        reason: what was said.
-        topic: the topic that it is about.
-        file: the file, within the source.
-        row: the row in it.
-        stream: the stream.
-    """
-
-    kind: str
-    name: str = ""
-    reason: str = ""
-    topic: str = ""
-    file: str = ""
-    row: int = -1
-    stream: str = ""
-
-
-@dataclass
-class Outcome:
-    """What came of a slot.
-
-    Attributes:
-        slot: the slot.
-        worker: the worker that holds its producer now; empty where none does.
-        failure: why it was not published to its end; ``None`` where it was.
-        unexplained: of each stream whose SQL raised, a path and a row where it did.
-    """
-
-    slot: int
-    worker: str
-    failure: Failure | None = None
-    unexplained: dict[str, tuple[str, int]] = field(default_factory=dict)
-
-
-class SlotError(Exception):
-    """A slot can't be published to its end."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
 
 
 @dataclass
@@ -230,20 +78,6 @@ class _Part:
     dead: Counter[str] = field(default_factory=Counter)
 
 
-# The producer of each slot that this worker holds: to open one takes a login and more.
-_held: dict[str, Producer] = {}
-_worker: tuple[int, str] = (0, "")
-
-
-def worker_id() -> str:
-    """Name this worker: Spark forks them, so that a name of the module's would be that of all."""
-    global _worker  # noqa: PLW0603 - it is the process that is named
-    if _worker[0] != os.getpid():
-        _worker = (os.getpid(), uuid.uuid4().hex)
-        _held.clear()
-    return _worker[1]
-
-
 class SlotPublisher:
     """Publishes the rows of one slot."""
 
@@ -255,66 +89,12 @@ class SlotPublisher:
         """
         self._work = work
         self._slot = slot
-        self._settings = settings
         self._errors: list[tuple[KafkaError, Failure]] = []
         self._names: dict[str, SourceFile] = {}
         self._part = _Part()
-        self._parts = 0
-        self._done: dict[str, list[Range]] = defaultdict(list)
-        for name, ranges in work.done.items():
-            self._done[name] += ranges
         self.unexplained: dict[str, tuple[str, int]] = {}
-        self._producer = self._take_slot()
-
-    def _take_slot(self) -> Producer:
-        transactional = transactional_id(self._work.distribution, self._slot)
-        if self._work.holders.get(self._slot) == worker_id() and transactional in _held:
-            return _held[transactional]
-        _held.pop(transactional, None)
-        try:
-            producer = open_producer(
-                self._settings,
-                transactional,
-                **{
-                    "compression.type": "zstd",
-                    "compression.level": _LEVEL,
-                    "linger.ms": 50,
-                    "batch.size": self._work.batch_bytes,
-                    "message.max.bytes": 1_000_000_000,
-                    "queue.buffering.max.kbytes": 128 * 1024,
-                    "delivery.report.only.error": True,
-                },
-            )
-            self._require_own(open_consumer(self._settings))
-        except KafkaException as error:
-            raise SlotError(_failure(error.args[0])) from error
-        except TimeoutError as error:
-            raise SlotError(Failure(UNREACHABLE, reason=str(error))) from error
-        _held[transactional] = producer
-        return producer
-
-    def _require_own(self, consumer: Consumer) -> None:
-        """Look whether the driver still owns the distribution, and what an attempt before did.
-
-        The producer was opened before: another driver that takes over from now on fences it, and
-        one that did before has left its record.
-        """
-        try:
-            records, _ = read_records(consumer, self._work.distribution, self._work.offset)
-        finally:
-            consumer.close()
-        for kind, record in own_records(self._work.distribution, records):
-            if kind == DRIVER and read_driver(record.value).id != self._work.driver:
-                raise SlotError(Failure(FENCED, reason="another driver took over"))
-            if kind == PUBLISHED:
-                self._take_in(read_published(record.value))
-
-    def _take_in(self, published: Published) -> None:
-        """Count what an attempt before published of this slot, which is not done again."""
-        if (published.batch, published.slot) == (self._work.batch, self._slot):
-            self._parts += 1
-        for file, ranges in published.files:
-            self._done[file.name] += ranges
+        taken = take_slot(work, slot, settings)
+        self._producer, self._done, self._parts = taken.producer, taken.done, taken.parts
 
     def publish(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Publish rows.
@@ -554,17 +334,17 @@ class SlotPublisher:
         if isinstance(error, SlotError):
             return error.failure
         cause: KafkaError = error.args[0]
-        if cause.code() in _FENCING:
+        if cause.code() in FENCING:
             return Failure(FENCED, cause.name(), cause.str())
         for told, failure in self._errors:
-            kind = _kind(told)
+            kind = kind_of(told)
             if kind != OTHER:
                 return Failure(**{**asdict(failure), "kind": kind})
-        return _failure(cause)
+        return failure_of(cause)
 
     def _abort(self) -> None:
         """Throw away what was not committed; the slot is taken anew next time."""
-        _held.pop(transactional_id(self._work.distribution, self._slot), None)
+        let_go(self._work.distribution, self._slot)
         try:
             if self._part.began:
                 self._producer.purge()
@@ -574,33 +354,6 @@ class SlotPublisher:
             return
 
 
-def _kind(error: KafkaError) -> str:
-    code = error.code()
-    if code in _FENCING:
-        return FENCED
-    if code in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE):
-        return TOO_LARGE
-    if code in _NO_TOPIC or code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-        return CLOSED
-    if code in _AWAY:
-        return UNREACHABLE
-    if code in _REFUSED:
-        return REFUSED
-    return OTHER
-
-
-_REFUSED = {
-    KafkaError._AUTHENTICATION,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
-
-
-def _failure(error: KafkaError) -> Failure:
-    return Failure(_kind(error), error.name(), error.str())
-
-
 def _is_too_large(target: Target, value: bytes, key: bytes) -> bool:
     """Tell whether a message by itself, compressed as it is sent, is more than its topic takes."""
     size = len(value) + len(key) + _AROUND_BYTES
@@ -608,7 +361,7 @@ def _is_too_large(target: Target, value: bytes, key: bytes) -> bool:
         return False
     import cramjam
 
-    packed = len(cramjam.zstd.compress(key + value, level=_LEVEL))
+    packed = len(cramjam.zstd.compress(key + value, level=LEVEL))
     return min(packed, size) + _AROUND_BYTES > target.largest
 
 
@@ -630,32 +383,3 @@ def publish_slot(
     except SlotError as error:
         return Outcome(slot, "", error.failure)
     return Outcome(slot, worker_id(), unexplained=publisher.unexplained)
-
-
-def dump_outcome(outcome: Outcome) -> str:
-    """Write an outcome as JSON text."""
-    return json.dumps(asdict(outcome))
-
-
-def load_outcome(text: str) -> Outcome:
-    """Read what :func:`dump_outcome` wrote."""
-    content = json.loads(text)
-    failure = content["failure"]
-    unexplained = {title: (uri, row) for title, (uri, row) in content["unexplained"].items()}
-    return Outcome(
-        content["slot"], content["worker"], Failure(**failure) if failure else None, unexplained
-    )
-
-
-def batch_bytes(targets: Mapping[str, int | None]) -> int:
-    """Choose how many bytes of messages are sent to a partition together.
-
-    A batch that holds more than one message is never more than its topic takes: so it is one
-    message that a broker finds too large, and its own delivery report says so.
-
-    Args:
-        targets: how many bytes a batch may have, by topic; ``None`` where the login may not know.
-    """
-    unknown = 256 * 1024
-    limits = [unknown if limit is None else limit * 9 // 10 for limit in targets.values()]
-    return max(1024, min([_MOST_BATCH_BYTES, *limits]))

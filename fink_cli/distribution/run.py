@@ -1,21 +1,18 @@
-"""A run of a distribution: micro-batch after micro-batch, until all is published or it is stopped."""
+"""A run of a distribution: micro-batch after micro-batch, until all is published."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 from tenacity import (
-    RetryCallState,
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
@@ -26,44 +23,22 @@ from tenacity import (
 )
 
 from fink_cli.admin.publishers import DEAD_LETTERS
-from fink_cli.distribution import report, state
+from fink_cli.distribution import state
+from fink_cli.distribution.batch import BatchPublisher, TryAgainError, UnknownFailureError
 from fink_cli.distribution.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import (
-    NO_TOPIC,
-    NOT_ALLOWED,
-    TOO_LARGE,
-    Published,
-    SourceFile,
     again_record,
-    published_record,
     read_dead_letters,
-    reason_record,
 )
-from fink_cli.distribution.publisher import (
-    CLOSED,
-    FENCED,
-    FILE_CHANGED,
-    REFUSED,
-    UNREACHABLE,
-    Encoding,
-    Failure,
-    Outcome,
-    Target,
-    Work,
-    batch_bytes,
-)
-from fink_cli.distribution.science import BadFile, sort_out
+from fink_cli.distribution.run_report import RunReport
+from fink_cli.distribution.science import sort_out
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.streams import Stream
-from fink_cli.distribution.targets import topics_now
 from fink_cli.distribution.waiting import WaitingFiles
 from fink_cli.errors import (
-    FinkError,
-    OperationFailedError,
     UnreachableError,
     UsageError,
-    explain_kafka,
 )
 from fink_cli.private import write_private
 
@@ -74,17 +49,9 @@ if TYPE_CHECKING:
 _OUTAGE_SECONDS = 600
 # A batch that fails for no reason that is known is tried so often, with so many seconds between.
 _MOST_ATTEMPTS = 3
-_PAUSE_SECONDS = 5.0
+_PAUSE_SECONDS, _MENDED_SECONDS = 5.0, 0.2
 # A batch takes some seconds, whatever the number of cores: none that stops it waits for long.
 _BATCH_BYTES_A_CORE = 256 * 1024**2
-
-
-class TryAgainError(Exception):
-    """A batch did not end, for a reason that is mended by now."""
-
-
-class UnknownFailureError(OperationFailedError):
-    """A batch failed for no reason that is known."""
 
 
 class Run:
@@ -103,27 +70,18 @@ class Run:
         self.folder = state.Folder(Path(job.folder))
         self.owner = Owner(job.connection, job.name)
         self.waiting = WaitingFiles(Path(job.source), self.owner.progress)
-        self.failure: FinkError | None = None
-        self.ready = False
-        self.status = report.first_status(job, os.getpid())
+        self.report = RunReport(job, self.owner.progress, self.waiting)
         self._open_spark = open_spark
         self._starting: Future[SparkJob] | None = None
         self._spark: SparkJob | None = None
-        self._targets = dict(job.targets)
-        self._closed: dict[str, str] = {}
-        self._holders: dict[int, str] = {}
-        self._too_large: set[tuple[str, int, str]] = set()
+        self._batches: BatchPublisher | None = None
         self._planned: Struct | None = None
-        self._batches = 0
-        self._busy_seconds = 0.0
         self._files_in_hand = 0
-        self._began: tuple[int, Counter[str], int, int] = (0, Counter(), 0, 0)
-        self._telling = threading.Lock()
         self._outage = Retrying(
             retry=retry_if_exception_type(UnreachableError),
             stop=stop_after_delay(_OUTAGE_SECONDS) | stop_when_event_set(stop),
             wait=wait_exponential(max=5),
-            before_sleep=self._tell_retry,
+            before_sleep=self.report.tell_retry,
             reraise=True,
         )
         # Where no file is at fault: a disk was away for a moment, or the system out of memory.
@@ -131,66 +89,14 @@ class Run:
             retry=retry_if_exception_type(UnknownFailureError),
             stop=stop_after_attempt(_MOST_ATTEMPTS) | stop_when_event_set(stop),
             wait=wait_fixed(_PAUSE_SECONDS),
-            before_sleep=self._tell_retry,
+            before_sleep=self.report.tell_retry,
             reraise=True,
-        )
-
-    # What others read of it.
-
-    def tell(self, **changes: object) -> None:
-        """Change the status, and write it where others read it."""
-        with self._telling:
-            self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-            report.tell(self.folder, psutil.Process(), self.status, ready=self.ready)
-
-    def _tell_retry(self, tried: RetryCallState) -> None:
-        error = tried.outcome.exception() if tried.outcome else None
-        self.tell(state=state.STUCK, error=f"The batch is tried again: {error}")
-
-    def _tell_progress(self, **changes: object) -> None:
-        progress = self.owner.progress
-        published: Counter[str] = Counter(dict.fromkeys(self.job.targets, 0))
-        for (_, topic), count in progress.counts.items():
-            published[topic] += count
-        skipped = sum(progress.dead.values())
-        read, before, dead, batches = self._began
-        session = {topic: count - before[topic] for topic, count in published.items()}
-        total = sum(session.values())
-        streams = [
-            state.StreamStatus(
-                route.title,
-                route.topic,
-                progress.counts[route.title, route.topic],
-                progress.dead[route.title],
-                progress.last_published_at.get(route.title),
-            )
-            for route in self.job.distribution.routes()
-        ]
-        self.tell(
-            read=progress.read,
-            published=dict(published),
-            skipped=skipped,
-            batches=progress.batches,
-            last_batch_at=progress.last_batch_at,
-            rate=round(total / self._busy_seconds, 1) if self._busy_seconds else 0.0,
-            streams=streams,
-            session=state.Session(
-                progress.read - read, session, skipped - dead, progress.batches - batches
-            ),
-            waiting_files=len(self.waiting.files),
-            oldest_waiting_at=self.waiting.oldest_at(),
-            files_found=max(self.status.files_found, self.status.files + len(self.waiting.files)),
-            bad_files=self.waiting.bad_files(),
-            replaced_files=sorted(self.waiting.replaced),
-            **changes,
         )
 
     def look_within(self) -> None:
         """Tell how far the batch is."""
-        if self._spark is not None and self.status.files_in_hand is not None:
-            self.tell(files_in_hand=round(self._files_in_hand * self._spark.share_done(), 1))
-
-    # Getting ready.
+        if self._spark is not None and self.report.status.files_in_hand is not None:
+            self.report.tell(files_in_hand=round(self._files_in_hand * self._spark.share_done(), 1))
 
     def read_progress(self) -> None:
         """Read what the distribution has published so far, and look for files.
@@ -204,12 +110,9 @@ class Run:
             self._require_same_source()
             if progress.driver.columns is not None:
                 self.waiting.columns = load_columns(progress.driver.columns)
-        published: Counter[str] = Counter()
-        for (_, topic), count in progress.counts.items():
-            published[topic] += count
-        self._began = (progress.read, published, sum(progress.dead.values()), progress.batches)
+        self.report.begin()
         self.waiting.look(full=True)
-        self._tell_progress()
+        self.report.tell_progress()
 
     def _require_same_source(self) -> None:
         """Refuse to go on where the name is that of another source's distribution."""
@@ -260,7 +163,15 @@ class Run:
                 f"There is no file {unknown[0]} in {self.job.source}.",
                 "Name it by its path within the source: --again night=20261127/part-0.parquet",
             )
-        self.owner.write([again_record(self.job.name, name) for name in self.job.again])
+        letters = read_dead_letters(
+            self.job.name, read_all(self.job.connection, self.job.name, DEAD_LETTERS)
+        )
+        gone = {key: letter for key, letter in letters.items() if letter.file in self.job.again}
+        records = []
+        for name in self.job.again:
+            dead = Counter(letter.stream for letter in gone.values() if letter.file == name)
+            records.append(again_record(self.job.name, name, dead))
+        self.owner.write(records, taken_away=list(gone))
 
     def start_spark(self) -> None:
         """Begin to start Spark, in a thread: it takes seconds, in which other things are done."""
@@ -279,6 +190,13 @@ class Run:
             self._spark = self._starting.result()
         return self._spark
 
+    @property
+    def batches(self) -> BatchPublisher:
+        """What publishes the batches, once Spark has started."""
+        if self._batches is None:
+            self._batches = BatchPublisher(self.job, self.owner, self.waiting, self.spark)
+        return self._batches
+
     def end_spark(self) -> None:
         """Stop Spark, where it was started."""
         if self._starting is not None:
@@ -291,28 +209,20 @@ class Run:
             UsageError: a stream is not as it should be.
         """
         if self.waiting.columns is None:
-            self.ready = True
-            self.tell(state=state.RUNNING)
+            self.report.ready = True
+            self.report.tell(state=state.RUNNING)
             return  # there is no good file yet; the first one tells
         columns = self.waiting.columns
-        self.spark.plan(columns, self.job.distribution, self._streams(), self._code())
+        code = Path(self.job.code) if self.job.code else None
+        self.spark.plan(columns, self.job.distribution, self.batches.streams, code)
         self.owner.change(columns=dump_columns(columns))
         self._planned = columns
         for title, avro in self.spark.schemas().items():
             write_private(self.folder.schemas / f"{title.replace('/', '_')}.avsc", avro)
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.spark.schemas())
-        self.ready = True
-        self._tell_progress(state=state.RUNNING)
-
-    def _streams(self) -> Sequence[Stream]:
-        streams = self.job.distribution.stream
-        return [stream for stream in streams if self.job.replay in (None, stream.title)]
-
-    def _code(self) -> Path | None:
-        return Path(self.job.code) if self.job.code else None
-
-    # Publishing.
+        self.report.ready = True
+        self.report.tell_progress(state=state.RUNNING)
 
     def publish_waiting(self) -> bool:
         """Publish one micro-batch of the files that wait.
@@ -325,23 +235,25 @@ class Run:
         """
         self.waiting.look()
         if not self.waiting.files:
-            if self.status.error or len(self.status.bad_files) != len(self.waiting.bad):
-                self._tell_progress()
+            if self.report.status.error or len(self.report.status.bad_files) != len(
+                self.waiting.bad
+            ):
+                self.report.tell_progress()
             return False
         if self._planned != self.waiting.columns:
             self.get_ready()  # the first good file, or the first with a type for a column
         most = _BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
-        self.tell(files_in_hand=0.0)
+        self.report.tell(files_in_hand=0.0)
         began = time.monotonic()
-        self._until_published(lambda: self._publish_files(files))
-        self._busy_seconds += time.monotonic() - began
-        done = sum(self._is_done(file.name) for file in files)
-        self._tell_progress(
+        self._until_published(partial(self.batches.publish_files, files))
+        self.report.busy_seconds += time.monotonic() - began
+        done = sum(self.batches.is_done(file.name) for file in files)
+        self.report.tell_progress(
             state=state.RUNNING,
             error=None,
-            files=self.status.files + done,
+            files=self.report.status.files + done,
             files_in_hand=None,
         )
         return True
@@ -350,192 +262,15 @@ class Run:
         """Try until a batch is published, as far as what fails may pass."""
 
         def once() -> None:
-            while True:
+            while not self.stop.is_set():
                 try:
                     publish()
                     return
                 except TryAgainError as error:
-                    self.tell(error=str(error))
+                    self.report.tell(error=str(error))
+                    self.stop.wait(_MENDED_SECONDS)
 
         self._outage(self._second_chances, once)
-
-    def _is_done(self, name: str) -> bool:
-        published = self.owner.progress.files.get(name)
-        return published is not None and published.whole
-
-    def _publish_files(self, files: Sequence[SourceFile]) -> None:
-        """Publish what is left of the files of a batch."""
-        left = [
-            file
-            for file in files
-            if file.name in self.waiting.files and not self._is_done(file.name)
-        ]
-        if not left:
-            return
-        done = {
-            file.name: list(self.owner.progress.files[file.name].done)
-            for file in left
-            if file.name in self.owner.progress.files
-        }
-        work = replace(self._work(left), done=done)
-        paths = [self.waiting.path(file.name) for file in left]
-        self._publish_work(work, paths, None)
-        empty = [file for file in left if not file.rows]
-        if empty:
-            self._note_empty(work, empty)
-        self.waiting.drop_published()
-        self._require_whole(left)
-
-    def _publish_work(
-        self, work: Work, paths: Sequence[Path], rows: dict[str, list[int]] | None
-    ) -> None:
-        """Publish one batch through Spark; whatever fails, the progress is known afterwards.
-
-        Raises:
-            TryAgainError: what failed is mended.
-            FinkError: it is not.
-        """
-        try:
-            alerts = self.spark.read(paths, rows)
-            self.owner.want_slots(self.spark.count_slots(alerts))
-            outcomes = self.spark.publish(alerts, work)
-        except UnknownFailureError:
-            self._recover()
-            if self._set_bad_aside(paths):
-                raise TryAgainError("Files that can't be read were left out.") from None
-            raise
-        failures = [outcome.failure for outcome in outcomes if outcome.failure]
-        if failures:
-            self._recover()
-            self._mend(failures)
-        self.owner.read()
-        self._holders |= {each.slot: each.worker for each in outcomes if each.worker}
-        self._explain(outcomes)
-
-    def _recover(self) -> None:
-        self._holders.clear()
-        self.owner.recover()
-
-    def _work(self, files: Sequence[SourceFile]) -> Work:
-        """What the slots of a batch are given."""
-        self._follow_topics()
-        self._batches += 1
-        plan = self.spark
-        routes = [route for stream in self._streams() for route in stream.routes()]
-        targets = [
-            Target(
-                title=route.title,
-                stream=route.stream,
-                topic=route.topic,
-                partitions=self._targets[route.topic].partitions,
-                encoding=encoding,
-                largest=self._targets[route.topic].largest,
-                closed=self._closed.get(route.topic),
-            )
-            for route, encoding in zip(routes, plan.encoding_of(), strict=True)
-        ]
-        return Work(
-            distribution=self.job.name,
-            driver=self.owner.id,
-            batch=f"{self.owner.id}/{self._batches}",
-            offset=self.owner.offset,
-            targets=targets,
-            streams=[stream.title for stream in self._streams()],
-            encodings=[Encoding(*each) for each in plan.encodings()],
-            files={str(self.waiting.path(file.name)): file for file in files},
-            holders=dict(self._holders),
-            too_large=frozenset(self._too_large),
-            batch_bytes=batch_bytes(
-                {name: target.largest for name, target in self._targets.items()}
-            ),
-        )
-
-    def _follow_topics(self) -> None:
-        """Look at the topics of today: one is created, another is given more partitions."""
-        now = topics_now(self.job.connection, list(self.job.targets))
-        for name, target in self.job.targets.items():
-            if name not in now:
-                self._closed[name] = NO_TOPIC
-                continue
-            if self.job.code is None and target.topic_id not in (None, now[name].topic_id):
-                raise OperationFailedError(
-                    f"The topic '{name}' was created anew while it was published to.",
-                    "Start again: then all of the source is published to it.",
-                )
-            partitions = now[name].partitions
-            self._targets[name] = replace(self._targets[name], partitions=partitions)
-            if now[name].writable:
-                self._closed.pop(name, None)
-            else:
-                self._closed[name] = NOT_ALLOWED
-
-    def _mend(self, failures: Sequence[Failure]) -> None:
-        """Mend what slots failed of, so that the batch can be tried again.
-
-        Raises:
-            TryAgainError: it is mended.
-            FinkError: it is not.
-        """
-        by_kind = {failure.kind: failure for failure in reversed(failures)}
-        if failure := by_kind.get(REFUSED):
-            attempt = self.job.connection.attempt("WRITE", "transactional id", self.job.name)
-            raise explain_kafka(failure.name, failure.reason, attempt)
-        if failure := by_kind.get(UNREACHABLE):
-            raise UnreachableError(
-                f"The brokers did not take all alerts: {failure.reason}.",
-                "Run it again when they answer: what stands on the topics is not sent again.",
-            )
-        for failure in failures:
-            if failure.kind == TOO_LARGE:
-                self._too_large.add((failure.file, failure.row, failure.stream))
-            elif failure.kind == FILE_CHANGED:
-                self.waiting.look_anew(failure.file)
-            elif failure.kind == CLOSED:
-                refused = "AUTHORIZATION" in failure.name
-                self._closed[failure.topic] = NOT_ALLOWED if refused else NO_TOPIC
-            elif failure.kind != FENCED:
-                raise UnknownFailureError(
-                    f"Kafka refused the alerts: {failure.reason} ({failure.name}).",
-                    "The broker's log may say more: fink kafka logs",
-                )
-        raise TryAgainError(f"The batch is tried again: {failures[0].reason}")
-
-    def _set_bad_aside(self, paths: Sequence[Path]) -> bool:
-        """Refuse the files of a failed batch that can't be read; whether there are any."""
-        there = [path for path in paths if self.waiting.name(path) in self.waiting.files]
-        bad = sort_out(there, self.waiting.columns).bad
-        bad = bad or self.spark.unreadable(there)
-        self.waiting.set_aside(bad)
-        return bool(bad)
-
-    def _require_whole(self, files: Sequence[SourceFile]) -> None:
-        """Refuse files of which fewer rows could be read than their footers tell."""
-        bad = [
-            BadFile(str(self.waiting.path(file.name)), "fewer alerts could be read than it has")
-            for file in files
-            if file.name in self.waiting.files
-        ]
-        self.waiting.set_aside(bad)
-
-    def _note_empty(self, work: Work, files: Sequence[SourceFile]) -> None:
-        """Note that files without an alert are done: no slot sees a row of them."""
-        at = report.now()
-        files_done = [(file, [(0, 0)]) for file in files]
-        published = Published(self.owner.id, work.batch, -1, 0, at, files_done, {}, {})
-        self.owner.write([published_record(self.job.name, published)])
-        self.owner.read()
-
-    def _explain(self, outcomes: Sequence[Outcome]) -> None:
-        """Note why the SQL of a stream raised, once for each stream of a run."""
-        reasons = self.owner.progress.reasons
-        for outcome in outcomes:
-            for title, (uri, row) in outcome.unexplained.items():
-                if title not in reasons:
-                    reason = self.spark.sql_error(title, uri, row)
-                    self.owner.write([reason_record(self.job.name, title, reason)])
-                    self.owner.read()
-
-    # Replaying.
 
     def replay(self) -> None:
         """Publish the dead letters of a stream; what still can't be stays one."""
@@ -562,13 +297,8 @@ class Run:
         for file in files:
             if self.stop.is_set():
                 break
-            self._until_published(lambda file=file: self._replay_file(file, rows[file.name]))  # type: ignore[misc]
-            self._tell_progress(error=None)
-
-    def _replay_file(self, file: SourceFile, rows: list[int]) -> None:
-        path = self.waiting.path(file.name)
-        work = replace(self._work([file]), replay=True)
-        self._publish_work(work, [path], {str(path): rows})
+            self._until_published(partial(self.batches.replay_file, file, rows[file.name]))
+            self.report.tell_progress(error=None)
 
 
 def definitions(streams: Sequence[Stream]) -> dict[str, str]:

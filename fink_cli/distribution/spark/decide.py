@@ -95,7 +95,7 @@ def make_decider(
 
 
 def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
-    """The alerts with the codes of their ways in a column ``CODES``, empty where one goes nowhere."""
+    """Add the codes of each alert's ways in a column ``CODES``, empty where it goes nowhere."""
     return answered(alerts, decider).withColumn(CODES, decider.codes)
 
 

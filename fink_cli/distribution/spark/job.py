@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from fink_cli.alerts.schema import fingerprint
+from fink_cli.distribution.batch import UnknownFailureError
 from fink_cli.distribution.columns import Struct
-from fink_cli.distribution.publisher import Outcome, Work
-from fink_cli.distribution.run import UnknownFailureError
 from fink_cli.distribution.science import BadFile
+from fink_cli.distribution.slot_work import Outcome, Work
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable
@@ -39,7 +39,10 @@ def _told(work: Callable[P, T]) -> Callable[P, T]:
         try:
             return work(*args, **kwargs)
         except FAILURES as error:
-            raise UnknownFailureError(first_cause(str(error))) from error
+            raise UnknownFailureError(
+                f"Spark failed: {first_cause(str(error))}",
+                "Run it again when that is mended: what was published stands.",
+            ) from error
 
     return told
 

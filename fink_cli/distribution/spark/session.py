@@ -92,7 +92,7 @@ def open_session(
         # An alert with cutouts takes 50 KB: enough for a filter in Python to be quick.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
         **spark.settings,
-        # A second attempt of a task fences the first. With one that runs beside it neither would end.
+        # A second attempt of a task fences the first: beside each other neither would end.
         "spark.speculation": "false",
         # What failed is looked at by the driver, which knows which files are at fault.
         "spark.task.maxFailures": "1",

@@ -1,0 +1,119 @@
+"""The transactional producer of a slot: taken from whoever had it, and kept for the next batch."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, Producer
+
+from fink_cli.distribution.progress import (
+    DRIVER,
+    PUBLISHED,
+    Range,
+    own_records,
+    read_driver,
+    read_published,
+)
+from fink_cli.distribution.progress_topics import (
+    Settings,
+    open_consumer,
+    open_producer,
+    read_records,
+    transactional_id,
+)
+from fink_cli.distribution.slot_failures import SlotError, failure_of
+from fink_cli.distribution.slot_work import FENCED, LEVEL, UNREACHABLE, Failure, Work
+
+# The producer of each slot that this worker holds: to open one takes a login and more.
+_held: dict[str, Producer] = {}
+_worker: tuple[int, str] = (0, "")
+
+
+def worker_id() -> str:
+    """Name this worker: Spark forks them, so that a name of the module's would be that of all."""
+    global _worker  # noqa: PLW0603 - it is the process that is named
+    if _worker[0] != os.getpid():
+        _worker = (os.getpid(), uuid.uuid4().hex)
+        _held.clear()
+    return _worker[1]
+
+
+@dataclass
+class TakenSlot:
+    """A slot that is this worker's.
+
+    Attributes:
+        producer: its producer.
+        done: the rows of each file that were published before.
+        parts: how many transactions an attempt before committed of this slot and batch.
+    """
+
+    producer: Producer
+    done: dict[str, list[Range]]
+    parts: int = 0
+
+
+def take_slot(work: Work, slot: int, settings: Settings) -> TakenSlot:
+    """Open the producer of a slot, or take the one that this worker holds.
+
+    Raises:
+        SlotError: another driver took over, or the brokers do not answer or refuse.
+    """
+    done: dict[str, list[Range]] = defaultdict(list)
+    for name, ranges in work.done.items():
+        done[name] += ranges
+    transactional = transactional_id(work.distribution, slot)
+    if work.holders.get(slot) == worker_id() and transactional in _held:
+        return TakenSlot(_held[transactional], done)
+    _held.pop(transactional, None)
+    try:
+        producer = open_producer(
+            settings,
+            transactional,
+            **{
+                "compression.type": "zstd",
+                "compression.level": LEVEL,
+                "linger.ms": 50,
+                "batch.size": work.batch_bytes,
+                "message.max.bytes": 1_000_000_000,
+                "queue.buffering.max.kbytes": 128 * 1024,
+                "delivery.report.only.error": True,
+            },
+        )
+        taken = TakenSlot(producer, done)
+        _require_own(work, slot, settings, taken)
+    except KafkaException as error:
+        raise SlotError(failure_of(error.args[0])) from error
+    except TimeoutError as error:
+        raise SlotError(Failure(UNREACHABLE, reason=str(error))) from error
+    _held[transactional] = producer
+    return taken
+
+
+def _require_own(work: Work, slot: int, settings: Settings, taken: TakenSlot) -> None:
+    """Look whether the driver still owns the distribution, and what an attempt before did.
+
+    The producer was opened before: another driver that takes over from now on fences it, and one
+    that did before has left its record.
+    """
+    consumer = open_consumer(settings)
+    try:
+        records, _ = read_records(consumer, work.distribution, work.offset)
+    finally:
+        consumer.close()
+    for kind, record in own_records(work.distribution, records):
+        if kind == DRIVER and read_driver(record.value).id != work.driver:
+            raise SlotError(Failure(FENCED, reason="another driver took over"))
+        if kind == PUBLISHED:
+            published = read_published(record.value)
+            taken.parts += (published.batch, published.slot) == (work.batch, slot)
+            for file, ranges in published.files:
+                taken.done[file.name] += ranges
+
+
+def let_go(distribution: str, slot: int) -> None:
+    """Forget the producer of a slot, whose transaction was not committed."""
+    _held.pop(transactional_id(distribution, slot), None)
