@@ -20,12 +20,12 @@ _RATE_SECONDS = 5.0
 
 @dataclass
 class Counts:
-    """How many messages were read, alerts in them, alerts shown, and messages skipped."""
+    """How many messages were read, alerts shown, messages skipped, and alerts in what was read."""
 
     read: int = 0
-    alerts: int = 0
     shown: int = 0
     skipped: int = 0
+    alerts: int = 0
 
 
 @dataclass(frozen=True)
