@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -254,31 +254,31 @@ def find_presence(connection: Connection, user: str) -> Presence:
     return Presence(user, mechanisms_of(list_users(connection), user), rules)
 
 
-def require_ordinary(user: str, super_users: frozenset[str]) -> None:
-    """Refuse to touch the logins that a cluster's own processes stand on.
+def require_ordinary(user: str, own_users: Collection[str]) -> None:
+    """Refuse to touch a user that a cluster made for itself.
 
     Raises:
-        OperationFailedError: the user is a super user of the cluster.
+        OperationFailedError: the user is one of the cluster's own.
     """
-    if user in super_users:
+    if user in own_users:
         raise OperationFailedError(
-            f"'{user}' is a user of the cluster's own, and may do anything.",
+            f"'{user}' is a user of the cluster's own.",
             "Choose another name; what fink made for itself goes with: fink kafka destroy",
         )
 
 
-def require_dispensable(connection: Connection, user: str, super_users: frozenset[str]) -> None:
+def require_dispensable(connection: Connection, user: str, own_users: Collection[str]) -> None:
     """Refuse to take away a login that the cluster, or this command, stands on.
 
     Raises:
-        OperationFailedError: it is the one that is logged in, or a super user of the cluster.
+        OperationFailedError: it is the one that is logged in, or one of the cluster's own.
     """
     if user == connection.username:
         raise OperationFailedError(
             f"'{user}' is the user that you are logged in as.",
             "Log in as another administrator first: --profile NAME",
         )
-    require_ordinary(user, super_users)
+    require_ordinary(user, own_users)
 
 
 def remove(connection: Connection, presence: Presence) -> None:

@@ -18,6 +18,7 @@ from fink_cli.admin.rules import (
     Resource,
     ResourceType,
     Rule,
+    order,
     role_rules,
 )
 from fink_cli.connection import Connection
@@ -67,7 +68,7 @@ def read_rules(connection: Connection) -> list[Rule]:
         found = client.describe_acls(everything, request_timeout=_SECONDS).result(_SECONDS)
     if not found and Operation.DESCRIBE_CONFIGS in allowed:
         require_authorizer(client, connection)
-    return sorted(_from_kafka(each) for each in found)
+    return sorted(map(_from_kafka, found), key=order)
 
 
 def _from_kafka(binding: Any) -> Rule:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fink_cli.admin.authorizer import Policy, Role, answer, questions
+from fink_cli.admin.authorizer import Policy, Role
+from fink_cli.admin.reach import Reach, TopicSets
 from fink_cli.admin.rules import (
     ANY,
     Operation,
     PatternType,
     Permission,
-    Resource,
     ResourceType,
     Rule,
     delete_command,
     principal_of,
 )
-from fink_cli.admin.users import SHA_256, User, mechanisms_of
+from fink_cli.admin.users import SHA_256, User
 
 _USER = principal_of("")
 EVERY = "(every topic)"
@@ -81,16 +81,22 @@ def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> 
         users: the users that log in with SCRAM.
         topics: the topics, Kafka's own left out.
     """
-    names = {row.user for row in users}
+    logins: dict[str, list[str]] = {}
+    for row in users:
+        logins.setdefault(row.user, []).append(row.mechanism)
     named = {rule.user for rule in policy.rules if rule.principal.startswith(_USER)} - {ANY}
-    everybody = sorted(names | named | policy.super_users)
+    reach = Reach(policy, topics)
+    for_everybody = _groups(policy.index.of(principal_of(ANY)))
     return Audit(
-        [_access(policy, users, topics, user) for user in everybody],
+        [
+            _access(policy, reach, user, logins.get(user, []), for_everybody)
+            for user in sorted(logins.keys() | named | policy.super_users)
+        ],
         sorted(
             [
-                *_rules_for_nobody(policy, names),
-                *_rules_for_nothing(policy.rules, topics),
-                *_without_rules(policy, names - named),
+                *_rules_for_nobody(policy, logins.keys()),
+                *_rules_for_nothing(policy.rules, reach.topics),
+                *_without_rules(policy, logins.keys() - named),
                 *_wildcards(policy.rules),
                 *_weak(users),
             ],
@@ -99,70 +105,45 @@ def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> 
     )
 
 
-def _access(policy: Policy, users: Sequence[User], topics: Sequence[str], user: str) -> Access:
+def _access(
+    policy: Policy, reach: Reach, user: str, login: list[str], for_everybody: frozenset[str]
+) -> Access:
+    rules = policy.index.of(principal_of(user))
+    if user in policy.super_users:
+        every = [EVERY] if reach.topics.names else []
+        return Access(user, login, every, every, [ANY], len(rules))
     return Access(
         user,
-        mechanisms_of(users, user),
-        _allowed(policy, user, Role.CONSUME, topics),
-        _allowed(policy, user, Role.PRODUCE, topics),
-        _groups(policy, user),
-        sum(rule.principal == principal_of(user) for rule in policy.rules),
+        login,
+        reach.allowed(user, Role.CONSUME),
+        reach.allowed(user, Role.PRODUCE),
+        sorted(for_everybody | _groups(rules)),
+        len(rules),
     )
 
 
-def _allowed(policy: Policy, user: str, role: Role, topics: Sequence[str]) -> list[str]:
-    named = [topic for topic in topics if _may(policy, user, role, topic, ANY)]
-    if topics and len(named) == len(topics) and user in policy.super_users:
-        return [EVERY]
-    hosts = sorted(
-        {
-            rule.host
-            for rule in policy.rules
-            if rule.permission is Permission.ALLOW and rule.user in {user, ANY}
-        }
-        - {ANY}
-    )
-    limited = {
-        topic: [host for host in hosts if _may(policy, user, role, topic, host)]
-        for topic in topics
-        if topic not in named
-    }
-    said = [f"{topic} (from {', '.join(some)})" for topic, some in limited.items() if some]
-    return [*named, *said]
-
-
-def _may(policy: Policy, user: str, role: Role, topic: str, host: str) -> bool:
-    return answer(policy, role, questions(user, role, topic, None, host)).allowed
-
-
-def _groups(policy: Policy, user: str) -> list[str]:
-    if user in policy.super_users:
-        return [ANY]
-    return sorted(
-        {
-            rule.resource_name + (ANY if rule.pattern_type is PatternType.PREFIXED else "")
-            for rule in policy.rules
-            if rule.resource_type is ResourceType.GROUP
-            and rule.permission is Permission.ALLOW
-            and rule.operation in {Operation.READ, Operation.ALL}
-            and rule.user in {user, ANY}
-        }
+def _groups(rules: Iterable[Rule]) -> frozenset[str]:
+    return frozenset(
+        rule.resource_name + (ANY if rule.pattern_type is PatternType.PREFIXED else "")
+        for rule in rules
+        if rule.resource_type is ResourceType.GROUP
+        and rule.permission is Permission.ALLOW
+        and rule.operation in {Operation.READ, Operation.ALL}
     )
 
 
-def _rules_for_nobody(policy: Policy, names: set[str]) -> Iterator[Finding]:
-    known = names | policy.super_users | {ANY}
+def _rules_for_nobody(policy: Policy, names: Collection[str]) -> Iterator[Finding]:
     for rule in policy.rules:
-        if not rule.principal.startswith(_USER) or rule.user not in known:
+        known = rule.user in names or rule.user in policy.super_users or rule.user == ANY
+        if not rule.principal.startswith(_USER) or not known:
             yield Finding(Kind.NO_USER, rule.principal, str(rule), delete_command(rule))
 
 
-def _rules_for_nothing(rules: Iterable[Rule], topics: Sequence[str]) -> Iterator[Finding]:
-    there = [Resource(ResourceType.TOPIC, topic) for topic in topics]
+def _rules_for_nothing(rules: Iterable[Rule], topics: TopicSets) -> Iterator[Finding]:
     for rule in rules:
         if rule.resource_type is not ResourceType.TOPIC or rule.resource_name == ANY:
             continue
-        if not any(rule.covers(topic) for topic in there):
+        if not topics.covered(rule):
             yield Finding(Kind.NO_TOPIC, rule.resource_name, str(rule), delete_command(rule))
 
 

@@ -11,7 +11,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
+from fink_cli.admin.index import RuleIndex
 from fink_cli.admin.rules import (
     ANY,
     CLUSTER,
@@ -59,6 +61,11 @@ class Policy:
     rules: Sequence[Rule]
     super_users: frozenset[str] = frozenset()
     open_without_rules: bool = False
+
+    @cached_property
+    def index(self) -> RuleIndex:
+        """The rules, by whom and what they are about."""
+        return RuleIndex(self.rules)
 
 
 @dataclass(frozen=True)
@@ -111,26 +118,24 @@ def authorize(policy: Policy, question: Question) -> Decision:
     """Decide as Kafka does: super users, then DENY, then ALLOW, then the default."""
     if question.user in policy.super_users:
         return Decision(question, True, None, f"{question.user} is a super user")
-    about = [rule for rule in policy.rules if rule.covers(question.resource)]
-    matching = sorted(rule for rule in about if _matches(rule, question))
+    principals = dict.fromkeys((principal_of(question.user), principal_of(ANY)))
+    matching = sorted(
+        rule
+        for principal in principals
+        for rule in policy.index.about(principal, question.resource)
+        if rule.host in {ANY, question.host} and means(rule, question.operation)
+    )
     for permission in (Permission.DENY, Permission.ALLOW):
         for rule in matching:
             if rule.permission is permission:
                 return Decision(question, permission is Permission.ALLOW, rule, str(rule))
-    if not about and policy.open_without_rules:
+    if policy.open_without_rules and not policy.index.covers(question.resource):
         return Decision(question, True, None, f"no rule is about {question.resource}")
     return Decision(question, False, None, f"no rule allows {question.operation}")
 
 
-def _matches(rule: Rule, question: Question) -> bool:
-    return (
-        rule.principal in {principal_of(question.user), principal_of(ANY)}
-        and rule.host in {ANY, question.host}
-        and _means(rule, question.operation)
-    )
-
-
-def _means(rule: Rule, operation: Operation) -> bool:
+def means(rule: Rule, operation: Operation) -> bool:
+    """Return whether a rule gives or takes an operation, in its own name or by what it implies."""
     if rule.operation in {Operation.ALL, operation}:
         return True
     # What a right implies is given with it, but not taken with it.

@@ -23,6 +23,7 @@ from fink_cli.admin.rules import (
     Resource,
     ResourceType,
     Rule,
+    order,
     principal_of,
     role_rules,
 )
@@ -154,8 +155,8 @@ def make_plan(declared: Declaration, current: Current) -> Plan:
         current.cluster_id,
         [
             *(_topic_step(name) for name in topics),
-            *(_rule_step(Action.ADD, rule) for rule in sorted(wanted - current.rules)),
-            *(_rule_step(Action.REMOVE, rule) for rule in sorted(governed - wanted)),
+            *(_rule_step(Action.ADD, rule) for rule in sorted(wanted - current.rules, key=order)),
+            *(_rule_step(Action.REMOVE, rule) for rule in sorted(governed - wanted, key=order)),
         ],
         [*_missing(declared, current), *_differing(declared, current), *_denied(wanted, after)],
     )
@@ -220,9 +221,10 @@ def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
 
 
 def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:
-    policy = Policy(list(after))
+    # A rule that gives keeps nobody out.
+    policy = Policy([rule for rule in after if rule.permission is Permission.DENY])
     stops = {}
-    for rule in sorted(wanted):
+    for rule in sorted(wanted, key=order) if policy.rules else ():
         resource = Resource(rule.resource_type, rule.resource_name)
         decision = authorize(policy, Question(rule.user, rule.operation, resource, rule.host))
         if decision.rule is not None and not decision.allowed:

@@ -113,6 +113,10 @@ class Decoder:
             raise UndecodableError("the message has no schema in its key")
         return self._known(key)
 
+    def same_key(self, key: bytes | None) -> bytes | None:
+        """The key, as the object that is kept anyway where it is that of the message before."""
+        return self._last[0] if self._last is not None and key == self._last[0] else key
+
     def decode(self, key: bytes | None, value: bytes | None) -> dict[str, Any]:
         """The alert in a message on the wire format: its schema in the key, schemaless Avro.
 

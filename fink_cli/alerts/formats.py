@@ -13,7 +13,7 @@ from fastavro.write import Writer
 
 from fink_cli.alerts.codec import to_json_bytes
 from fink_cli.alerts.outline import Outline
-from fink_cli.alerts.schema import Schema
+from fink_cli.alerts.schema import Schema, documented
 
 _BLOCK_BYTES = 64 * 1024
 
@@ -46,22 +46,33 @@ class AlertContent(Protocol):
         """Where its arrays and maps have their items; without one, ``content`` is all of it."""
 
 
+class Unfit(NamedTuple):
+    """An alert that a format can't hold, and why, as the end of a sentence."""
+
+    alert: AlertContent
+    reason: str
+
+
 class Package(Protocol):
     """Alerts on their way into a file."""
 
-    def add(self, alerts: Sequence[AlertContent]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
         """Take alerts; there is at least one.
 
+        Returns:
+            Those that the format can't hold, which are not in the file.
+
         Raises:
-            UnwritableError: the format can't hold them.
-            OSError: the file can't be written.
+            OSError, UnwritableError: the file can't be written.
         """
 
-    def finish(self) -> None:
+    def finish(self) -> list[Unfit]:
         """Write what is left; nothing can be added then.
 
+        Returns:
+            Those of what was left that the format can't hold.
+
         Raises:
-            UnwritableError: the format can't hold it.
             OSError: the file can't be written.
         """
 
@@ -70,9 +81,15 @@ def package(form: FileFormat, schema: Schema, file: Path) -> Package:
     """What writes alerts of one schema, or those that came without, to a file.
 
     Raises:
-        UnwritableError: the format can't hold such alerts.
         OSError: the file can't be written.
     """
+    try:
+        return _package(form, schema, file)
+    except UnwritableError as error:
+        return _Nothing(str(error))
+
+
+def _package(form: FileFormat, schema: Schema, file: Path) -> Package:
     if form is FileFormat.NDJSON:
         return _Lines(file)
     if form is FileFormat.AVRO:
@@ -83,17 +100,32 @@ def package(form: FileFormat, schema: Schema, file: Path) -> Package:
     return InferredTable(file) if schema.inferred else RowGroups(schema, file)
 
 
+class _Nothing:
+    """No file: the format can hold no alert of the schema."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
+        return [Unfit(each, self._reason) for each in alerts]
+
+    def finish(self) -> list[Unfit]:
+        return []
+
+
 class _Lines:
     """JSON lines, with the values as :func:`to_json_bytes` has them."""
 
     def __init__(self, file: Path) -> None:
         self._out = file.open("wb")
 
-    def add(self, alerts: Sequence[AlertContent]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
         self._out.writelines(to_json_bytes(each.content) + b"\n" for each in alerts)
+        return []
 
-    def finish(self) -> None:
+    def finish(self) -> list[Unfit]:
         self._out.close()
+        return []
 
 
 class _Block(NamedTuple):
@@ -108,18 +140,21 @@ class _Container:
 
     def __init__(self, schema: Schema, file: Path) -> None:
         if schema.inferred:
-            raise UnwritableError("alerts that came as JSON have no Avro schema")
+            raise UnwritableError("an alert that came as JSON has no Avro schema")
         self._schema = schema
         self._out = file.open("wb")
-        self._writer = Writer(self._out, schema.parsed, codec="deflate", compression_level=1)
+        # What decodes them would lack the documentation, and namespaces that are empty.
+        header = documented(schema)
+        self._writer = Writer(self._out, header, codec="deflate", compression_level=1)
         self._block, self._count = BytesIO(), 0
 
-    def add(self, alerts: Sequence[AlertContent]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
         for each in alerts:
             self._block.write(each.encoded or self._encode(each))
             self._count += 1
             if self._block.tell() >= _BLOCK_BYTES:
                 self._end_block()
+        return []
 
     def _end_block(self) -> None:
         self._writer.write_block(_Block(self._count, self._block))
@@ -130,7 +165,8 @@ class _Container:
         fastavro.schemaless_writer(made, self._schema.parsed, dict(alert.content))
         return made.getvalue()
 
-    def finish(self) -> None:
+    def finish(self) -> list[Unfit]:
         if self._count:
             self._end_block()
         self._out.close()
+        return []

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property, partial
 from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_cli.alerts.columnar import Columns
-from fink_cli.alerts.formats import AlertContent, UnwritableError
+from fink_cli.alerts.formats import AlertContent, Unfit, UnwritableError
+from fink_cli.alerts.inferred import InferredType, misfits
 from fink_cli.alerts.schema import Schema
 
 _SCALARS = {
@@ -43,6 +46,8 @@ _HARDLY_SMALLER = 0.9
 _MOST_FIELDS = 20_000
 
 _UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
+_MOST_PRECISION = 76
+_WHOLE, _FRACTIONS = {"int", "long"}, {"float", "double"}
 
 
 class RowGroups:
@@ -58,27 +63,30 @@ class RowGroups:
     def _columns(self) -> Columns:
         return Columns(self._schema, self._shape)
 
-    def add(self, alerts: Sequence[AlertContent]) -> None:
-        """Take alerts.
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
+        """Take alerts; see :class:`~fink_cli.alerts.formats.Package`."""
+        unfit: list[Unfit] = []
+        tables = list(_fitting(alerts, self._table, unfit))
+        if tables:
+            table = pa.concat_tables(tables)
+            try:
+                if self._writer is None:
+                    self._writer = pq.ParquetWriter(self._file, self._shape, **encoding_of(table))
+                self._writer.write_table(table)
+            except pa.ArrowException as error:
+                raise UnwritableError(str(error)[:200]) from error
+        return unfit
 
-        Raises:
-            UnwritableError: Parquet can't hold them.
-        """
-        try:
-            lots = groupby(alerts, lambda each: each.outline is not None)
-            table = pa.concat_tables(
-                self._columns.of(some)
-                if has_outline
-                else arrow_table(self._shape, [each.content for each in some])
-                for has_outline, some in lots
-            )
-            if self._writer is None:
-                self._writer = pq.ParquetWriter(self._file, self._shape, **encoding_of(table))
-            self._writer.write_table(table)
-        except _UNFIT as error:
-            raise _unwritable(error) from error
+    def _table(self, alerts: Sequence[AlertContent]) -> pa.Table:
+        lots = groupby(alerts, lambda each: each.outline is not None)
+        return pa.concat_tables(
+            self._columns.of(some)
+            if has_outline
+            else arrow_table(self._shape, [each.content for each in some])
+            for has_outline, some in lots
+        )
 
-    def finish(self) -> None:
+    def finish(self) -> list[Unfit]:
         """End the file.
 
         Raises:
@@ -86,32 +94,63 @@ class RowGroups:
         """
         if self._writer is not None:
             self._writer.close()
+        return []
+
+
+def _fitting(
+    alerts: Sequence[AlertContent],
+    table: Callable[[Sequence[AlertContent]], pa.Table],
+    unfit: list[Unfit],
+) -> Iterator[pa.Table]:
+    """Alerts as tables; those that Parquet can't hold are found by halves."""
+    try:
+        yield table(alerts)
+    except _UNFIT as error:
+        if len(alerts) == 1:
+            unfit.append(Unfit(alerts[0], f"Parquet can't hold it: {str(error)[:200]}"))
+            return
+        middle = len(alerts) // 2
+        yield from _fitting(alerts[:middle], table, unfit)
+        yield from _fitting(alerts[middle:], table, unfit)
 
 
 class InferredTable:
-    """A Parquet file of alerts without a schema: of their fields each has its own type."""
+    """A Parquet file of alerts without a schema: each field has the type of most alerts."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._contents: list[Mapping[str, Any]] = []
+        self._alerts: list[AlertContent] = []
 
-    def add(self, alerts: Sequence[AlertContent]) -> None:
+    def add(self, alerts: Sequence[AlertContent]) -> list[Unfit]:
         """Take alerts; a field that one lacks will be null."""
-        self._contents += [each.content for each in alerts]
+        self._alerts += alerts
+        return []
 
-    def finish(self) -> None:
+    def finish(self) -> list[Unfit]:
         """Write the file.
 
+        Returns:
+            The alerts that do not fit among the others.
+
         Raises:
-            UnwritableError: Parquet can't hold the alerts.
             OSError: the file can't be written.
         """
-        names = dict.fromkeys(chain.from_iterable(self._contents))
-        try:
-            columns = {name: [each.get(name) for each in self._contents] for name in names}
-            pq.write_table(pa.table(columns), self._file, compression="zstd")
-        except _UNFIT as error:
-            raise _unwritable(error) from error
+        odd, together = misfits([each.content for each in self._alerts])
+        unfit = [Unfit(self._alerts[at], reason) for at, reason in odd.items()]
+        fitting = [each for at, each in enumerate(self._alerts) if at not in odd]
+        if fitting:
+            shape = pa.schema(list(together.arrow()))
+            completed = partial(_completed_table, shape, together)
+            tables = list(_fitting(fitting, completed, unfit))
+            if tables:
+                pq.write_table(pa.concat_tables(tables), self._file, compression="zstd")
+        return unfit
+
+
+def _completed_table(
+    shape: pa.Schema, together: InferredType, alerts: Sequence[AlertContent]
+) -> pa.Table:
+    return arrow_table(shape, [together.completed(each.content) for each in alerts])
 
 
 def encoding_of(table: pa.Table) -> dict[str, Any]:
@@ -169,10 +208,13 @@ def arrow_table(shape: pa.Schema, contents: Sequence[Mapping[str, Any]]) -> pa.T
     return pa.Table.from_arrays(_columns(contents, list(shape)), schema=shape)
 
 
-def _unwritable(error: Exception) -> UnwritableError:
-    if isinstance(error, UnwritableError):
-        return error
-    return UnwritableError(f"Parquet can't hold such alerts: {str(error)[:200]}")
+class _FieldError(UnwritableError):
+    """A value that is not of its field's type."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"field {path}: {reason}")
+        self.path = path
+        self.reason = reason
 
 
 def _columns(records: Sequence[Mapping[str, Any]], fields: Sequence[pa.Field]) -> list[pa.Array]:
@@ -181,12 +223,21 @@ def _columns(records: Sequence[Mapping[str, Any]], fields: Sequence[pa.Field]) -
         columns: Iterable[Sequence[Any]] = [[each[names[0]] for each in records]]
     else:
         columns = zip(*map(itemgetter(*names), records), strict=True)
-    return [_array(values, each.type) for values, each in zip(columns, fields, strict=True)]
+    return [_column(values, each) for values, each in zip(columns, fields, strict=True)]
+
+
+def _column(values: Sequence[Any], field: pa.Field) -> pa.Array:
+    try:
+        return _array(values, field.type)
+    except _FieldError as error:
+        raise _FieldError(f"{field.name}.{error.path}", error.reason) from error
+    except _UNFIT as error:
+        raise _FieldError(field.name, str(error)) from error
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if not values or not (pa.types.is_list(kind) or (pa.types.is_struct(kind) and len(kind))):
-        return pa.array(values, kind)
+        return _scalars(values, kind)
     missing = [each is None for each in values]
     mask = pa.array(missing) if True in missing else None
     if pa.types.is_list(kind):
@@ -199,13 +250,25 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.StructArray.from_arrays(_columns(records, list(kind)), fields=list(kind), mask=mask)
 
 
+def _scalars(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind) and any(isinstance(each, UUID | Decimal) for each in values):
+        values = [str(each) if isinstance(each, UUID | Decimal) else each for each in values]
+    return pa.array(values, kind)
+
+
 def arrow_schema(schema: Schema) -> pa.Schema:
     """The Arrow schema of alerts: the same names, every field nullable.
 
+    Texts are what has no type in Parquet that all readers know: UUIDs, and decimals of more than
+    76 digits. Records without fields hold nothing, and are left out.
+
     Raises:
-        UnwritableError: a field is of several types, or there are too many fields.
+        UnwritableError: a field is of several types, or there are too many fields, or none.
     """
-    return pa.schema(list(_Shapes(schema.parsed["__named_schemas"]).of(schema.parsed)))
+    kind = _Shapes(schema.parsed["__named_schemas"]).of(schema.parsed, "")
+    if kind is None:
+        raise UnwritableError("Parquet can't hold an alert without fields")
+    return pa.schema(list(kind))
 
 
 class _Shapes:
@@ -219,34 +282,58 @@ class _Shapes:
         self._names = names
         self._fields = 0
 
-    def of(self, node: Any) -> pa.DataType:
-        """What an Avro type is in Arrow."""
+    def of(self, node: Any, path: str) -> pa.DataType | None:
+        """What the Avro type of a field is in Arrow; `None` where it can hold no value."""
         if isinstance(node, list):
             branches = [each for each in node if each != "null"]
             if len(branches) > 1:
-                raise UnwritableError("Parquet can't hold a field that is of several types")
+                return _number_of(branches, path)
             node = branches[0] if branches else "null"
         node = self._names.get(node, node) if isinstance(node, str) else node
-        return _SCALARS[node] if isinstance(node, str) else self._of_complex(node)
+        return _SCALARS[node] if isinstance(node, str) else self._of_complex(node, path)
 
-    def _of_complex(self, node: Mapping[str, Any]) -> pa.DataType:
+    def _of_complex(self, node: Mapping[str, Any], path: str) -> pa.DataType | None:
         kind, logical = node["type"], node.get("logicalType")
         if logical == "decimal" and "precision" in node:
-            arrow = pa.decimal256(node["precision"], node.get("scale", 0))
-        elif kind in {"record", "error"}:
-            arrow = self._of_record(node["fields"])
-        elif kind == "array":
-            arrow = pa.list_(self.of(node["items"]))
-        elif kind == "map":
-            arrow = pa.map_(pa.string(), self.of(node["values"]))
-        elif kind == "fixed":
-            arrow = pa.binary(node["size"])
-        else:
-            arrow = _LOGICAL.get((kind, logical), _SCALARS[kind])
-        return arrow
+            return _decimal(node["precision"], node.get("scale", 0))
+        if kind in {"record", "error"}:
+            return self._of_record(node["fields"], path)
+        if kind == "array":
+            item = self.of(node["items"], path)
+            return None if item is None else pa.list_(item)
+        if kind == "map":
+            value = self.of(node["values"], path)
+            return None if value is None else pa.map_(pa.string(), value)
+        if kind == "fixed":
+            return pa.binary(node["size"])
+        return _LOGICAL.get((kind, logical), _SCALARS[kind])
 
-    def _of_record(self, fields: Sequence[Mapping[str, Any]]) -> pa.StructType:
+    def _of_record(self, fields: Sequence[Mapping[str, Any]], path: str) -> pa.DataType | None:
         self._fields += len(fields)
         if self._fields > _MOST_FIELDS:
             raise UnwritableError(f"Parquet can't hold more than {_MOST_FIELDS:,} fields")
-        return pa.struct([(each["name"], self.of(each["type"])) for each in fields])
+        kinds = {
+            each["name"]: self.of(each["type"], f"{path}.{each['name']}" if path else each["name"])
+            for each in fields
+        }
+        held = [(name, kind) for name, kind in kinds.items() if kind is not None]
+        return pa.struct(held) if held else None
+
+
+def _decimal(precision: int, scale: int) -> pa.DataType:
+    return pa.string() if precision > _MOST_PRECISION else pa.decimal256(precision, scale)
+
+
+def _number_of(branches: Sequence[Any], path: str) -> pa.DataType:
+    """What holds numbers of several types."""
+    kinds = {
+        each if isinstance(each, str) else each["type"] + each.get("logicalType", "")
+        for each in branches
+    }
+    if kinds <= _WHOLE:
+        return pa.int64()
+    if kinds <= _WHOLE | _FRACTIONS:
+        return pa.float64()
+    raise UnwritableError(
+        f"Parquet can't hold field {path}, which is of several types: {', '.join(sorted(kinds))}"
+    )

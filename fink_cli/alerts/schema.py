@@ -7,7 +7,7 @@ segmentation fault; an array of items that take no bytes, and a count of 2^60, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,26 +172,38 @@ def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _essence(node: Any, depth: int) -> Any:
+def documented(schema: Schema) -> dict[str, Any]:
+    """A schema to write beside alerts: as it came, with its documentation, but without defaults.
+
+    Others can parse it whatever its producer wrote, since nothing unknown is left in it.
+    """
+    document: dict[str, Any] = _essence(_loaded(schema.text), 0, documented=True)
+    return document
+
+
+def _essence(node: Any, depth: int, documented: bool = False) -> Any:
     """What decoding needs of a schema: no defaults, no documentation, nothing unknown."""
     if depth > MAX_DEPTH:
         raise BadSchemaError(f"the schema nests deeper than {MAX_DEPTH}")
     if isinstance(node, str):
         return node
     if isinstance(node, list):
-        return [_essence(each, depth + 1) for each in node]
+        return [_essence(each, depth + 1, documented) for each in node]
     if not isinstance(node, dict) or not isinstance(node.get("type"), str):
         raise BadSchemaError(f"the schema is not Avro: {_brief(node)} is not a type")
     kind = node["type"]
     result = {"type": kind} | _logical(node)
     result |= _named(node) if kind in _NAMED else {}
+    result |= _doc(node) if documented else {}
     if kind in RECORDS:
         result["fields"] = [
-            {"name": name, "type": _essence(of, depth + 1)} for name, of in _typed_fields(node)
+            {"name": each["name"], "type": _essence(each.get("type"), depth + 1, documented)}
+            | (_doc(each) if documented else {})
+            for each in _typed_fields(node)
         ]
     elif kind in {"array", "map"}:
         inner = "items" if kind == "array" else "values"
-        result[inner] = _essence(node.get(inner), depth + 1)
+        result[inner] = _essence(node.get(inner), depth + 1, documented)
     elif kind == "enum":
         result["symbols"] = _symbols(node)
     elif kind == "fixed":
@@ -219,11 +231,15 @@ def _named(node: Mapping[str, Any]) -> dict[str, str]:
     return {"name": name} | ({} if namespace is None else {"namespace": namespace})
 
 
-def _typed_fields(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _doc(node: Mapping[str, Any]) -> dict[str, str]:
+    return {"doc": node["doc"]} if isinstance(node.get("doc"), str) else {}
+
+
+def _typed_fields(node: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     fields = node.get("fields")
     if not isinstance(fields, list) or len(fields) != len(_fields(node)):
         raise BadSchemaError(f"the schema is not Avro: {_brief(node)} lacks named fields")
-    return ((each["name"], each.get("type")) for each in fields)
+    return fields
 
 
 def _symbols(node: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -16,8 +17,10 @@ from fink_cli.cluster import process
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.properties import server_properties
 from fink_cli.cluster.record import (
+    PLACEHOLDER_USER,
     Broker,
     Cluster,
+    Login,
     Process,
     broker_folder,
     cluster_folder,
@@ -45,9 +48,10 @@ def _format(
     home: Path, cluster: Cluster, broker: Broker, java: Java, class_path: Sequence[Path]
 ) -> None:
     folder = broker_folder(home, broker.id)
+    placeholder = Login(PLACEHOLDER_USER, secrets.token_urlsafe(24))
     scram = [
         f"SCRAM-SHA-512=[name={login.user},password={login.password}]"
-        for login in (cluster.admin, cluster.internal)
+        for login in (cluster.admin, placeholder)
     ]
     arguments = [
         *_java_options(home, broker.id, class_path, ["-Xmx256m"]),

@@ -7,14 +7,14 @@ import shutil
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fink_cli.admin.client import connect_admin
+from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.cluster import process
 from fink_cli.cluster.broker import (
     broker_log,
@@ -28,6 +28,7 @@ from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
+    HOST,
     Broker,
     Cluster,
     DamagedClusterError,
@@ -45,11 +46,8 @@ from fink_cli.private import private_folder
 from fink_cli.processes import signals_held_back
 
 DEFAULT_PORT = 9093
-# Kafka (4.3.1 at least) forgets every SCRAM login at its next start when, in the order of its hash
-# table, a user that was deleted comes before all others (ScramDelta.apply). This name comes first
-# in a table of any size, since the low half of its hash is 0, and its user is never deleted.
-_BROKER_USER = "broker-kyna"
 START_SECONDS = 90.0
+_LOOK_SECONDS = 0.05
 # `stop` promises 20 seconds; a broker that has not ended after these is killed, and recovers.
 STOP_SECONDS = 15.0
 ROOM_BYTES = 512 * 1024**2
@@ -97,12 +95,14 @@ class Started:
         bootstrap_servers: where clients ask first.
         version: the version of Kafka; none when it was running already.
         home: the ``FINK_HOME`` that it belongs to.
+        brokers: the ids of the brokers that were started; those that ran already went on.
     """
 
     state: str
     bootstrap_servers: str
     version: str | None
     home: Path
+    brokers: list[int]
 
 
 @dataclass(frozen=True)
@@ -147,26 +147,43 @@ def start(
                 f"The cluster of {home} has {len(cluster.brokers)} broker(s), not {brokers}.",
                 "Its size is fixed: fink kafka destroy removes it with its data.",
             )
-        if all(process.alive(broker.process) for broker in cluster.brokers):
+        down = [broker for broker in cluster.brokers if process.alive(broker.process) is None]
+        up = [broker for broker in cluster.brokers if broker not in down]
+        if up:
             _refuse_a_change(cluster, port, tls)
+        if not down:
             connect_admin(admin_connection(home, cluster))
-            return _started("already running", home, cluster, None)
-        process.end([broker.process for broker in cluster.brokers], STOP_SECONDS)
-        cluster = _on_free_ports(cluster, port)
-        cluster = replace(cluster, tls=cluster.tls if tls is None else tls)
+            return _started("already running", home, cluster)
+        # A broker that runs by the settings of an older fink does not speak with a newer one.
+        if not all(broker.internal_port for broker in up):
+            process.end([broker.process for broker in up], STOP_SECONDS)
+            down = list(cluster.brokers)
         _require_room(home)
-        if cluster.tls:
+        if len(down) == len(cluster.brokers):
+            cluster = _moved(replace(cluster, tls=cluster.tls if tls is None else tls), port)
+            down = list(cluster.brokers)
+            _require_free_ports(down, f"fink kafka start --port {cluster.brokers[0].port + 100}")
             # Loaded here: cryptography takes 40 ms, which no other command needs.
             from fink_cli.cluster.tls import ensure_certificates
 
             ensure_certificates(home)
+        else:
+            # The running brokers know its ports.
+            _require_free_ports(down, "fink kafka stop, then fink kafka start --port PORT")
         class_path = kafka_jars(report)
-        return _run(home, cluster, java, class_path)
+        return _run(home, cluster, down, java, class_path)
 
 
-def _started(state: str, home: Path, cluster: Cluster, version: str | None) -> Started:
+def _started(
+    state: str,
+    home: Path,
+    cluster: Cluster,
+    version: str | None = None,
+    launched: Sequence[Broker] = (),
+) -> Started:
     write_local_login(home, admin_connection(home, cluster))
-    return Started(state, cluster.bootstrap_servers, version, home)
+    ids = [broker.id for broker in launched]
+    return Started(state, cluster.bootstrap_servers, version, home, ids)
 
 
 @contextmanager
@@ -185,17 +202,13 @@ def _locked(home: Path) -> Iterator[None]:
 def _new_cluster(count: int, first_port: int) -> Cluster:
     if count < 1:
         raise UsageError("A cluster has at least one broker.", "Give --brokers 1 or more.")
-    controller_ports = process.free_ports(count)
     brokers = tuple(
-        Broker(id=number + 1, port=first_port + number, controller_port=controller_ports[number])
+        Broker(id=number + 1, port=first_port + number, controller_port=0)
         for number in range(count)
     )
     # Kafka's own form of a cluster id: 16 random bytes in URL-safe base64, without padding.
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    admin, internal, controller = (
-        Login(user, secrets.token_urlsafe(24)) for user in ("admin", _BROKER_USER, "controller")
-    )
-    return Cluster(cluster_id, brokers, admin, internal, controller)
+    return Cluster(cluster_id, brokers, Login("admin", secrets.token_urlsafe(24)))
 
 
 def _refuse_a_change(cluster: Cluster, port: int | None, tls: bool | None) -> None:
@@ -211,24 +224,44 @@ def _refuse_a_change(cluster: Cluster, port: int | None, tls: bool | None) -> No
         )
 
 
-def _on_free_ports(cluster: Cluster, port: int | None) -> Cluster:
-    if port is not None:
-        moved = (replace(each, port=port + at) for at, each in enumerate(cluster.brokers))
-        cluster = replace(cluster, brokers=tuple(moved))
-    for broker in cluster.brokers:
-        if not process.port_is_free(broker.port):
-            who = process.listener(broker.port)
-            raise OperationFailedError(
-                f"Port {broker.port} is in use{f' by {who}' if who else ''}.",
-                f"Use another one: fink kafka start --port {broker.port + 100}",
-            )
+def _moved(cluster: Cluster, port: int | None) -> Cluster:
+    """The cluster on other ports, where one is asked for, or is no longer free.
+
+    Args:
+        cluster: the cluster, of which no broker runs.
+        port: for clients of the first broker, the others follow; none keeps what there is.
+    """
+    count = len(cluster.brokers)
     # The voters are read from each broker's settings at its start, so these ports may change.
-    fresh = process.free_ports(len(cluster.brokers))
+    ports = [
+        broker.port if port is None else port + at for at, broker in enumerate(cluster.brokers)
+    ]
+    fresh = process.free_ports(2 * count, ports)
     brokers = (
-        each if process.port_is_free(each.controller_port) else replace(each, controller_port=new)
-        for each, new in zip(cluster.brokers, fresh, strict=True)
+        replace(
+            broker,
+            port=ports[at],
+            controller_port=_kept(broker.controller_port, fresh[at]),
+            internal_port=_kept(broker.internal_port, fresh[count + at]),
+        )
+        for at, broker in enumerate(cluster.brokers)
     )
     return replace(cluster, brokers=tuple(brokers))
+
+
+def _kept(port: int, fresh: int) -> int:
+    return port if port and process.port_is_free(port) else fresh
+
+
+def _require_free_ports(brokers: Sequence[Broker], remedy: str) -> None:
+    for broker in brokers:
+        for port in (broker.port, broker.controller_port, broker.internal_port):
+            if not process.port_is_free(port):
+                who = process.listener(port)
+                raise OperationFailedError(
+                    f"Port {port} is in use{f' by {who}' if who else ''}.",
+                    f"Use another one: {remedy}",
+                )
 
 
 def _require_room(home: Path) -> None:
@@ -241,44 +274,66 @@ def _require_room(home: Path) -> None:
         )
 
 
-def _run(home: Path, cluster: Cluster, java: Java, class_path: list[Path]) -> Started:
-    for broker in cluster.brokers:
+def _run(
+    home: Path, cluster: Cluster, down: Sequence[Broker], java: Java, class_path: list[Path]
+) -> Started:
+    """Launch the brokers that are down; those that run go on."""
+    for broker in down:
         prepare(home, cluster, broker, java, class_path)
-    log_ends = {broker.id: log_size(home, broker.id) for broker in cluster.brokers}
-    running: list[Broker] = []
+    log_ends = {broker.id: log_size(home, broker.id) for broker in down}
+    running = {broker.id: broker for broker in cluster.brokers}
+    launched: list[Broker] = []
     try:
-        for broker in cluster.brokers:
+        for broker in down:
             # Written after each launch, so that no broker runs that fink does not know of.
             with signals_held_back():
-                running.append(replace(broker, process=launch(home, broker, java, class_path)))
-                rest = cluster.brokers[len(running) :]
-                write_cluster(home, replace(cluster, brokers=(*running, *rest)))
-        _wait_until_ready(home, replace(cluster, brokers=tuple(running)), log_ends)
-        return _started("started", home, cluster, kafka_version(class_path))
+                launched.append(replace(broker, process=launch(home, broker, java, class_path)))
+                running[broker.id] = launched[-1]
+                write_cluster(home, replace(cluster, brokers=tuple(running.values())))
+        _wait_until_ready(home, cluster, launched, log_ends)
+        return _started("started", home, cluster, kafka_version(class_path), launched)
     except BaseException:
-        # Also on Ctrl-C: a start that did not succeed leaves no broker behind.
-        process.end([broker.process for broker in running], STOP_SECONDS)
+        # Also on Ctrl-C: a start that did not succeed leaves no broker of its own behind.
+        process.end([broker.process for broker in launched], STOP_SECONDS)
         write_cluster(home, cluster)
         raise
 
 
-def _wait_until_ready(home: Path, cluster: Cluster, log_ends: dict[int, int]) -> None:
+def _wait_until_ready(
+    home: Path, cluster: Cluster, launched: Sequence[Broker], log_ends: dict[int, int]
+) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        for broker in cluster.brokers:
+    everybody = {broker.id for broker in cluster.brokers}
+    waiting = list(launched)
+    while waiting:
+        for broker in launched:
             if process.alive(broker.process) is None:
                 raise _died(home, broker, log_ends[broker.id])
-        try:
-            client = connect_admin(admin_connection(home, cluster), timeout=1)
-            if len(client.list_topics(timeout=5).brokers) == len(cluster.brokers):
-                return
-            time.sleep(0.2)
-        except UnreachableError as error:
-            if time.monotonic() > deadline:
-                raise OperationFailedError(
-                    f"The broker did not answer within {START_SECONDS:.0f} s.",
-                    f"Its log: {broker_log(home, cluster.brokers[0].id)}",
-                ) from error
+        # Each is asked itself: the others count one that was killed for some seconds more.
+        if everybody <= _known_to(admin_connection(home, cluster), waiting[0]):
+            waiting.pop(0)
+        elif time.monotonic() > deadline:
+            raise OperationFailedError(
+                f"Broker {waiting[0].id} did not answer, or did not find the others, within "
+                f"{START_SECONDS:.0f} s.",
+                f"Its log: {broker_log(home, waiting[0].id)}",
+            )
+        else:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _known_to(connection: Connection, broker: Broker) -> set[int]:
+    """The brokers that a broker knows to be up; none where it does not answer."""
+    # Once refused, a Kafka client waits longer and longer before it tries again.
+    if not process.listens(broker.port):
+        return set()
+    own = replace(connection, bootstrap_servers=f"{HOST}:{broker.port}")
+    try:
+        client = connect_admin(own, timeout=1)
+        with kafka_errors(own.attempt()):
+            return set(client.list_topics(timeout=5).brokers)
+    except UnreachableError:
+        return set()
 
 
 def _died(home: Path, broker: Broker, log_end: int) -> FinkError:
@@ -334,9 +389,10 @@ def _answering(home: Path, cluster: Cluster) -> set[int]:
         return set()
     try:
         client = connect_admin(admin_connection(home, cluster), timeout=3)
+        with kafka_errors(admin_connection(home, cluster).attempt()):
+            return set(client.list_topics(timeout=5).brokers)
     except UnreachableError:
         return set()
-    return set(client.list_topics(timeout=5).brokers)
 
 
 def destroy(home: Path) -> None:

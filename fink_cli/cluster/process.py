@@ -74,16 +74,29 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
+def listens(port: int) -> bool:
+    """Return whether a server takes connections on the port of the loopback interface."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def free_ports(count: int, besides: Sequence[int] = ()) -> list[int]:
     """Ports of the loopback interface that nobody uses now, one after the other.
 
     The system gives none of these to outgoing connections by itself (Linux those from 32768 on,
     macOS from 49152), so none of them is taken by chance before it is used.
+
+    Args:
+        count: how many.
+        besides: ports that are not used yet, and are spoken for.
     """
     while True:
         first = _OWN_PORTS.start + secrets.randbelow(len(_OWN_PORTS) - count)
         ports = list(range(first, first + count))
-        if all(map(port_is_free, ports)):
+        if all(port_is_free(port) and port not in besides for port in ports):
             return ports
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fink_cli.cluster.record import (
+    BROKER_USER,
     HOST,
     Broker,
     Cluster,
@@ -12,67 +13,51 @@ from fink_cli.cluster.record import (
     broker_folder,
     keystore_file,
 )
-from fink_cli.connection import jaas
-
-_MECHANISM = "SCRAM-SHA-512"
 
 
 def server_properties(cluster: Cluster, broker: Broker, home: Path) -> str:
-    """The broker's ``server.properties``. It holds passwords.
+    """The broker's ``server.properties``. It holds no secret.
 
-    Clients and brokers log in with SCRAM-SHA-512 on the listener CLIENT. Controllers keep the
-    SCRAM credentials themselves and so can't use them before they run: among them the login is
-    PLAIN, with a generated password, on the loopback interface.
+    Clients log in with SCRAM-SHA-512 on the listener CLIENT. Brokers and controllers log in to
+    each other with TLS certificates on both ends, on the listeners INTERNAL and CONTROLLER: whoever
+    listens on the port of a broker that died is refused before anything is said. A password would
+    be handed over to them (PLAIN), or a login could be passed on to a broker that lives (SCRAM).
 
     Args:
         cluster: the cluster.
         broker: which of its brokers.
         home: the ``FINK_HOME`` of the cluster.
     """
-    settings = _settings(cluster, broker, broker_folder(home, broker.id) / "data")
-    if cluster.tls:
-        settings += _tls(home)
+    settings = _settings(cluster, broker, broker_folder(home, broker.id) / "data") + _tls(home)
     return "".join(f"{key}={_escaped(value)}\n" for key, value in settings)
 
 
 def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, str]]:
-    protocol = security_protocol(cluster)
     copies = str(min(len(cluster.brokers), 3))
     in_sync = "2" if len(cluster.brokers) >= 3 else "1"
     voters = ",".join(f"{each.id}@{HOST}:{each.controller_port}" for each in cluster.brokers)
-    internal, controller = cluster.internal, cluster.controller
-    supers = {cluster.admin.user, internal.user, controller.user}
+    for_clients = f"CLIENT://{HOST}:{broker.port}"
+    for_brokers = f"INTERNAL://{HOST}:{broker.internal_port}"
+    for_controllers = f"CONTROLLER://{HOST}:{broker.controller_port}"
     return [
         ("process.roles", "broker,controller"),
         ("node.id", str(broker.id)),
         ("controller.quorum.voters", voters),
+        ("listeners", f"{for_clients},{for_brokers},{for_controllers}"),
+        ("advertised.listeners", f"{for_clients},{for_brokers}"),
         (
-            "listeners",
-            f"CLIENT://{HOST}:{broker.port},CONTROLLER://{HOST}:{broker.controller_port}",
+            "listener.security.protocol.map",
+            f"CLIENT:{security_protocol(cluster)},INTERNAL:SSL,CONTROLLER:SSL",
         ),
-        ("advertised.listeners", f"CLIENT://{HOST}:{broker.port}"),
-        ("listener.security.protocol.map", f"CLIENT:{protocol},CONTROLLER:{protocol}"),
-        ("inter.broker.listener.name", "CLIENT"),
+        ("inter.broker.listener.name", "INTERNAL"),
         ("controller.listener.names", "CONTROLLER"),
-        ("sasl.enabled.mechanisms", _MECHANISM),
-        ("sasl.mechanism.inter.broker.protocol", _MECHANISM),
-        ("sasl.mechanism.controller.protocol", "PLAIN"),
-        ("listener.name.controller.sasl.enabled.mechanisms", "PLAIN"),
+        ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),
         (
             "listener.name.client.scram-sha-512.sasl.jaas.config",
-            jaas(_MECHANISM, internal.user, internal.password),
-        ),
-        (
-            "listener.name.controller.plain.sasl.jaas.config",
-            jaas(
-                "PLAIN",
-                controller.user,
-                controller.password,
-                **{f"user_{controller.user}": controller.password},
-            ),
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
         ),
         ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
-        ("super.users", ";".join(f"User:{user}" for user in sorted(supers))),
+        ("super.users", f"User:{cluster.admin.user};User:{BROKER_USER}"),
         ("allow.everyone.if.no.acl.found", "false"),
         ("auto.create.topics.enable", "false"),
         ("log.dirs", str(data)),
@@ -105,8 +90,10 @@ def security_protocol(cluster: Cluster) -> str:
 
 
 def _tls(home: Path) -> list[tuple[str, str]]:
-    # The host's name is checked by default, on both ends.
+    # The host's name is checked by default, by both ends.
     return [
+        ("listener.name.internal.ssl.client.auth", "required"),
+        ("listener.name.controller.ssl.client.auth", "required"),
         ("ssl.keystore.type", "PEM"),
         ("ssl.keystore.location", str(keystore_file(home))),
         ("ssl.truststore.type", "PEM"),

@@ -31,12 +31,15 @@ class Broker:
         id: its node id, from 1.
         port: the port for clients.
         controller_port: the port for the other controllers.
+        internal_port: the port for the other brokers; 0 before its first start by a fink that
+            gives brokers one.
         process: the process that runs it; none when it was stopped on purpose.
     """
 
     id: int
     port: int
     controller_port: int
+    internal_port: int = 0
     process: Process | None = None
 
 
@@ -56,16 +59,12 @@ class Cluster:
         id: Kafka's id of the cluster.
         brokers: its brokers.
         admin: the super user that the profile ``local`` logs in as.
-        internal: the super user between brokers.
-        controller: the user between controllers.
-        tls: whether clients and brokers speak TLS.
+        tls: whether clients speak TLS. Brokers and controllers always do among themselves.
     """
 
     id: str
     brokers: tuple[Broker, ...]
     admin: Login
-    internal: Login
-    controller: Login
     tls: bool = False
 
     @property
@@ -79,6 +78,13 @@ class DamagedClusterError(OperationFailedError):
 
 
 HOST = "127.0.0.1"
+# What Kafka calls whoever logs in with the brokers' certificate.
+BROKER_USER = f"CN={HOST}"
+# A user that nobody logs in as and that is never deleted. Kafka (4.3.1 at least) forgets every
+# SCRAM login at its next start when, in the order of its hash table, a user that was deleted comes
+# before all others (ScramDelta.apply). This name comes first in a table of any size, since the low
+# half of its hash is 0.
+PLACEHOLDER_USER = "broker-kyna"
 
 
 def cluster_folder(home: Path) -> Path:
@@ -87,12 +93,12 @@ def cluster_folder(home: Path) -> Path:
 
 
 def authority_file(home: Path) -> Path:
-    """The certificate of the authority: what a client needs to trust the brokers."""
+    """The certificate of the authority: what clients and brokers need to trust a broker."""
     return cluster_folder(home) / "ca.pem"
 
 
 def keystore_file(home: Path) -> Path:
-    """The brokers' private key and certificate."""
+    """The brokers' private key and certificate, which they also log in to each other with."""
     return cluster_folder(home) / "broker.pem"
 
 
@@ -128,8 +134,6 @@ def read_cluster(home: Path) -> Cluster | None:
             id=found["id"],
             brokers=brokers,
             admin=Login(**found["admin"]),
-            internal=Login(**found["internal"]),
-            controller=Login(**found["controller"]),
             tls=found.get("tls", False),
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -1,5 +1,7 @@
 """A certificate authority of the cluster's own, and a certificate for its brokers.
 
+Brokers and controllers log in to each other with it, and show it to clients that speak TLS.
+
 Files are PEM, which Kafka and librdkafka both read. Private keys are of mode 0600.
 """
 
@@ -30,7 +32,8 @@ def ensure_certificates(home: Path) -> None:
     authority = _certificate(name, name, key, key, _AUTHORITY)
     broker_key = ec.generate_private_key(ec.SECP256R1())
     broker = _certificate(_name(HOST), name, broker_key, key, _BROKER)
-    # The authority's key is not kept: it has no other certificate to sign.
+    # The authority's key is not kept: it has no other certificate to sign, so that nobody else can
+    # log in as a broker.
     write_private(authority_file(home), _pem(authority))
     private = broker_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     write_private(keystore_file(home), private + _pem(broker) + _pem(authority))

@@ -12,7 +12,7 @@ from fink_cli import output
 from fink_cli.admin import access, users
 from fink_cli.admin.client import connect_admin
 from fink_cli.admin.export import ClientFormat, client_file, file_name
-from fink_cli.cluster.own import super_users_of
+from fink_cli.cluster.own import own_users_of
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.commands.passwords import (
     FromStdin,
@@ -70,7 +70,7 @@ def add(
     users.require_login_name(user)
     check_destination(generate, out)
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, super_users_of(connection))
+    access.require_ordinary(user, own_users_of(connection))
     users.require_absent(users.list_users(connection), user)
     if dry_run:
         output.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
@@ -111,7 +111,7 @@ def rotate(
     """
     check_destination(generate, out)
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, super_users_of(connection))
+    access.require_ordinary(user, own_users_of(connection))
     mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
     if dry_run:
         output.emit(_changed(user, "would rotate", mechanisms, None, None), form)
@@ -177,7 +177,7 @@ def _who_there_is(connection: Connection, user: str) -> str:
 def _remove(
     connection: Connection, found: access.Presence, yes: bool, dry_run: bool, form: Format
 ) -> None:
-    access.require_dispensable(connection, found.user, super_users_of(connection))
+    access.require_dispensable(connection, found.user, own_users_of(connection))
     if not dry_run:
         output.confirm("Delete?", found.lines(), yes)
         access.remove(connection, found)
@@ -254,7 +254,7 @@ def onboard(
     """
     users.require_login_name(user)
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, super_users_of(connection))
+    access.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
     newcomer = access.Newcomer(user, consume or [], produce or [], client, file)
     if dry_run:

@@ -13,11 +13,11 @@ import orjson
 import typer
 
 from fink_cli import output
-from fink_cli.alerts.codec import OutliningDecoder
+from fink_cli.alerts.codec import Decoder, OutliningDecoder
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.alerts.select import parse_fields
 from fink_cli.alerts.sky import Position
-from fink_cli.alerts.where import parse_where
+from fink_cli.alerts.where import Where, parse_where
 from fink_cli.commands.consume_browse import browse as browse_alerts
 from fink_cli.commands.consume_options import (
     Positions,
@@ -27,7 +27,14 @@ from fink_cli.commands.consume_options import (
     topic_names,
     treated_duplicates,
 )
-from fink_cli.commands.consume_save import SavingSink
+from fink_cli.commands.consume_save import (
+    Saving,
+    SavingSink,
+    open_saver,
+    saved_text,
+    saving_rules,
+    summary_of,
+)
 from fink_cli.commands.consume_selected import Selected, Warnings
 from fink_cli.commands.consume_show import show
 from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
@@ -39,7 +46,7 @@ from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
 from fink_cli.consumer.files import made_folder
 from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.save import FLUSH_WHEN, Saver
+from fink_cli.consumer.save import Saver
 from fink_cli.consumer.start import parse_start
 from fink_cli.consumer.table import AGAIN_SIGN
 from fink_cli.errors import INTERRUPTED, OperationFailedError
@@ -142,7 +149,7 @@ def consume(
     bad: Annotated[
         Path | None,
         typer.Option(
-            help="Keep each message that can't be decoded in this folder: its bytes in "
+            help="Keep each message that can't be decoded or saved in this folder: its bytes in "
             "TOPIC-PARTITION-OFFSET.bin, the reason beside them in a .json."
         ),
     ] = None,
@@ -153,8 +160,9 @@ def consume(
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Save alerts to files in this folder instead of showing them. With a group its "
-            "offsets are committed once their file is complete."
+            help="Save alerts to files in this folder instead of showing them; those that are in "
+            "its files are not saved again. With a group its offsets are committed once their "
+            "file is complete."
         ),
     ] = None,
     file_format: Annotated[
@@ -181,15 +189,15 @@ def consume(
     selected = Selected(condition, recent if treated is Duplicates.DROP else None, warnings)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
-    saver = None if folder is None or browse else Saver(folder, file_format, group)
-    rules = _saving(Rules(limit, selected, keep, raw), saver, recent)
+    chosen = f"{where or ''}{' without duplicates' if treated is Duplicates.DROP else ''}"
+    saving = Saving(folder, file_format, chosen, group, keep) if folder and not browse else None
+    rules = Rules(limit, selected, keep, raw)
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
-    if saver is not None and file_format is not FileFormat.NDJSON:
-        decoder = decoder_of(schema, chosen_by(condition), OutliningDecoder)
-    else:
-        decoder = decoder_of(schema, None if saver or browse else needed(look, condition))
+    decoder = _decoder(schema, condition, look, saving, browse)
+    saver: Saver | None = None
+    ended = False
     counts = Counts()
     # Python's collector need not look again and again at what has been loaded by now.
     gc.freeze()
@@ -206,7 +214,7 @@ def consume(
         interrupts_wait() as interrupted,
     ):
         selected.begin(len(source.topics))
-        if browse or (saver is None and is_redrawn(look)):
+        if browse or (saving is None and is_redrawn(look)):
             warnings.hold()
         try:
             if browse:
@@ -220,60 +228,56 @@ def consume(
                     interrupted,
                     again,
                 )
-            else:
-                saving = None if saver is None else SavingSink(saver, until_end).open()
-                with saving or open_sink(look, source.topics) as sink:
-                    rules = replace(rules, progress=sink.progress)
+            elif saving is not None:
+                with (
+                    open_saver(saving, source.topic_id, counts) as saver,
+                    SavingSink(saver, until_end, warnings).open() as sink,
+                ):
+                    rules = saving_rules(rules, saver, recent, sink.progress)
                     follow(source, decoder, sink, counts, rules, interrupted)
-                ended = interrupted()
+            else:
+                with open_sink(look, source.topics) as shown:
+                    rules = replace(rules, progress=shown.progress)
+                    follow(source, decoder, shown, counts, rules, interrupted)
         finally:
-            if saver is not None:
-                _leave(saver, group)
             warnings.leave()
             _summarise(counts, form, saver, recent.found if marks else 0)
-    if ended:
+    if ended or interrupted():
         raise typer.Exit(INTERRUPTED)
-    if strict and counts.skipped:
+    if strict:
+        _refuse_skipped(counts.skipped, saving is not None)
+
+
+def _decoder(
+    schema: Path | None, where: Where | None, look: Look, saving: Saving | None, browse: bool
+) -> Decoder:
+    """What decodes as much of alerts as is needed."""
+    if saving is not None and saving.form is not FileFormat.NDJSON:
+        return decoder_of(schema, chosen_by(where), OutliningDecoder)
+    return decoder_of(schema, None if saving or browse else needed(look, where))
+
+
+def _refuse_skipped(skipped: int, saving: bool) -> None:
+    if skipped:
         raise OperationFailedError(
-            f"{_count(counts.skipped, 'message')} could not be decoded.",
+            f"{_count(skipped, 'message')} could not be decoded{' or saved' if saving else ''}.",
             "Leave out --strict to pass over such messages.",
         )
 
 
-def _saving(rules: Rules, saver: Saver | None, recent: Recent) -> Rules:
-    if saver is None:
-        return rules
-    discard = partial(_discard, saver, recent)
-    return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard)
-
-
-def _discard(saver: Saver, recent: Recent) -> None:
-    """Let go of alerts that will come again, and are no duplicates then."""
-    if saver.discard():
-        recent.clear()
-
-
-def _leave(saver: Saver, group: str | None) -> None:
-    """Leave no file unfinished.
-
-    Without a group nothing was committed, so what was read is saved even if an error ended it.
-    """
-    try:
-        if group is None:
-            saver.flush()
-    finally:
-        saver.drop()
-
-
 def _summarise(counts: Counts, form: Format, saver: Saver | None, marked: int) -> None:
     if form is Format.JSON:
-        output.note(orjson.dumps(counts).decode())
+        numbers = {"read": counts.read, "shown": counts.shown, "skipped": counts.skipped}
+        output.note(orjson.dumps(numbers | (summary_of(saver) if saver else {})).decode())
         return
     skipped = f" {_count(counts.skipped, 'message')} skipped." if counts.skipped else ""
-    done = "shown" if saver is None else "read"
-    saved = f" {saver.saved:,} saved." if saver is not None else ""
     again = f" {marked:,} came before ({AGAIN_SIGN})." if marked else ""
-    output.note(f"{_count(counts.shown, 'alert')} {done}.{saved}{again}{skipped}")
+    if saver is None:
+        done = f"{_count(counts.shown, 'alert')} shown."
+    else:
+        done = f"{_count(counts.alerts, 'alert')} read. {saved_text(saver)}"
+    # The names of files are to be copied, and stay whole.
+    output.note(f"{done}{again}{skipped}", whole=saver is not None)
 
 
 def _count(number: int, what: str) -> str:

@@ -2,14 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 from fink_cli import output
-from fink_cli.commands.consume_tables import Printed
-from fink_cli.consumer.loop import NOTHING_HELD, Held, Progress
-from fink_cli.consumer.read import Alert
-from fink_cli.consumer.save import Saver
+from fink_cli.alerts.formats import FileFormat
+from fink_cli.commands.consume_tables import Printed, say_skipped
+from fink_cli.consumer.dedup import Recent
+from fink_cli.consumer.loop import NOTHING_HELD, Counts, Held, Progress, Rules
+from fink_cli.consumer.read import Alert, Skipped
+from fink_cli.consumer.save import FLUSH_WHEN, Saver
+from fink_cli.errors import OperationFailedError
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What is to be saved.
+
+    Attributes:
+        folder: where the files go.
+        form: what they are written as.
+        selection: which alerts are selected, as a text; empty for all.
+        group: the group whose offsets are committed; `None` commits nothing.
+        keep: keeps a message of which the alert can't be saved.
+    """
+
+    folder: Path
+    form: FileFormat
+    selection: str
+    group: str | None
+    keep: Callable[[Skipped], None] | None
+
+
+@contextmanager
+def open_saver(saving: Saving, topic_id: Callable[[str], str], counts: Counts) -> Iterator[Saver]:
+    """Yield what writes the files; leave no file unfinished.
+
+    Without a group nothing was committed, so what was read is saved even if an error ended it.
+
+    Args:
+        saving: what is to be saved.
+        topic_id: gives Kafka's id of a topic.
+        counts: counts the messages that can't be saved as skipped.
+    """
+    refuse = partial(_refuse, saving, counts)
+    saver = Saver(saving.folder, saving.form, saving.selection, topic_id, refuse)
+    try:
+        yield saver
+    finally:
+        try:
+            if saving.group is None:
+                saver.flush()
+        finally:
+            saver.drop()
+
+
+def _refuse(saving: Saving, counts: Counts, skipped: Skipped) -> None:
+    """Keep a message of which the alert can't be saved, and say so.
+
+    Raises:
+        OperationFailedError: it would be lost, since the group does not read it again.
+    """
+    if saving.keep is not None:
+        saving.keep(skipped)
+    elif saving.group is not None:
+        raise OperationFailedError(
+            f"The alert in {skipped.topic} partition {skipped.partition} offset {skipped.offset} "
+            f"can't be saved: {skipped.reason}.",
+            "Keep the messages of such alerts with --bad FOLDER, or save as another --format.",
+        )
+    counts.shown -= 1
+    counts.skipped += 1
+    say_skipped(skipped)
+
+
+def saving_rules(
+    rules: Rules, saver: Saver, recent: Recent, progress: Callable[[Progress], None]
+) -> Rules:
+    """Rules for saving: whole messages, and files of some size."""
+    discard = partial(_discard, saver, recent)
+    return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress)
+
+
+def _discard(saver: Saver, recent: Recent) -> None:
+    """Let go of alerts that will come again, and are no duplicates then."""
+    if saver.discard():
+        recent.clear()
+
+
+def saved_text(saver: Saver) -> str:
+    """What was saved, and where."""
+    text = f"{saver.saved:,} saved"
+    if saver.files:
+        names = ", ".join(list(saver.names)[:_NAMED]) + (", …" if saver.files > _NAMED else "")
+        files = "1 file" if saver.files == 1 else f"{saver.files:,} files"
+        text += f" to {saver.folder} in {files}: {names}"
+    before = f" {saver.again:,} are in {saver.folder} from before." if saver.again else ""
+    return f"{text}.{before}"
+
+
+def summary_of(saver: Saver) -> dict[str, int | str]:
+    """The same as data."""
+    return {
+        "saved": saver.saved,
+        "saved_before": saver.again,
+        "folder": str(saver.folder),
+        "files": saver.files,
+    }
 
 
 class SavingSink(Printed):
@@ -18,12 +122,15 @@ class SavingSink(Printed):
     Args:
         saver: writes them.
         until_end: whether there is an end that the bar can go to.
+        warn: is told of alerts that may be in the folder twice.
     """
 
-    def __init__(self, saver: Saver, until_end: bool) -> None:
+    def __init__(self, saver: Saver, until_end: bool, warn: Callable[[str], None]) -> None:
         self._saver = saver
         self._until_end = until_end
         self._total: int | None = None
+        self._warn = warn
+        self._warned: set[str] = set()
 
     @contextmanager
     def open(self) -> Iterator[SavingSink]:
@@ -38,6 +145,16 @@ class SavingSink(Printed):
     def show(self, alert: Alert) -> None:
         """Take an alert."""
         self._saver.add(alert)
+        if len(self._saver.otherwise) > len(self._warned):
+            self._warn_of_others()
+
+    def _warn_of_others(self) -> None:
+        for topic in sorted(self._saver.otherwise - self._warned):
+            self._warn(
+                f"{self._saver.folder} holds alerts of {topic} that were chosen otherwise, by "
+                "--where or --dedup: those that fit both will be there twice."
+            )
+        self._warned |= self._saver.otherwise
 
     def flush(self) -> Held:
         """Write what was taken to files."""

@@ -136,6 +136,10 @@ class Coverage:
         """Note that the brokers do not have the next offset of a partition."""
         self._overtaken.add(partition)
 
+    def topic_id(self, topic: str) -> str:
+        """Kafka's id of a topic."""
+        return self._states[topic].id
+
     def mark(self, topic: str) -> str:
         """What is committed beside an offset: the id of the topic that it is of."""
         return f"{_TOPIC_ID}{self._states[topic].id}" if topic in self._states else ""

@@ -38,8 +38,8 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as aside:
             part = Path(aside) / "part"
             content = package(form, alert.schema, part)
-            content.add([alert])
-            content.finish()
+            for unfit in (*content.add([alert]), *content.finish()):
+                raise UnwritableError(unfit.reason)
             with part.open("rb") as written:
                 os.fsync(written.fileno())
             return _linked(part, folder, name, _ENDINGS[form])

@@ -20,11 +20,12 @@ _RATE_SECONDS = 5.0
 
 @dataclass
 class Counts:
-    """How many messages were read, shown and skipped so far."""
+    """How many messages were read, alerts shown, messages skipped, and alerts in what was read."""
 
     read: int = 0
     shown: int = 0
     skipped: int = 0
+    alerts: int = 0
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ class _Loop:
             for alert in result:
                 if not rules.whole and self._has_ended():
                     return False
+                counts.alerts += 1
                 if rules.selected is None or rules.selected(alert):
                     self._sink.add(alert)
                     counts.shown += 1

@@ -76,6 +76,10 @@ class Source:
         """The topics that are read; those that match a pattern later come to them."""
         return self._coverage.topics
 
+    def topic_id(self, topic: str) -> str:
+        """Kafka's id of a topic that is read, which no topic created later shares."""
+        return self._coverage.topic_id(topic)
+
     @property
     def finished(self) -> bool:
         """Whether all that there was at the start has been read, when that was asked for."""

@@ -32,6 +32,7 @@ class Alert:
             the bytes of the alert.
         id: what the header ``alert-id`` says; none where one message holds several alerts.
         published: what the header ``published-at`` says.
+        key: what its message holds, with ``value``.
     """
 
     topic: str
@@ -45,6 +46,20 @@ class Alert:
     size: int = 0
     id: str | None = None
     published: datetime | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+
+    def skipped(self, reason: str) -> Skipped:
+        """Return its message as one that is not taken."""
+        return Skipped(
+            self.topic,
+            self.partition,
+            self.offset,
+            reason,
+            self.timestamp,
+            self.key,
+            self.value,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,8 @@ def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
             max(size, len(each.encoded or b"")),
             name,
             published,
+            decoder.same_key(key),
+            value,
         )
         for each in found
     ]

@@ -1,29 +1,35 @@
-"""Alerts into files of a folder, each alert of a group once.
+"""Alerts into files of a folder, each alert once.
 
 A file holds alerts of one partition and one schema, and its name says which:
-``TOPIC-PARTITION-FIRST-LAST-MILLISECONDS-SCHEMA-GROUP-RANDOM.FORMAT``. The offsets of a group are
-committed once their files are in place. If it is killed before, the alerts come again; then the
-names of the files show which are saved: those of this schema, between the two offsets. The time of
-the first message tells a topic that was made anew, whose offsets start again, from the one before.
+``TOPIC-PARTITION-FIRST-LAST-MILLISECONDS-TOPICID-SCHEMA-SELECTION-RANDOM.FORMAT``: all that were
+selected between the two offsets. So what comes again is known by the names of the files: to a group
+that was killed before it committed, and to whoever saves a topic a second time. Kafka's id of the
+topic tells one that was created again, whose offsets start again, from the one before. Where alerts
+between the two offsets could not be saved, a hidden file beside it, ``.NAME.left_out``, says which
+and why: as JSON, pairs of offset and reason.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple, cast
 
-from fink_cli.alerts.formats import FileFormat, Package, UnwritableError, package
+from fink_cli.alerts.formats import FileFormat, Package, Unfit, UnwritableError, package
 from fink_cli.alerts.schema import Schema
-from fink_cli.consumer.files import Aside, remove_abandoned
+from fink_cli.consumer.files import Aside, remove_abandoned, set_aside
 from fink_cli.consumer.loop import FlushWhen
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.read import Alert, Skipped
 from fink_cli.errors import OperationFailedError
 
 # A file is written when there are so many alerts, bytes of messages, or seconds since the last.
@@ -35,15 +41,31 @@ DECODED = 8
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _NAME = re.compile(
-    r"(?P<topic>.+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<milliseconds>\d+)-"
-    r"(?P<schema>[0-9a-f]{16})-(?P<group>[0-9a-f]{8})-[0-9a-f]{12}\.\w+"
+    r".+-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)-(?P<milliseconds>\d+)-"
+    r"(?P<topic>[0-9a-f]{8})-(?P<schema>[0-9a-f]{16})-(?P<selection>[0-9a-f]{8})-"
+    r"[0-9a-f]{12}\.\w+"
 )
-_NONE = "0" * 8
+_LEFT_OUT = ".left_out"
+_ALL = "0" * 8
+# Of a file's name, which may have 255 bytes.
+_LONGEST_TOPIC = 80
+_NAMED_FILES = 20
 
-# Topic, partition and schema of alerts that share a file.
-Place = tuple[str, int, str]
-# The place of a file, offset and time of its first message.
-First = tuple[Place, int, int]
+
+class Place(NamedTuple):
+    """What alerts share that share a file: tags of their topic and schema, and the partition."""
+
+    topic: str
+    partition: int
+    schema: str
+
+
+class Range(NamedTuple):
+    """The offsets that a file holds, and the time of its first message."""
+
+    first: int
+    last: int
+    milliseconds: int
 
 
 @dataclass
@@ -53,6 +75,7 @@ class _Waiting:
     Attributes:
         first: the first of them.
         last: the offset of the last.
+        left_out: offset and reason of those that the format can't hold.
         count: how many there are.
         loose: those that are not packed yet.
         weight: the memory that these take, in bytes.
@@ -63,6 +86,7 @@ class _Waiting:
     first: Alert
     last: int
     count: int = 0
+    left_out: list[tuple[int, str]] = field(default_factory=list)
     loose: list[Alert] = field(default_factory=list)
     weight: int = 0
     aside: Aside | None = None
@@ -75,19 +99,20 @@ class _Waiting:
         self.loose.append(alert)
         self.weight += alert.size * (DECODED if alert.outline is None else 1)
 
-    def pack(self, form: FileFormat, folder: Path) -> tuple[Aside, Package]:
+    def pack(self, form: FileFormat, folder: Path) -> tuple[Aside, Package, list[Unfit]]:
         """Write those that are not to the file.
 
+        Returns:
+            The file, what writes it, and the alerts that it can't hold.
+
         Raises:
-            UnwritableError: the format can't hold them.
-            OSError: the file can't be written.
+            OSError, UnwritableError: the file can't be written.
         """
-        self.aside = self.aside or Aside(folder, _plain(self.first.topic))
+        self.aside = self.aside or Aside(folder, plain_name(self.first.topic))
         self.packed = self.packed or package(form, self.first.schema, self.aside.path)
-        if self.loose:
-            self.packed.add(self.loose)
-            self.loose, self.weight = [], 0
-        return self.aside, self.packed
+        unfit = self.packed.add(self.loose) if self.loose else []
+        self.loose, self.weight = [], 0
+        return self.aside, self.packed, unfit
 
 
 class Saver:
@@ -96,29 +121,54 @@ class Saver:
     Args:
         folder: where the files are; it exists.
         form: what they are written as.
-        group: the consumer group; none saves what it reads, saved before or not.
+        selection: which alerts are selected, as a text; empty for all of them.
+        topic_id: gives Kafka's id of a topic.
+        refuse: is given each message of which the format can't hold the alert. It may raise, and
+            nothing is saved of the file then.
 
     Attributes:
+        folder: where the files are.
         saved: how many alerts are in the files that it wrote.
+        again: how many alerts it was given that were in files before.
+        files: how many files it wrote; ``names`` are the last of them.
         abandoned: how many files it removed that killed processes had not finished.
+        otherwise: topics of which the folder has alerts that were selected otherwise.
     """
 
-    def __init__(self, folder: Path, form: FileFormat, group: str | None) -> None:
-        self.saved = 0
+    def __init__(
+        self,
+        folder: Path,
+        form: FileFormat,
+        selection: str,
+        topic_id: Callable[[str], str],
+        refuse: Callable[[Skipped], None],
+    ) -> None:
+        self.folder = folder
+        self.saved = self.again = self.files = 0
+        self.names: deque[str] = deque(maxlen=_NAMED_FILES)
+        self.otherwise: set[str] = set()
         self.abandoned = remove_abandoned(folder)
-        self._folder = folder
         self._form = form
-        self._group = None if group is None else _tag(group)
-        self._before: dict[First, int] = {}
-        # The last offset of the file that the alerts of a place are in, read again.
-        self._again: dict[Place, int] = {}
+        self._selection = _tag(selection, 8) if selection else _ALL
+        self._topic_id = topic_id
+        self._refuse = refuse
+        self._before = Before({})
+        # The range of a file that the alerts of a place are in, read again.
+        self._within: dict[Place, Range] = {}
         self._waiting: dict[Place, _Waiting] = {}
         self.discard()
 
     def add(self, alert: Alert) -> None:
         """Take an alert, unless a file has it from before."""
-        place = _place(alert)
+        place = self._place(alert)
+        if place.topic in self._before.otherwise:
+            self.otherwise.add(alert.topic)
+        reason = self._before.left_out.get(place, {}).get(alert.offset)
+        if reason is not None:
+            self._refuse(alert.skipped(reason))
+            return
         if self._is_saved(alert, place):
+            self.again += 1
             return
         waiting = self._waiting.get(place)
         if waiting is None:
@@ -126,7 +176,8 @@ class Saver:
         waiting.add(alert)
         if waiting.weight >= PACKED_BYTES:
             with self._explained():
-                waiting.pack(self._form, self._folder)
+                _, _, unfit = waiting.pack(self._form, self.folder)
+            self._leave_out(waiting, unfit)
 
     def flush(self) -> None:
         """Write what waits, so that it is on the disk under its name.
@@ -137,7 +188,21 @@ class Saver:
         while self._waiting:
             place, waiting = next(iter(self._waiting.items()))
             with self._explained():
-                self._write(waiting)
+                aside, packed, unfit = waiting.pack(self._form, self.folder)
+                unfit += packed.finish()
+            # What is not in the file is kept before the file has its name.
+            self._leave_out(waiting, unfit)
+            if waiting.count:
+                name = self._file_name(waiting)
+                with self._explained():
+                    if waiting.left_out:
+                        with set_aside(self.folder / f".{name}{_LEFT_OUT}") as beside:
+                            beside.write_text(json.dumps(waiting.left_out))
+                    aside.keep(self.folder / name)
+                self.names.append(name)
+                self.files += 1
+            else:
+                aside.drop()
             del self._waiting[place]
             self.saved += waiting.count
 
@@ -149,10 +214,14 @@ class Saver:
         """
         waited = bool(self._waiting)
         self.drop()
-        self._again.clear()
-        if self._group is not None:
-            names = (each.name for each in self._folder.glob(f"*.{self._form.value}"))
-            self._before = saved_before(names, self._group)
+        self._within.clear()
+        ending = self._form.value
+        names = [file.name for file in self.folder.glob(f"*.{ending}")]
+        left_out = {
+            file.name.removeprefix(".").removesuffix(_LEFT_OUT): dict(json.loads(file.read_text()))
+            for file in self.folder.glob(f".*.{ending}{_LEFT_OUT}")
+        }
+        self._before = saved_before(names, self._selection, left_out)
         return waited
 
     def drop(self) -> None:
@@ -162,17 +231,38 @@ class Saver:
                 waiting.aside.drop()
         self._waiting.clear()
 
-    def _is_saved(self, alert: Alert, place: Place) -> bool:
-        last = self._before.get((place, alert.offset, _milliseconds(alert.timestamp)))
-        if last is not None:
-            self._again[place] = last
-        return alert.offset <= self._again.get(place, -1)
+    def _leave_out(self, waiting: _Waiting, unfit: Iterable[Unfit]) -> None:
+        for alert, reason in unfit:
+            waiting.count -= 1
+            waiting.left_out.append((cast("Alert", alert).offset, reason))
+            self._refuse(cast("Alert", alert).skipped(reason))
 
-    def _write(self, waiting: _Waiting) -> None:
-        aside, packed = waiting.pack(self._form, self._folder)
-        packed.finish()
-        name = file_name(waiting.first, waiting.last, self._group or _NONE, self._form)
-        aside.keep(self._folder / name)
+    def _is_saved(self, alert: Alert, place: Place) -> bool:
+        within = self._within.get(place)
+        if within is None or not within.first <= alert.offset <= within.last:
+            within = self._before.range_of(place, alert.offset)
+            if within is None:
+                return False
+            self._within[place] = within
+        if alert.offset == within.first and (_milliseconds(alert.timestamp) != within.milliseconds):
+            # Another message has the offset now: the brokers lost what they had.
+            self._before.forget(place, within)
+            del self._within[place]
+            return False
+        return True
+
+    def _place(self, alert: Alert) -> Place:
+        topic = _tag(self._topic_id(alert.topic), 8)
+        return Place(topic, alert.partition, _schema_tag(alert.schema))
+
+    def _file_name(self, waiting: _Waiting) -> str:
+        first = waiting.first
+        place = self._place(first)
+        return (
+            f"{plain_name(first.topic)}-{first.partition}-{first.offset}-{waiting.last}-"
+            f"{_milliseconds(first.timestamp)}-{place.topic}-{place.schema}-{self._selection}-"
+            f"{uuid.uuid4().hex[:12]}.{self._form.value}"
+        )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -181,33 +271,77 @@ class Saver:
         except (OSError, UnwritableError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise OperationFailedError(
-                f"Alerts can't be saved to {self._folder}: {why}.",
+                f"Alerts can't be saved to {self.folder}: {why}.",
                 "Make room, name another folder with --save, or another --format.",
             ) from error
 
 
-def file_name(first: Alert, last: int, group: str, form: FileFormat) -> str:
-    """The name of the file with alerts of a place from ``first`` to the offset ``last``."""
-    topic, partition, schema = _place(first)
-    return (
-        f"{topic}-{partition}-{first.offset}-{last}-{_milliseconds(first.timestamp)}-"
-        f"{schema}-{group}-{uuid.uuid4().hex[:12]}.{form.value}"
+class Before:
+    """What files of a folder hold.
+
+    Args:
+        ranges: the offsets that are in files, by place, without overlaps and in order.
+        otherwise: tags of topics of which there are files with another selection.
+        left_out: the offsets in these ranges of which the alerts could not be saved, and why.
+    """
+
+    def __init__(
+        self,
+        ranges: Mapping[Place, list[Range]],
+        otherwise: Set[str] = frozenset(),
+        left_out: Mapping[Place, Mapping[int, str]] | None = None,
+    ) -> None:
+        self.otherwise = otherwise
+        self.left_out = left_out or {}
+        self._ranges = ranges
+        self._firsts = {place: [r.first for r in some] for place, some in ranges.items()}
+
+    def range_of(self, place: Place, offset: int) -> Range | None:
+        """The range that an offset is in."""
+        number = bisect_right(self._firsts.get(place, ()), offset) - 1
+        found = self._ranges[place][number] if number >= 0 else None
+        return found if found is not None and offset <= found.last else None
+
+    def forget(self, place: Place, known: Range) -> None:
+        """Let go of a range."""
+        self._ranges[place].remove(known)
+        self._firsts[place].remove(known.first)
+
+
+def saved_before(
+    names: Iterable[str], selection: str, left_out: Mapping[str, Mapping[int, str]] | None = None
+) -> Before:
+    """What files with these names hold of a selection, but for the offsets that are left out."""
+    found: dict[Place, list[Range]] = {}
+    missing: dict[Place, dict[int, str]] = {}
+    otherwise = set()
+    for match in map(_NAME.fullmatch, names):
+        if match is None:
+            continue
+        if match["selection"] != selection:
+            otherwise.add(match["topic"])
+            continue
+        place = Place(match["topic"], int(match["partition"]), match["schema"])
+        missing.setdefault(place, {}).update((left_out or {}).get(match[0], {}))
+        found.setdefault(place, []).append(
+            Range(int(match["first"]), int(match["last"]), int(match["milliseconds"]))
+        )
+    return Before(
+        {place: _merged(sorted(ranges)) for place, ranges in found.items()},
+        otherwise,
+        {place: offsets for place, offsets in missing.items() if offsets},
     )
 
 
-def saved_before(names: Iterable[str], group: str) -> dict[First, int]:
-    """The last offset of each file of a group, by what its first message is."""
-    found: dict[First, int] = {}
-    for match in map(_NAME.fullmatch, names):
-        if match is not None and match["group"] == group:
-            place = (match["topic"], int(match["partition"]), match["schema"])
-            first = (place, int(match["first"]), int(match["milliseconds"]))
-            found[first] = max(int(match["last"]), found.get(first, -1))
-    return found
-
-
-def _place(alert: Alert) -> Place:
-    return _plain(alert.topic), alert.partition, _schema_tag(alert.schema)
+def _merged(ranges: Sequence[Range]) -> list[Range]:
+    """Ranges without overlaps, of such as are in order."""
+    merged: list[Range] = []
+    for one in ranges:
+        if merged and one.first <= merged[-1].last:
+            merged[-1] = merged[-1]._replace(last=max(one.last, merged[-1].last))
+        else:
+            merged.append(one)
+    return merged
 
 
 @lru_cache(maxsize=64)
@@ -217,13 +351,15 @@ def _schema_tag(schema: Schema) -> str:
     return "0" * 16 if schema.inferred else sha256(schema.text.encode()).hexdigest()[:16]
 
 
-def _tag(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:8]
+@lru_cache(maxsize=64)
+def _tag(text: str, length: int) -> str:
+    return sha256(text.encode()).hexdigest()[:length]
 
 
 @lru_cache(maxsize=64)
-def _plain(topic: str) -> str:
-    return _ODD.sub("_", topic)
+def plain_name(topic: str) -> str:
+    """The name of a topic as a part of a file's name."""
+    return _ODD.sub("_", topic)[:_LONGEST_TOPIC]
 
 
 def _milliseconds(moment: datetime | None) -> int:

@@ -199,10 +199,10 @@ def test_a_user_that_exists_is_not_added_again(fink: Fink, cluster: TestCluster,
 
 def test_a_super_user_without_a_login_can_not_be_given_one(fink: Fink) -> None:
     for verb in (["add"], ["onboard", "--consume", "x"]):
-        refused = fink("auth", *verb, "-u", "controller", "--generate")
+        refused = fink("auth", *verb, "-u", "CN=127.0.0.1", "--generate")
         assert refused.returncode == 1
         assert "cluster's own" in refused.stderr
-    assert users(fink, "controller") == []
+    assert users(fink, "CN=127.0.0.1") == []
 
 
 def test_the_cluster_s_own_logins_are_left_alone(fink: Fink) -> None:

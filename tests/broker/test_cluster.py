@@ -7,13 +7,16 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
+import sys
 import threading
 import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +29,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
+from fink_cli.cluster.record import keystore_file
+from fink_cli.cluster.tls import ensure_certificates
 from fink_cli.config import local_login_file
 from fink_cli.connection import Connection
 from fink_cli.paths import cache_folder
@@ -187,7 +192,7 @@ def test_two_homes_run_side_by_side(cluster: TestCluster, environ: dict[str, str
     assert run_fink("kafka", "status", env=cluster.environ).returncode == 0
 
 
-def test_of_three_brokers_one_may_die(environ: dict[str, str]) -> None:
+def test_of_three_brokers_one_may_die(environ: dict[str, str], tmp_path: Path) -> None:
     base = free_ports(3)[0]
     words = ("kafka", "start", "--brokers", "3", "--port", str(base))
     started = run_fink(*words, env=environ, timeout=240)
@@ -210,7 +215,124 @@ def test_of_three_brokers_one_may_die(environ: dict[str, str]) -> None:
     assert set(states.values()) == {"running", "died"}
     other_size = run_fink("kafka", "start", "--brokers", "1", env=environ)
     assert other_size.returncode == 2
+    attack_the_dead_broker(environ, victim, tmp_path)
+    # It alone is started again: the two others are the processes that they were.
+    again = run_fink(*words, "-o", "json", env=environ, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["brokers"] == [victim]
+    now = status(environ)
+    assert now["state"] == "running"
+    changed = [
+        each["id"] for each in now["brokers"] if each["pid"] != brokers[each["id"] - 1]["pid"]
+    ]
+    assert changed == [victim]
     assert run_fink("kafka", "stop", env=environ, timeout=30).returncode == 0
+
+
+# Listens on the ports of a dead broker: on those between brokers with TLS and a certificate of its
+# own, on that for clients as one who hands on all to a broker that lives. Prints what it was told.
+ATTACKER = """
+import json, os, socket, ssl, sys, tempfile, threading
+keystore, client_port, alive, *tls_ports = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+with tempfile.NamedTemporaryFile() as file:
+    file.write(keystore.encode()); file.flush()
+    context.load_cert_chain(file.name)
+    context.load_verify_locations(file.name)
+context.verify_mode = ssl.CERT_OPTIONAL
+seen = {"user": os.geteuid(), "knocks": 0, "told": "", "client": ""}
+
+def listen(port, serve):
+    server = socket.create_server(("127.0.0.1", int(port)))
+    def accept():
+        while True:
+            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+
+def refused(connection):
+    seen["knocks"] += 1
+    try:
+        told = context.wrap_socket(connection, server_side=True).recv(65536)
+        seen["told"] += told.decode("latin-1")
+    except OSError:
+        pass
+
+def hand_on(connection):
+    other = socket.create_connection(("127.0.0.1", int(alive)))
+    threading.Thread(target=pour, args=(other, connection), daemon=True).start()
+    pour(connection, other)
+
+def pour(source, sink):
+    try:
+        while data := source.recv(65536):
+            seen["client"] += data.decode("latin-1")
+            sink.sendall(data)
+    except OSError:
+        pass
+
+for port in tls_ports:
+    listen(port, refused)
+listen(client_port, hand_on)
+print("listening", flush=True)
+sys.stdin.read()
+print(json.dumps(seen))
+"""
+
+
+def attack_the_dead_broker(environ: dict[str, str], victim: int, tmp_path: Path) -> None:
+    """Try, as another user of the machine, to be given a secret, or to be taken for a broker."""
+    cluster_file = json.loads((Path(environ["FINK_HOME"]) / "kafka" / "cluster.json").read_text())
+    dead = cluster_file["brokers"][victim - 1]
+    alive = cluster_file["brokers"][victim % 3]
+    ensure_certificates(tmp_path)  # an authority of the attacker's own, with the same names
+    keystore = keystore_file(tmp_path)
+    ports = [dead["port"], alive["port"], dead["controller_port"], dead["internal_port"]]
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    command = [sys.executable, "-c", ATTACKER, keystore.read_text(), *map(str, ports)]
+    with subprocess.Popen(
+        [*(nobody if os.geteuid() == 0 else []), *command],
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as attacker:
+        assert attacker.stdout is not None
+        assert attacker.stdout.readline() == "listening\n"
+        # The others go on, and so does a client that is sent to the attacker first.
+        login = replace(admin(environ), bootstrap_servers=f"127.0.0.1:{dead['port']}")
+        Producer(login.librdkafka()).list_topics(timeout=20)
+        assert run_fink("kafka", "topic", "create", "u", env=environ).returncode == 0
+        said, _ = attacker.communicate("", timeout=60)
+    seen = json.loads(said)
+    assert seen["user"] == (65534 if os.geteuid() == 0 else os.geteuid())
+    # Brokers knock, and end it when they see the certificate.
+    assert seen["knocks"] > 0
+    assert seen["told"] == ""
+    # A client proves to it that it has the password, and does not say it.
+    assert "SCRAM-SHA-512" in seen["client"]
+    assert login.password not in seen["client"]
+    # None of the ports between brokers takes a client without a certificate, or with a forged one.
+    for certificate in (None, keystore):
+        for port in (alive["controller_port"], alive["internal_port"]):
+            assert not is_accepted(port, certificate)
+    assert is_accepted(alive["internal_port"], keystore_file(Path(environ["FINK_HOME"])))
+
+
+def is_accepted(port: int, certificate: Path | None) -> bool:
+    """Whether a broker answers a TLS client with this certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate)
+    asked = b"\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff"  # ApiVersions, version 0
+    try:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+        with plain, context.wrap_socket(plain) as connection:
+            connection.sendall(len(asked).to_bytes(4, "big") + asked)
+            return bool(connection.recv(4))
+    except (ssl.SSLError, ConnectionError):
+        return False
 
 
 def leader(environ: dict[str, str]) -> int:
@@ -532,7 +654,9 @@ def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
             seen += [" ".join(each.info["cmdline"]) for each in processes_of(home)]
             time.sleep(0.02)
     cluster_file = json.loads((home / "kafka" / "cluster.json").read_text())
-    secrets = [cluster_file[name]["password"] for name in ("admin", "internal", "controller")]
+    # Brokers log in to each other with a key, so there is no other password.
+    secrets = [cluster_file["admin"]["password"]]
+    secrets += (home / "kafka" / "broker.pem").read_text().splitlines()[1:-1]
     assert any("format.args" in line for line in seen), "the format was too quick to be seen"
     assert any("broker.args" in line for line in seen)
     assert not [line for line in seen if any(secret in line for secret in secrets)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import signal
 import threading
@@ -14,7 +15,7 @@ import fastavro
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer
 
-from tests.broker.test_consume_groups import has_shared_out
+from tests.broker.test_consume_groups import committed, has_shared_out
 from tests.broker.test_consume_terminal import Terminal
 from tests.broker.watching import SCHEMA, Fink, alert, messages, running, wait_for
 
@@ -142,3 +143,57 @@ def test_two_savers_of_a_group_lose_nothing(
             assert second.wait(60) == 130
     assert fink(*words, "--until-end").returncode == 0
     assert rows(tmp_path) == list(range(13_000))
+
+
+def test_alerts_that_the_format_can_not_hold(
+    fink: Fink, cluster: Any, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    values: list[Any] = [{"number": 1}, {"number": "n/a"}, {"number": {}}, {"number": 2}]
+    publish(topic, *((None, json.dumps(value).encode()) for value in values))
+    out, bad, group = tmp_path / "out", tmp_path / "bad", f"g-{topic}"
+    words = ("consume", "--topic", topic, "--until-end", "--save")
+    # The group would not read them again.
+    ended = fink(*words, str(out), "-g", group)
+    assert ended.returncode == 1
+    assert f"{topic} partition 0 offset 1 can't be saved: field number is a text" in ended.stderr
+    assert committed(cluster, group, topic) < 0
+    assert list(out.iterdir()) == []
+    kept = fink(*words, str(out), "-g", group, "--bad", str(bad))
+    assert kept.returncode == 0, kept.stderr
+    assert "2 saved" in kept.stderr
+    assert "2 messages skipped" in kept.stderr
+    assert committed(cluster, group, topic) == 4
+    assert rows(out) == [1, 2]
+    assert [(bad / f"{topic}-0-{at}.bin").read_bytes() for at in (1, 2)] == [
+        json.dumps(value).encode() for value in values[1:3]
+    ]
+    assert "field number is an object" in (bad / f"{topic}-0-2.json").read_text()
+    # Without a group they are only named, and no format ends it.
+    for form, saved in (("parquet", 2), ("ndjson", 4), ("avro", 0)):
+        folder = tmp_path / form
+        done = fink(*words, str(folder), "--format", form, "--strict", "-o", "json")
+        numbers = json.loads(done.stderr.splitlines()[-1 if saved == 4 else -3])
+        assert (done.returncode, numbers["saved"]) == (0 if saved == 4 else 1, saved)
+        assert f"{4 - saved} messages could not be decoded or saved." in done.stderr or saved == 4
+
+
+def test_saving_again_doubles_nothing_and_is_said(
+    fink: Fink, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    publish(topic, *messages(10))
+    out = tmp_path / "out"
+    words = ("consume", "--topic", topic, "--until-end", "--save", str(out))
+    said = fink(*words, "--where", "number > 6").stderr
+    [file] = out.iterdir()
+    assert f"10 alerts read. 3 saved to {out} in 1 file: {file.name}." in said
+    said = fink(*words, "--where", "number > 6").stderr
+    assert f"10 alerts read. 0 saved. 3 are in {out} from before." in said
+    said = fink(*words).stderr
+    assert f"{out} holds alerts of {topic} that were chosen otherwise" in said
+    publish(topic, *messages(2, first=10))
+    done = fink(*words, "--from", "5", "-o", "json")
+    assert json.loads(done.stderr.splitlines()[-1]) == {
+        **{"read": 7, "shown": 7, "skipped": 0},
+        **{"saved": 2, "saved_before": 5, "folder": str(out), "files": 1},
+    }
+    assert rows(out) == sorted([*range(12), 7, 8, 9])

@@ -7,10 +7,12 @@ import resource
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import fastavro
 import pyarrow as pa
@@ -22,8 +24,8 @@ from fink_cli.alerts.formats import FileFormat, UnwritableError
 from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema
-from fink_cli.consumer.read import Alert
-from fink_cli.consumer.save import Saver, saved_before
+from fink_cli.consumer.read import Alert, Skipped
+from fink_cli.consumer.save import Place, Saver, saved_before
 from fink_cli.errors import OperationFailedError
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
 from tests.unit.test_quick import Sampler, reference
@@ -52,8 +54,15 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def save(folder: Path, alerts: list[Alert], group: str | None = "g", form: str = "ndjson") -> Saver:
-    saver = Saver(folder, FileFormat(form), group)
+def new_saver(
+    folder: Path, form: str = "ndjson", selection: str = "", made: str = "", unfit: Any = None
+) -> Saver:
+    refused: list[Skipped] = [] if unfit is None else unfit
+    return Saver(folder, FileFormat(form), selection, lambda topic: topic + made, refused.append)
+
+
+def save(folder: Path, alerts: list[Alert], form: str = "ndjson", **more: Any) -> Saver:
+    saver = new_saver(folder, form, **more)
     try:
         for each in alerts:
             saver.add(each)
@@ -71,7 +80,7 @@ def test_each_format_holds_the_alerts(tmp_path: Path, form: str) -> None:
 
 
 def test_nothing_is_written_before_it_is_flushed(tmp_path: Path) -> None:
-    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    saver = new_saver(tmp_path)
     saver.add(alert(1))
     assert list(tmp_path.iterdir()) == []
     saver.flush()
@@ -87,7 +96,7 @@ def test_killed_before_the_commit_each_alert_is_there_once(tmp_path: Path) -> No
 
 
 def test_alerts_that_come_again_are_there_once(tmp_path: Path) -> None:
-    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    saver = new_saver(tmp_path)
     for n in range(5):
         saver.add(alert(n))
     saver.flush()
@@ -104,7 +113,7 @@ def test_alerts_that_come_again_are_there_once(tmp_path: Path) -> None:
 
 
 def test_what_another_process_saved_meanwhile_is_there_once(tmp_path: Path) -> None:
-    saver = Saver(tmp_path, FileFormat.NDJSON, "g")
+    saver = new_saver(tmp_path)
     save(tmp_path, [alert(n) for n in range(5)])
     saver.discard()
     for n in range(8):
@@ -139,32 +148,109 @@ def test_a_full_disk_at_the_second_schema_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_topic_made_anew_is_another(tmp_path: Path) -> None:
     save(tmp_path, [alert(n) for n in range(5)])
+    save(tmp_path, [alert(n, made=1) for n in range(5)], made="2")
+    assert len(read_back(tmp_path)) == 10
+
+
+def test_offsets_that_are_given_out_again_are_others(tmp_path: Path) -> None:
+    save(tmp_path, [alert(n) for n in range(5)])
     save(tmp_path, [alert(n, made=1) for n in range(5)])
     assert len(read_back(tmp_path)) == 10
 
 
-def test_groups_and_runs_do_not_collide(tmp_path: Path) -> None:
-    for group in ("g", "h", None, None):
-        save(tmp_path, [alert(1), alert(1, topic="a-1_b")], group)
-    assert read_back(tmp_path) == [1] * 8
+def test_whoever_saves_again_saves_what_is_new(tmp_path: Path) -> None:
+    save(tmp_path, [alert(n) for n in range(2, 6)])
+    save(tmp_path, [alert(n) for n in range(8, 10)])
+    again = save(tmp_path, [alert(n) for n in range(4, 12)])
+    assert (again.saved, again.again) == (4, 4)
+    assert save(tmp_path, [alert(n) for n in range(12)]).saved == 2
+    assert read_back(tmp_path) == list(range(12))
+
+
+def test_other_topics_and_selections_do_not_collide(tmp_path: Path) -> None:
+    for selection in ("", "n > 0", "n > 0"):
+        saver = save(tmp_path, [alert(1), alert(1, topic="a-1_b")], selection=selection)
+    assert read_back(tmp_path) == [1] * 4
+    assert saver.otherwise == {"a-1-b", "a-1_b"}
+
+
+def test_the_longest_name_of_a_topic(tmp_path: Path) -> None:
+    for last in "ab":
+        save(tmp_path, [alert(1, topic="t" * 248 + last)])
+        save(tmp_path, [alert(1, topic="t" * 248 + last)])
+    assert read_back(tmp_path) == [1, 1]
 
 
 def test_names_that_are_not_ours_are_left_alone() -> None:
-    assert saved_before(["x.parquet", "a-b.avro", "t-0-1-2-3-zz-1.ndjson"], "00000000") == {}
+    before = saved_before(["x.parquet", "a-b.avro", "t-0-1-2-3-zz-1.ndjson"], "00000000")
+    assert before.range_of(Place("t", 0, "1"), 1) is None
 
 
 @pytest.mark.parametrize("form", ["parquet", "avro", "ndjson"])
 def test_all_types(tmp_path: Path, form: str) -> None:
-    schema = read_schema(json.dumps(LOGICAL))
-    content = dict(LOGICAL_ALERT)
-    if form == "parquet":  # a map whose values are of two types
-        fields = [each for each in LOGICAL["fields"] if each["name"] not in {"m", "u"}]
-        schema = read_schema(json.dumps(LOGICAL | {"fields": fields}))
-        del content["m"], content["u"]
+    rare: dict[str, tuple[Any, Any]] = {
+        "tm": ({"type": "int", "logicalType": "time-millis"}, time(1, 2, 3)),
+        "tu": ({"type": "long", "logicalType": "time-micros"}, time(1, 2, 3, 4)),
+        "tn": ({"type": "long", "logicalType": "timestamp-nanos"}, 5),
+        "du": ({"type": "fixed", "name": "du", "size": 12, "logicalType": "duration"}, b"1" * 12),
+        "us": ({"type": "array", "items": LOGICAL["fields"][2]["type"]}, [UUID(int=8)]),
+        "dd": (
+            {"type": "bytes", "logicalType": "decimal", "precision": 100, "scale": 2},
+            Decimal("7.25"),
+        ),
+        "ml": (["null", "int", "long"], 2**40),
+        "md": (["int", "double"], 1.5),
+    }
+    fields = [
+        *LOGICAL["fields"],
+        *({"name": name, "type": kind} for name, (kind, _) in rare.items()),
+    ]
+    content = LOGICAL_ALERT | {name: value for name, (_, value) in rare.items()}
+    expected = dict(content)
+    if form == "parquet":
+        # A map whose values are of two types can't be held; a record without fields holds nothing.
+        fields = [each for each in fields if each["name"] != "m"]
+        fields.append({"name": "no", "type": {"type": "record", "name": "no", "fields": []}})
+        content["no"] = {}
+        expected |= {"u": str(UUID(int=7)), "us": [str(UUID(int=8))], "dd": "7.25"}
+        del expected["m"]
+    schema = read_schema(json.dumps(LOGICAL | {"fields": fields}))
     save(tmp_path, [Alert("t", 0, 0, None, schema, content)], form=form)
     [file] = tmp_path.iterdir()
     [row] = rows(file)
-    assert row == (json.loads(to_json_bytes(content)) if form == "ndjson" else content)
+    assert row == (json.loads(to_json_bytes(content)) if form == "ndjson" else expected)
+
+
+def test_a_value_that_is_not_of_its_type_names_its_field(tmp_path: Path) -> None:
+    schema = read_schema(json.dumps(LOGICAL | {"fields": LOGICAL["fields"][3:4]}))
+    values = [Decimal("1.25"), Decimal("12345678901.25"), Decimal("2.25")]
+    unfit: list[Skipped] = []
+    alerts = [Alert("t", 0, at, None, schema, {"q": value}) for at, value in enumerate(values)]
+    save(tmp_path, alerts, form="parquet", unfit=unfit)
+    assert [(each.offset, "field q: " in each.reason) for each in unfit] == [(1, True)]
+    [file] = tmp_path.glob("*.parquet")
+    assert rows(file) == [{"q": values[0]}, {"q": values[2]}]
+
+
+def test_an_avro_file_has_the_schema_as_it_came(tmp_path: Path) -> None:
+    inner = {
+        "type": "record",
+        "name": "a",
+        "namespace": "",
+        "fields": [{"name": "y", "type": "int"}],
+    }
+    fields = [{"name": "n", "type": "int", "doc": "a number"}, {"name": "p", "type": inner}]
+    schema = {"type": "record", "name": "a", "namespace": "survey", "doc": "all", "fields": fields}
+    content = {"n": 1, "p": {"y": 2}}
+    save(
+        tmp_path,
+        [Alert("t", 0, 0, None, read_schema(json.dumps(schema)), content)],
+        form="avro",
+    )
+    [file] = tmp_path.iterdir()
+    assert rows(file) == [content]
+    with file.open("rb") as stream:
+        assert json.loads(fastavro.reader(stream).metadata["avro.schema"]) == schema
 
 
 def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
@@ -200,14 +286,69 @@ def test_real_alerts_as_avro_are_what_came(tmp_path: Path, raw_dir: Path) -> Non
 
 
 def test_what_a_format_can_not_hold(tmp_path: Path) -> None:
+    unfit: list[Skipped] = []
     content = {"a": 1}
-    odd = Alert("t", 0, 0, None, inferred_schema(content), content)
-    with pytest.raises(OperationFailedError) as caught:
-        save(tmp_path, [odd], form="avro")
-    assert "JSON" in caught.value.message
-    with pytest.raises(OperationFailedError):
-        save(tmp_path, [Alert("t", 0, 0, None, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)],
-             form="parquet")  # fmt: skip
+    odd = Alert("t", 0, 0, None, inferred_schema(content), content, value=b'{"a": 1}')
+    assert save(tmp_path, [odd], form="avro", unfit=unfit).saved == 0
+    several = Alert("t", 0, 0, None, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)
+    assert save(tmp_path, [several], form="parquet", unfit=unfit).saved == 0
+    assert [each.reason for each in unfit] == [
+        "an alert that came as JSON has no Avro schema",
+        "Parquet can't hold field m, which is of several types: double, string",
+    ]
+    assert unfit[0].value == b'{"a": 1}'
+    assert list(tmp_path.iterdir()) == []
+
+
+def of_json(*contents: dict[str, Any]) -> list[Alert]:
+    return [
+        Alert("t", 0, at, None, inferred_schema(content), content, value=to_json_bytes(content))
+        for at, content in enumerate(contents)
+    ]
+
+
+ODD = (
+    ({"m": 17.5}, {"m": "n/a"}, {"m": 18}, "field m is a text, and a number in most alerts"),
+    ({"m": 1}, {"m": 2**64 - 1}, {"m": 2}, "field m is a number of more than 64 bits"),
+    ({"m": [1]}, {"m": [1, "x"]}, {"m": [2]}, "field m[] is a text, and a number in most alerts"),
+    (
+        {"m": {"n": None}},
+        {"m": {"n": {}}},
+        {"m": None},
+        "field m.n is an object without fields",
+    ),
+    ({"m": 1}, {"m": True}, {"m": 2}, "field m is true or false, and a number in most alerts"),
+)
+
+
+@pytest.mark.parametrize(("first", "odd", "last", "reason"), ODD)
+def test_an_alert_that_does_not_fit_is_left_out_and_named_again(
+    tmp_path: Path, first: dict[str, Any], odd: dict[str, Any], last: dict[str, Any], reason: str
+) -> None:
+    alerts = of_json(first, odd, last)
+    for saved in (2, 0):
+        unfit: list[Skipped] = []
+        saver = save(tmp_path, alerts, form="parquet", unfit=unfit)
+        assert (saver.saved, saver.again) == (saved, 2 - saved)
+        assert [(each.offset, each.reason, each.value) for each in unfit] == [
+            (1, reason, alerts[1].value)
+        ]
+    [file] = tmp_path.glob("*.parquet")
+    assert rows(file) == [first, last]
+
+
+def test_whoever_comes_first_does_not_decide_alone(tmp_path: Path) -> None:
+    unfit: list[Skipped] = []
+    save(tmp_path, of_json({"m": "n/a"}, {"m": 1}, {"m": 2.5}, {}), form="parquet", unfit=unfit)
+    assert [each.offset for each in unfit] == [0]
+    [file] = tmp_path.glob("*.parquet")
+    assert rows(file) == [{"m": 1.0}, {"m": 2.5}, {"m": None}]
+
+
+def test_only_empty_alerts(tmp_path: Path) -> None:
+    unfit: list[Skipped] = []
+    assert save(tmp_path, of_json({}, {}), form="parquet", unfit=unfit).saved == 0
+    assert [each.reason for each in unfit] == ["the alert is an object without fields"] * 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,11 +374,11 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
         names = [
             each.stdout.readline().decode().strip() for each in (killed, living) if each.stdout
         ]
-        assert Saver(tmp_path, FileFormat.PARQUET, None).abandoned == 0
+        assert new_saver(tmp_path, "parquet").abandoned == 0
         killed.kill()
         killed.wait()
         assert {each.name for each in tmp_path.iterdir()} == {*names, mine.name}
-        assert Saver(tmp_path, FileFormat.PARQUET, None).abandoned == 1
+        assert new_saver(tmp_path, "parquet").abandoned == 1
         assert {each.name for each in tmp_path.iterdir()} == {names[1], mine.name}
         living.communicate()
     assert {each.name for each in tmp_path.iterdir()} == {"t.parquet", mine.name}
