@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from fink_cli.admin.index import RuleIndex
+from fink_cli.admin.publishers import STATE_RIGHTS, TRANSACTIONS
 from fink_cli.admin.rules import (
     ANY,
     CLUSTER,
@@ -45,6 +46,7 @@ class Role(StrEnum):
 
     PRODUCE = "produce"
     CONSUME = "consume"
+    PUBLISH = "publish"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Decision:
         if self.rule is not None:
             return delete_command(self.rule)
         asked = self.question
+        every = asked.resource == Resource(ResourceType.TRANSACTIONAL_ID, TRANSACTIONS)
         missing = Rule(
             principal_of(asked.user),
             ANY,
@@ -109,7 +112,7 @@ class Decision:
             Permission.ALLOW,
             asked.resource.type,
             asked.resource.name,
-            PatternType.LITERAL,
+            PatternType.PREFIXED if every else PatternType.LITERAL,
         )
         return add_command(missing)
 
@@ -158,9 +161,10 @@ def questions(
     """What Kafka asks when a client does something.
 
     A producer looks up the topic (DESCRIBE) and writes; a consumer looks up the topic, reads, and
-    in a group looks up its coordinator (DESCRIBE) and joins (READ). An operation by its own name
-    is asked of the topic, with READ of the group when one is named too; else of the group, else
-    of the cluster.
+    in a group looks up its coordinator (DESCRIBE) and joins (READ). Who publishes with ``fink
+    distribute`` is a producer in transactions, which keeps its state on two topics. An operation
+    by its own name is asked of the topic, with READ of the group when one is named too; else of
+    the group, else of the cluster.
 
     Raises:
         UsageError: the operation does not fit what is named.
@@ -171,8 +175,10 @@ def questions(
     if isinstance(operation, Role):
         if on_topic is None:
             raise UsageError(f"To {operation} needs a topic.", "Name it: -t TOPIC")
-        act = Operation.WRITE if operation is Role.PRODUCE else Operation.READ
+        act = Operation.READ if operation is Role.CONSUME else Operation.WRITE
         asked = [(Operation.DESCRIBE, on_topic), (act, on_topic)]
+        if operation is Role.PUBLISH:
+            asked += STATE_RIGHTS
         if on_group is not None:
             asked += [(Operation.DESCRIBE, on_group), (Operation.READ, on_group)]
     else:
@@ -251,6 +257,8 @@ def _grant(
     if takes:
         return takes[0].remedy
     names = {each.question.resource.type: each.question.resource.name for each in refused}
+    if operation is Role.PUBLISH:
+        return " && ".join(dict.fromkeys(each.remedy for each in refused))
     # One command gives all that a role needs.
     words = ["fink", "acl", "add", "-u", asked[0].user]
     if isinstance(operation, Role) or operation is Operation.READ:

@@ -8,17 +8,33 @@ from fink_cli.admin.rules import (
     ANY,
     PRODUCER,
     Operation,
+    Resource,
     ResourceType,
     Rule,
     role_rules,
 )
 
 DISTRIBUTIONS, DEAD_LETTERS = "fink_distributions", "fink_dead_letters"
+STATE_TOPICS = (DISTRIBUTIONS, DEAD_LETTERS)
+"""The topics that hold the state of all distributions; no alert is on them."""
+
 TRANSACTIONS = "fink."
 """How the transactional ids of all distributions begin."""
 
 PARTITIONS = 8
 _STATE = (Operation.READ, Operation.WRITE, Operation.DESCRIBE)
+
+
+STATE_RIGHTS: list[tuple[Operation, Resource]] = [
+    *(
+        (operation, Resource(ResourceType.TOPIC, topic))
+        for topic in STATE_TOPICS
+        for operation in _STATE
+    ),
+    (Operation.WRITE, Resource(ResourceType.TRANSACTIONAL_ID, TRANSACTIONS)),
+    (Operation.DESCRIBE, Resource(ResourceType.TRANSACTIONAL_ID, TRANSACTIONS)),
+]
+"""What a publisher needs beside WRITE on its topics, operation by operation."""
 
 
 def publisher_rules(user: str, topics: Iterable[str], hosts: Sequence[str] = (ANY,)) -> list[Rule]:
@@ -36,6 +52,8 @@ def publisher_rules(user: str, topics: Iterable[str], hosts: Sequence[str] = (AN
     ids = [f"{TRANSACTIONS}*"]
     return [
         *role_rules(user, ResourceType.TOPIC, wanted, PRODUCER, hosts),
-        *role_rules(user, ResourceType.TOPIC, (DISTRIBUTIONS, DEAD_LETTERS), _STATE, hosts),
+        *role_rules(user, ResourceType.TOPIC, STATE_TOPICS, _STATE, hosts),
         *role_rules(user, ResourceType.TRANSACTIONAL_ID, ids, transactions, hosts),
+        # No group is joined, but librdkafka asks for the coordinator of the one that it names.
+        *role_rules(user, ResourceType.GROUP, [f"{user}-*"], [Operation.READ], hosts),
     ]

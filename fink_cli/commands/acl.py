@@ -161,7 +161,7 @@ def check(
         typer.Option(
             "--operation",
             metavar="OP",
-            help="What the user wants to do: READ, …; produce, consume.",
+            help="What the user wants to do: READ, …; produce, consume; publish (fink distribute).",
         ),
     ],
     topic: Topic = None,

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from confluent_kafka.admin import ClusterMetadata
 
+from fink_cli.admin.publishers import STATE_TOPICS
 from fink_cli.admin.usable import usable_topic
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
@@ -23,10 +24,9 @@ def split_names(given: Iterable[str]) -> list[str]:
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern selects, sorted; never Kafka's own topics (``__…``)."""
-    return sorted(
-        each for each in names if fnmatchcase(each, pattern) and not each.startswith("__")
-    )
+    """The names that a pattern selects, sorted; never Kafka's own topics (``__…``) and fink's."""
+    alerts = (name for name in names if name not in STATE_TOPICS and not name.startswith("__"))
+    return sorted(name for name in alerts if fnmatchcase(name, pattern))
 
 
 def resolve_topics(

@@ -190,7 +190,8 @@ def told(connection: Connection, operation: str, topic: str) -> Iterator[None]:
             yield
         except TimeoutError as error:
             raise UnreachableError(
-                f"{error}", "See whether all brokers run: fink kafka status"
+                f"The end of the topic '{topic}' was not reached: {error}.",
+                "See whether all brokers run: fink kafka status",
             ) from error
 
 

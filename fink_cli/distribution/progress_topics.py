@@ -17,7 +17,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from fink_cli.admin.publishers import DISTRIBUTIONS, PARTITIONS, TRANSACTIONS
 from fink_cli.distribution.progress import Record
 
-_GROUP = "fink-distribution"
 _TRANSACTION_SECONDS = 60
 # A transaction of another distribution that was killed holds back readers of its partition for as
 # long as it may be open.
@@ -76,11 +75,16 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
 
 
 def open_consumer(settings: Settings) -> Consumer:
-    """Open a consumer of committed messages that joins no group."""
+    """Open a consumer of committed messages that joins no group.
+
+    librdkafka wants the name of one all the same: it is one that a publisher may use
+    (:func:`fink_cli.admin.client.groupless_settings`).
+    """
+    user = settings.get("sasl.username")
     return Consumer(
         {
             **settings,
-            "group.id": _GROUP,
+            "group.id": f"{user}-groupless" if user else "groupless",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
@@ -134,7 +138,7 @@ def read_partition(
             _, high = consumer.get_watermark_offsets(place, cached=True)
             if end >= high:
                 return messages, end
-    raise TimeoutError(f"The end of {topic}, partition {partition}, was not reached.")
+    raise TimeoutError(f"{end} of partition {partition} is as far as it went")
 
 
 def read_every(consumer: Consumer, topic: str) -> list[tuple[str, str | None]]:

@@ -1,4 +1,4 @@
-"""Drivers at named moments: killed between two commits, frozen while another took over, two at once.
+"""Drivers at named moments: killed between two commits, frozen, two at once.
 
 A filter that waits for a file holds a driver where it is.
 """

@@ -46,7 +46,7 @@ def test_the_shipped_example_can_be_applied_and_then_nothing_is_left_to_do() -> 
     example = read_declaration(shipped("conf/access.toml"))
     plan = make_plan(example, NOTHING)
     assert plan.topics() == ["fink_rrlyr", "fink_sso"]
-    assert len(plan.rules(Action.ADD)) == 5 + 2 * 3 + 3
+    assert len(plan.rules(Action.ADD)) == 5 + 2 * 3 + 3 + 9
     assert not plan.rules(Action.REMOVE)
     assert make_plan(example, applied(plan, NOTHING)).changes == []
 

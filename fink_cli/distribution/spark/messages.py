@@ -70,7 +70,8 @@ def slot_rows(alerts: DataFrame, plan: Plan) -> DataFrame:
     Returns:
         ``file`` (its URI) and ``row``, ``alert_id``, ``object_id``, ``codes`` (see
         :class:`fink_cli.distribution.spark.decide.Decider`), ``errors`` (what Python filters
-        raised, by stream) and ``value0``, ``value1``, …: each encoding, null where no code needs it.
+        raised, by stream) and ``value0``, ``value1``, …: each encoding, null where it is not
+        needed.
     """
     return with_codes(alerts, plan.decider).select(*plan.columns)
 
