@@ -146,7 +146,8 @@ class Run:
         if self.job.again:
             self._publish_again()
         self.owner.read()
-        self.waiting.look(full=True)
+        self.waiting.start_anew()
+        self.waiting.look()
 
     def _is_made_anew(self) -> bool:
         """Whether the only topic was deleted and created again: all is published to it anew."""

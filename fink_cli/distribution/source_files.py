@@ -37,7 +37,7 @@ class SourceFolder:
         self.root = root
         self._folders: dict[Path, int] = {}
         self._seen: dict[Path, dict[Path, Stamp]] = {}
-        self._full_at = 0.0
+        self._full_at = 0.0  # the first look is at every file
 
     def look(self, *, full: bool = False) -> list[Stamp]:
         """List the files that are new or were changed since the last look.

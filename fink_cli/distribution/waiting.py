@@ -91,6 +91,12 @@ class WaitingFiles:
             self.files.pop(self.name(path), None)
             self.bad[self.name(path)] = (stamp_of(path) or Stamp(path, 0, 0), each.reason)
 
+    def start_anew(self) -> None:
+        """Forget what was seen: what was published has changed since."""
+        self._source = SourceFolder(self._source.root)
+        self.files.clear()
+        self.replaced.clear()
+
     def look_anew(self, name: str) -> None:
         """Forget how a file was: it was replaced."""
         self.files.pop(name, None)
