@@ -26,10 +26,12 @@ from tests.e2e.reading import messages
 SECONDS = 240
 ALERTS = 40
 HOLDING = """
+import os
 import time
 from pathlib import Path
 
-HOLD, HELD = Path({hold!r}), Path({held!r})
+HOLD = Path({hold!r})
+HELD = Path({held!r}) / Path(os.environ["FINK_HOME"]).name
 
 
 def passes(candid):
@@ -46,6 +48,7 @@ class Held:
     def __init__(self, cluster: TestCluster, topic: str, folder: Path) -> None:
         self.cluster, self.topic, self.folder = cluster, topic, folder
         self.hold, self.held = folder / "hold", folder / "held"
+        self.held.mkdir()
         alerts = simulate_alerts(ALERTS, seed=5)
         write_science(alerts, folder / "science", files=2)
         last = alerts["candid"].to_pylist()[-1]
@@ -79,7 +82,7 @@ class Held:
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_for(lambda: self.held.exists() or running.poll() is not None, SECONDS)
+        wait_for(lambda: (self.held / home).exists() or running.poll() is not None, SECONDS)
         assert running.poll() is None, "it ended before"
         return running
 
@@ -204,7 +207,6 @@ def test_a_file_that_is_replaced_while_it_is_read_is_published_as_it_is_then(hel
 def test_two_drivers_at_once_from_two_homes(held: Held) -> None:
     """The second takes over; the first says so, and each alert stands there once."""
     with held.begin("one") as first:
-        held.held.unlink()
         with held.begin("two") as second:
             held.hold.unlink()
             _, said = first.communicate(timeout=SECONDS)
