@@ -13,6 +13,7 @@ from fink_cli.admin.usable import (
     find_usable_topics,
     largest_messages,
     no_such_topics,
+    refuse_compacted,
 )
 from fink_cli.cluster.java import find_java
 from fink_cli.connection import Connection
@@ -113,6 +114,7 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     seen = _topics_seen(folder) | set(facts)
     if not seen.issuperset(missing):
         raise no_such_topics(connection, [topic for topic in missing if topic not in seen])
+    refuse_compacted(connection, list(facts))
     largest = largest_messages(connection, list(facts))
     private_folder(folder.path)
     private_folder(folder.skipped)
