@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fink_cli import output
 from fink_cli.commands.kafka import fetching
 from fink_cli.config import resolve_connection
+from fink_cli.distribution.earlier import changed_streams
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.spec import Job
+from fink_cli.distribution.state import Folder
 from fink_cli.paths import fink_home
 
 
@@ -21,7 +25,17 @@ def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
         job = prepare(wish, connection, fink_home(), report)
     _warn_of_missing(job)
     _warn_of_unreadable(job)
+    _warn_of_changed(job)
     return job
+
+
+def _warn_of_changed(job: Job) -> None:
+    changed = changed_streams(Folder(Path(job.folder)), job.distribution)
+    if changed and job.replay is None:
+        output.warn(
+            f"New, or not as in the last run: {', '.join(changed)}. This holds for files to come: "
+            "what was published before is not published again."
+        )
 
 
 def _warn_of_missing(job: Job) -> None:

@@ -24,6 +24,7 @@ from tenacity import (
 from fink_cli.distribution import report, state
 from fink_cli.distribution.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.delivery import Sent, partition_counts
+from fink_cli.distribution.earlier import keep_streams
 from fink_cli.distribution.intake import Intake
 from fink_cli.distribution.ledger import (
     Skipped,
@@ -133,6 +134,8 @@ class Run:
         alerts = describe_alerts(columns, self.job.distribution)
         self.plan = make_plan(self.spark, alerts, self._streams(), self._partitions(), self._code())
         write_private(self.folder.columns, dump_columns(columns))
+        if self.job.replay is None:
+            keep_streams(self.folder, self.job.distribution)
         _write_schemas(self.folder.schemas, self.plan)
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.plan)

@@ -138,6 +138,11 @@ class Folder:
         return self.path / "shared_columns.json"
 
     @property
+    def streams(self) -> Path:
+        """How the streams of the last run were declared."""
+        return self.path / "streams.json"
+
+    @property
     def schemas(self) -> Path:
         """The Avro schemas of what is published, a file a stream."""
         return self.path / "schemas"
