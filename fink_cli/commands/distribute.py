@@ -33,7 +33,7 @@ from fink_cli.distribution import launch
 from fink_cli.distribution.earlier import why_nothing
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import FAILED, Folder, Status
+from fink_cli.distribution.state import FAILED, Folder, Status, options_of, read_about
 from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
 from fink_cli.output import Format
 
@@ -151,14 +151,15 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
         )
     if fared.warning:
         output.warn(fared.warning)
+    folder = Folder(Path(job.folder))
     if fared.read == 0 and not fared.bad_files and wish.replay is None:
-        why = why_nothing(Folder(Path(job.folder)), Path(job.source))
+        why = why_nothing(folder, Path(job.source))
         if why is not None:
             output.note(why)
     if fared.skipped:
         output.warn(
             f"{fared.skipped} alert(s) were skipped and are kept in the ledger.\n"
-            "See which and why: fink distribute status --skipped"
+            f"See which and why: fink distribute status --skipped {options_of(read_about(folder))}"
         )
     if fared.bad_files:
         named = "\n".join(f"  {each.file}: {each.reason}" for each in fared.bad_files)

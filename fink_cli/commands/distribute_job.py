@@ -10,7 +10,7 @@ from fink_cli.config import resolve_connection
 from fink_cli.distribution.earlier import changed_streams
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import Folder
+from fink_cli.distribution.state import Folder, options_of, read_about
 from fink_cli.paths import fink_home
 
 
@@ -41,11 +41,12 @@ def _warn_of_changed(job: Job) -> None:
 def _warn_of_missing(job: Job) -> None:
     missing = [topic for topic, target in job.targets.items() if not target.exists]
     if missing:
+        options = options_of(read_about(Folder(Path(job.folder))))
         output.warn(
             f"These topics are not there any more: {', '.join(missing)}. "
             "Alerts for them go to the ledger; all others are published.\n"
             f"Create them: fink kafka topic create {' '.join(missing)}, "
-            "then publish what was skipped: fink distribute replay --stream S"
+            f"then publish what was skipped: fink distribute replay --stream S {options}"
         )
 
 

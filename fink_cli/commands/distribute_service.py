@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -153,7 +154,7 @@ def status(
     found = background.known(fink_home(), wish)
     if form is Format.TABLE and not skipped and len(found) > 1:
         output.emit([_overview(each) for each in found], form)
-        output.note("More of one: fink distribute status --topic T, or --config FILE", whole=True)
+        output.advice("More of one:", [f"fink distribute status {each}" for each in _named(found)])
         return
     which = background.the_one(found)
     if skipped:
@@ -165,6 +166,11 @@ def status(
             f"Start it: fink distribute start {which.options}",
         )
     output.emit(which.report.status, form)
+
+
+def _named(found: Sequence[background.Known]) -> list[str]:
+    """The options that name each distribution, once where the topic or cluster was made anew."""
+    return list(dict.fromkeys(each.options for each in found))
 
 
 def _overview(each: background.Known) -> Overview:
