@@ -15,12 +15,15 @@ from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.connection import Connection
 from fink_cli.consumer.topics import is_pattern, selected
-<<<<<<< HEAD
-from fink_cli.doctor.finding import Finding, failed, failure, fine, unlooked, warning
-=======
-from fink_cli.doctor.finding import Finding, State, failure, fine, unlooked, warning
-from fink_cli.doctor.network import speaks_tls
->>>>>>> 4c0dc26 (Compacted topics are refused: all alerts have one key, so Kafka would keep the last of each partition)
+from fink_cli.doctor.finding import (
+    Finding,
+    State,
+    failed,
+    failure,
+    fine,
+    unlooked,
+    warning,
+)
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
 

@@ -7,10 +7,8 @@ import re
 import shlex
 import uuid
 from collections.abc import Callable
-from typing import Any
-
-
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AclOperation
