@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from fink_cli.admin.export import group_prefix
 from fink_cli.admin.rules import ANY, kafka_host, pattern
 from fink_cli.admin.users import valid_user
 from fink_cli.errors import UsageError
+from fink_cli.mistakes import described_mistake
 
 
 def _checked_by(check: Callable[[str], object]) -> AfterValidator:
@@ -107,10 +109,17 @@ def read_declaration(file: Path) -> Declaration:
         return Declaration.model_validate(content)
     except ValidationError as error:
         said = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, each['loc']))}: {described_mistake(each, _settings_at(each))}"
             for each in error.errors()
         )
         raise UsageError(
             f"{file} does not declare access as it should: {said}",
             "An example with every setting: conf/access.toml",
         ) from error
+
+
+def _settings_at(error: ErrorDetails) -> list[str]:
+    """The settings that may stand where a mistake is."""
+    tables: dict[object, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
+    table = tables.get(error["loc"][0]) if len(error["loc"]) > 1 else None
+    return list((table or Declaration).model_fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -120,12 +120,60 @@ def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, 
     Returns:
         The bytes by topic; none where the user may not ask (it needs DESCRIBE_CONFIGS).
     """
+    settings = _settings(connection, names)
+    return {
+        name: None if found is None else int(found["max.message.bytes"])
+        for name, found in settings.items()
+    }
+
+
+def compacted_topics(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Those of some topics that Kafka compacts, as far as the user may ask (DESCRIBE_CONFIGS)."""
+    settings = _settings(connection, names)
+    return [name for name, found in settings.items() if found and is_compacted(found)]
+
+
+def is_compacted(settings: Mapping[str, str]) -> bool:
+    """Whether Kafka keeps only the last message of each key of a topic with these settings."""
+    return "compact" in settings.get("cleanup.policy", "").split(",")
+
+
+def refuse_compacted(connection: Connection, names: Sequence[str]) -> None:
+    """Refuse topics that Kafka would compact.
+
+    Raises:
+        OperationFailedError: there is one.
+    """
+    compacted = compacted_topics(connection, names)
+    if compacted:
+        named = "', '".join(compacted)
+        raise OperationFailedError(
+            f"Kafka compacts the topic '{named}': {ONE_KEY}.",
+            uncompacted(compacted[0]),
+        )
+
+
+ONE_KEY = (
+    "all alerts have one key, the schema, so cleanup.policy=compact leaves the last of each "
+    "partition alone"
+)
+
+
+def uncompacted(name: str) -> str:
+    """What to type so that Kafka keeps all messages of a topic."""
+    return f"Let it keep them: fink kafka topic alter {name} --config cleanup.policy=delete"
+
+
+def _settings(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    """The settings of topics; none where the user may not ask."""
     client = connect_admin(connection)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    found: dict[str, int | None] = {}
+    found: dict[str, dict[str, str] | None] = {}
     for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
         try:
-            found[resource.name] = int(future.result()["max.message.bytes"].value)
+            entries = future.result()
         except KafkaException:
             found[resource.name] = None
+        else:
+            found[resource.name] = {key: str(entry.value) for key, entry in entries.items()}
     return found

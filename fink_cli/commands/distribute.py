@@ -32,9 +32,10 @@ from fink_cli.commands.distribute_options import (
 from fink_cli.commands.distribute_service import logs, start, status, stop
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.distribution import launch
+from fink_cli.distribution.earlier import why_nothing
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import FAILED, Status
+from fink_cli.distribution.state import FAILED, Folder, Status, options_of, read_about
 from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
 from fink_cli.output import Format
 
@@ -164,10 +165,15 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
         )
     if fared.warning:
         output.warn(fared.warning)
+    folder = Folder(Path(job.folder))
+    if fared.session.read == 0 and not fared.bad_files and wish.replay is None:
+        why = why_nothing(fared, Path(job.source))
+        if why is not None:
+            output.note(why)
     if fared.skipped:
         output.warn(
             f"{fared.skipped} alert(s) were skipped and are kept as dead letters.\n"
-            "See which and why: fink distribute status --skipped"
+            f"See which and why: fink distribute status --skipped {options_of(read_about(folder))}"
         )
     if fared.replaced_files:
         first = shlex.quote(fared.replaced_files[0])

@@ -9,7 +9,12 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.usable import usable_topic, usable_topics
+from fink_cli.admin.usable import (
+    find_usable_topics,
+    no_such_topics,
+    refuse_compacted,
+    usable_topic,
+)
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -63,6 +68,7 @@ def check(
         master=master,
         settings=spark_settings(spark_conf),
     )
+    _look_at_topics(wish, profile, servers)
     findings = _survey(wish, sample, "Trying the filters with Spark")
     output.emit(expectations(findings, night), form)
     output.note(
@@ -72,7 +78,6 @@ def check(
     if findings.renamed:
         names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
         output.note(f"Published under a name that Avro takes: {names}.")
-    _look_at_topics(wish, profile, servers)
     _judge(findings)
 
 
@@ -82,13 +87,23 @@ def _survey(wish: Wish, sample: int, title: str) -> Findings:
 
 
 def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> None:
-    """Warn of topics that can't be published to; without a cluster there is nothing to say."""
+    """Warn of topics that can't be published to; without a cluster there is nothing to say.
+
+    Raises:
+        OperationFailedError: Kafka would not keep what is published to one.
+    """
     distribution, _ = declared(wish)
     topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
     try:
-        usable_topics(resolve_connection(profile, servers), topics, "WRITE")
+        connection = resolve_connection(profile, servers)
+        there, missing = find_usable_topics(connection, topics, "WRITE")
     except FinkError as error:
         output.warn(f"{error.message}\n{error.hint}")
+        return
+    if missing:
+        lacking = no_such_topics(connection, missing)
+        output.warn(f"{lacking.message}\n{lacking.hint}")
+    refuse_compacted(connection, list(there))
 
 
 def _judge(findings: Findings) -> None:

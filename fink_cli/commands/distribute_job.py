@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fink_cli import output
 from fink_cli.commands.kafka import fetching
 from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.spec import Job
+from fink_cli.distribution.state import Folder, options_of, read_about
 from fink_cli.paths import fink_home
 
 
@@ -26,9 +29,10 @@ def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
 def _warn_of_missing(job: Job) -> None:
     missing = [topic for topic, target in job.targets.items() if target.topic_id is None]
     if missing:
+        options = options_of(read_about(Folder(Path(job.folder))))
         output.warn(
             f"These topics are not there any more: {', '.join(missing)}. "
             "Alerts for them become dead letters; all others are published.\n"
             f"Create them: fink kafka topic create {' '.join(missing)}, "
-            "then publish what was skipped: fink distribute replay --stream S"
+            f"then publish what was skipped: fink distribute replay --stream S {options}"
         )

@@ -180,7 +180,7 @@ def status(
 def _show_all(found: Sequence[background.Known], form: Format) -> None:
     if form is Format.TABLE:
         output.emit([_overview(each) for each in found], form)
-        output.note("More of one: fink distribute status --topic T, or --config FILE", whole=True)
+        output.advice("More of one:", [f"fink distribute status {each}" for each in _named(found)])
     else:
         output.emit([each.report.status for each in found if each.report], form)
     _judge(found)
@@ -190,6 +190,11 @@ def _judge(found: Sequence[background.Known]) -> None:
     """End with 1 where a distribution does not publish though it should."""
     if any(each.report and each.report.status.state in (FAILED, DIED, STUCK) for each in found):
         raise typer.Exit(1)
+
+
+def _named(found: Sequence[background.Known]) -> list[str]:
+    """The options that name each distribution, once where the topic or cluster was made anew."""
+    return list(dict.fromkeys(each.options for each in found))
 
 
 def _overview(each: background.Known) -> Overview:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from fink_cli import output
 from fink_cli.admin import topics
+from fink_cli.admin.usable import ONE_KEY, is_compacted, uncompacted
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.config import resolve_connection
 from fink_cli.errors import UsageError, explain_kafka
@@ -33,6 +35,11 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in split}
 
 
+def _warn_of_compaction(names: list[str], settings: Mapping[str, str]) -> None:
+    if is_compacted(settings):
+        output.warn(f"This is no topic for alerts: {ONE_KEY}.\n{uncompacted(names[0])}")
+
+
 @app.command()
 def create(
     names: Names,
@@ -49,15 +56,12 @@ def create(
     servers: Servers = None,
 ) -> None:
     """Create topics; one that exists is left as it is."""
+    connection, settings = resolve_connection(profile, servers), _settings(config)
     done = topics.create_topics(
-        resolve_connection(profile, servers),
-        names,
-        partitions,
-        replication_factor,
-        _settings(config),
-        dry_run,
+        connection, names, partitions, replication_factor, settings, dry_run
     )
     output.emit(done, form)
+    _warn_of_compaction(names, settings)
 
 
 @app.command("list")
@@ -111,8 +115,10 @@ def alter(
     if partitions is not None and not dry_run:
         warning = "an object's alerts may move to another partition, and out of their order there"
         output.confirm("Add partitions?", [f"{name}: {warning}"], yes)
-    done = topics.alter_topic(connection, name, partitions, _settings(config), unset or [], dry_run)
+    settings = _settings(config)
+    done = topics.alter_topic(connection, name, partitions, settings, unset or [], dry_run)
     output.emit([done], form)
+    _warn_of_compaction([name], settings)
 
 
 @app.command()

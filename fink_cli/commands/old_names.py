@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -77,22 +77,29 @@ def translate(arguments: Sequence[str]) -> NewCommand:
     raise UsageError(f"fink_kafka has no '{what}'.", "See what there is: fink_kafka --help")
 
 
-def distribution(exit_after: float | None) -> NewCommand:
+def distribution(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
     """The new command for ``fink start distribution``.
 
     Args:
         exit_after: seconds after which it ends; none for never.
+        given: options of the new command; one that is none was not given.
     """
-    return NewCommand(("distribute", "run", *_seconds(exit_after)))
+    return NewCommand(("distribute", "run", *_options(given), *_seconds(exit_after)))
 
 
-def distribution_test(exit_after: float | None) -> NewCommand:
+def distribution_test(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
     """The new command for ``fink start distribution_test``.
 
     Args:
         exit_after: seconds after which it ends; none for never.
+        given: options of the new command; one that is none was not given.
     """
-    return NewCommand(("distribute", "test", *_seconds(exit_after)))
+    return NewCommand(("distribute", "test", *_options(given), *_seconds(exit_after)))
+
+
+def _options(given: Mapping[str, str | None]) -> list[str]:
+    pairs = [(flag, value) for flag, value in given.items() if value is not None]
+    return [word for pair in pairs for word in pair]
 
 
 def _seconds(exit_after: float | None) -> tuple[str, ...]:

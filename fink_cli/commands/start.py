@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -20,21 +21,46 @@ ExitAfter = Annotated[
 ]
 
 
+Topic = Annotated[
+    str | None, typer.Option("--topic", help="Instead of FINK_TOPIC.", show_default=False)
+]
+Source = Annotated[
+    str | None, typer.Option("--source", help="Instead of FINK_SOURCE.", show_default=False)
+]
+Streams = Annotated[
+    str | None, typer.Option("--config", help="A file of streams (TOML).", show_default=False)
+]
+
+
 @app.command()
-def distribution(ctx: typer.Context, exit_after: ExitAfter = None) -> None:
+def distribution(
+    ctx: typer.Context,
+    source: Source = None,
+    topic: Topic = None,
+    config: Streams = None,
+    exit_after: ExitAfter = None,
+) -> None:
     """Publish the folder FINK_SOURCE to the topic FINK_TOPIC: fink distribute run."""
-    _stand_for(ctx, old_names.distribution(exit_after), "FINK_SOURCE", "FINK_TOPIC")
+    given = {"--source": source, "--topic": topic, "--config": config}
+    needed = {"FINK_SOURCE": source, "FINK_TOPIC": topic or config}
+    _stand_for(ctx, old_names.distribution(exit_after, given), needed)
 
 
 @app.command("distribution_test")
-def distribution_test(ctx: typer.Context, exit_after: ExitAfter = None) -> None:
+def distribution_test(
+    ctx: typer.Context, topic: Topic = None, exit_after: ExitAfter = None
+) -> None:
     """Print the alerts of the topic FINK_TOPIC as Spark reads them: fink distribute test."""
-    _stand_for(ctx, old_names.distribution_test(exit_after), "FINK_TOPIC")
+    new = old_names.distribution_test(exit_after, {"--topic": topic})
+    _stand_for(ctx, new, {"FINK_TOPIC": topic})
 
 
-def _stand_for(ctx: typer.Context, new: old_names.NewCommand, *needed: str) -> None:
+def _stand_for(
+    ctx: typer.Context, new: old_names.NewCommand, needed: Mapping[str, str | None]
+) -> None:
+    """Run the new command; ``needed`` are variables, with what was given in their place."""
     output.note(f"fink start {ctx.info_name} is now: {new}", whole=True)
-    unset = [name for name in needed if not os.environ.get(name)]
+    unset = [name for name, given in needed.items() if not (given or os.environ.get(name))]
     if unset:
         output.note(f"What the configuration file said, variables say now: set {', '.join(unset)}")
     root = ctx.find_root().command

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from fink_cli.admin.client import ANSWER_SECONDS, explained, kafka_errors
 from fink_cli.admin.groups import count_members
 from fink_cli.connection import Connection
-from fink_cli.consumer.passing import GONE, PASSING
+from fink_cli.consumer.passing import GONE, PASSING, passes
 from fink_cli.consumer.places import (
     Partition,
     Span,
@@ -21,7 +21,7 @@ from fink_cli.consumer.places import (
 from fink_cli.consumer.positions import Positions
 from fink_cli.consumer.start import Earliest, Since, Start
 from fink_cli.consumer.watch import TopicState, TopicWatch
-from fink_cli.errors import Attempt
+from fink_cli.errors import Attempt, UnreachableError
 
 _TOPIC_ID = "topic-id="
 
@@ -41,6 +41,7 @@ class Coverage:
         start: where to start, if that is said.
         until_end: whether to end at what is the end at the beginning.
         warn: is told what is passed over.
+        keeps_trying: go on while the cluster is away.
 
     Attributes:
         topics: the topics that are read; those that match a pattern later come to them.
@@ -64,6 +65,7 @@ class Coverage:
         start: Start | None,
         until_end: bool,
         warn: Callable[[str], None],
+        keeps_trying: bool,
     ) -> None:
         self.topics = tuple(names)
         self.positions = Positions()
@@ -75,6 +77,9 @@ class Coverage:
         self._is_start_given = start is not None
         self.is_bounded = until_end
         self._warn = warn
+        self._keeps_trying = keeps_trying
+        # What the group handed out while the cluster was away.
+        self._given: list[TopicPartition] | None = None
         self._found_empty = False
         self._begun = False
         self._placed = False
@@ -167,8 +172,24 @@ class Coverage:
 
     def _take(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
         self.restarting()
+        self._given = given
+        self.positions.keep_only([Partition(each.topic, each.partition) for each in given])
+        self._take_given(given)
+
+    def _take_given(self, given: list[TopicPartition]) -> None:
+        """Begin to read what the group handed out; later, if the cluster is away just now."""
+        try:
+            self._begin_given(given)
+        except (KafkaException, UnreachableError) as error:
+            if not (self._keeps_trying and passes(error)):
+                raise
+            # Else librdkafka would read it from somewhere.
+            self._consumer.assign([])
+        else:
+            self._given = None
+
+    def _begin_given(self, given: list[TopicPartition]) -> None:
         partitions = [Partition(each.topic, each.partition) for each in given]
-        self.positions.keep_only(partitions)
         self._note_states(self._watch.describe(sorted({each.topic for each in partitions})))
         committed = {
             Partition(each.topic, each.partition): each.offset
@@ -200,6 +221,7 @@ class Coverage:
             self.positions.drop(partition)
             self._ends.pop(partition, None)
             self._overtaken.discard(partition)
+        self._given = None
         # Nothing left to read is not all read: what is unread comes with the next assignment.
         self._placed = False
 
@@ -327,6 +349,8 @@ class Coverage:
 
     def catch_up(self) -> None:
         """Go on at the first offset that there is, where the next one is gone: and say so."""
+        if self._given is not None:
+            self._take_given(self._given)
         if not self._overtaken:
             return
         # A topic that was created again begins at its start, and needs no word on offsets.

@@ -123,7 +123,11 @@ def made_folder(folder: Path, option: str) -> Path:
         UsageError: there can't be such a folder, or nothing may be written there.
     """
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for each in missing:
+            # Else a power cut might take the folder with all that is in it.
+            _to_disk(each.parent)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:

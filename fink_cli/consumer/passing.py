@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
+
+from fink_cli.errors import UnreachableError
 
 # Errors that pass by themselves: librdkafka connects again, finds the new leader, joins again.
 PASSING = {
@@ -34,3 +36,8 @@ GONE = {
     KafkaError._UNKNOWN_PARTITION,
     KafkaError._UNKNOWN_TOPIC,
 }
+
+
+def passes(error: KafkaException | UnreachableError) -> bool:
+    """Whether it may be tried again. (A login that is refused is told by the next poll.)"""
+    return isinstance(error, UnreachableError) or error.args[0].code() in PASSING

@@ -286,6 +286,7 @@ def open_source(
             start=start,
             until_end=until_end,
             warn=warn,
+            keeps_trying=keeps_trying,
         )
         source = Source(connection, consumer, watch, coverage, group, warn, keeps_trying)
         coverage.place()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import subprocess
 import sys
@@ -58,8 +57,7 @@ class Known:
     @property
     def options(self) -> str:
         """The options that name it."""
-        flag, value = ("--config", self.config) if self.config else ("--topic", self.topics[0])
-        return f"{flag} {shlex.quote(value or '')} --source {shlex.quote(self.source)}"
+        return state.options_of(state.About(self.name, self.source, self.config, self.topics))
 
 
 def known(home: Path, wish: Wish) -> list[Known]:

@@ -115,9 +115,10 @@ def _run(job: Job, folder: state.Folder, watch: Watch) -> Ended:
 
 
 def _runs_already(job: Job) -> OperationFailedError:
+    options = state.options_of(state.read_about(state.Folder(Path(job.folder))))
     return OperationFailedError(
         f"The distribution of {job.source} to {', '.join(job.targets)} runs already.",
-        "Stop it first: fink distribute stop, or Ctrl-C where it runs.",
+        f"Stop it, or press Ctrl-C where it runs: fink distribute stop {options}",
     )
 
 

@@ -14,6 +14,7 @@ from fink_cli.admin.usable import (
     find_usable_topics,
     largest_messages,
     no_such_topics,
+    refuse_compacted,
 )
 from fink_cli.cluster.java import find_java
 from fink_cli.connection import Connection
@@ -124,6 +125,7 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     folder = state.distribution_folder(home, name, cluster)
     if not folder.about.exists():
         require_files(source)  # later, the nights may be elsewhere
+    refuse_compacted(connection, list(facts))
     largest = largest_messages(connection, list(facts))
     private_folder(folder.path)
     private_folder(folder.schemas)

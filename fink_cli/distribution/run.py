@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -27,6 +26,7 @@ from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution import state
 from fink_cli.distribution.batch import BatchPublisher, TryAgainError, UnknownFailureError
 from fink_cli.distribution.columns import Struct, dump_columns, load_columns
+from fink_cli.distribution.earlier import changed_streams, definitions
 from fink_cli.distribution.owner import Owner, read_all
 from fink_cli.distribution.progress import (
     again_record,
@@ -35,7 +35,6 @@ from fink_cli.distribution.progress import (
 from fink_cli.distribution.run_report import RunReport
 from fink_cli.distribution.science import sort_out
 from fink_cli.distribution.spec import Job
-from fink_cli.distribution.streams import Stream
 from fink_cli.distribution.waiting import WaitingFiles
 from fink_cli.errors import (
     UnreachableError,
@@ -111,6 +110,12 @@ class Run:
             self._require_same_source()
             if progress.driver.columns is not None:
                 self.waiting.columns = load_columns(progress.driver.columns)
+            changed = changed_streams(progress.driver.streams, self.job.distribution.stream)
+            if changed and self.job.replay is None:
+                self.report.tell(
+                    warning=f"New, or not as in the last run: {', '.join(changed)}. This holds for "
+                    "files to come: what was published before is not published again."
+                )
         self.report.begin()
         self.waiting.look(full=True)
         self.report.tell_progress()
@@ -301,14 +306,6 @@ class Run:
                 break
             self._until_published(partial(self.batches.replay_file, file, rows[file.name]))
             self.report.tell_progress(error=None)
-
-
-def definitions(streams: Sequence[Stream]) -> dict[str, str]:
-    """Digest what each stream publishes, by its title."""
-    return {
-        stream.title: hashlib.sha256(stream.model_dump_json(by_alias=True).encode()).hexdigest()
-        for stream in streams
-    }
 
 
 def _topic_ids(job: Job) -> dict[str, str]:

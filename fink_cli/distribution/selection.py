@@ -115,10 +115,15 @@ def _names(tree: Tree, parts: list[str]) -> list[str] | None:
 
 def close_paths(tree: Tree, path: str) -> list[str]:
     """The columns that are named like one that is not there: by its last name, else by all."""
-    paths = list(all_paths(tree))
+    lasts: dict[str, list[str]] = {}
+    for each in all_paths(tree):
+        lasts.setdefault(each.rsplit(".", 1)[-1], []).append(each)
     last = path.rsplit(".", 1)[-1]
-    same = [each for each in paths if each.rsplit(".", 1)[-1] == last]
-    return [printable(each) for each in (same or difflib.get_close_matches(path, paths))[:3]]
+    paths = [each for same in lasts.values() for each in same]
+    close = lasts.get(last, []) or difflib.get_close_matches(path, paths)
+    if not close:
+        close = [each for same in difflib.get_close_matches(last, lasts) for each in lasts[same]]
+    return [printable(each) for each in close[:3]]
 
 
 def _whole(tree: Tree) -> Tree:

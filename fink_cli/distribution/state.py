@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -208,6 +209,12 @@ class About:
     source: str
     config: str | None
     topics: list[str]
+
+
+def options_of(about: About) -> str:
+    """The options of a command that name a distribution."""
+    flag, value = ("--config", about.config) if about.config else ("--topic", about.topics[0])
+    return f"{flag} {shlex.quote(value or '')} --source {shlex.quote(about.source)}"
 
 
 def write_about(folder: Folder, about: About) -> None:

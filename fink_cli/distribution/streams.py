@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from fink_cli.errors import UsageError
+from fink_cli.mistakes import described_mistake, described_place
 
 CLASS = "{class}"
 # Kafka takes no other character in the name of a topic.
@@ -193,12 +194,17 @@ def read_distribution(file: Path) -> Distribution:
 
 
 def _mistake(error: ErrorDetails, document: dict[str, object]) -> str:
-    place = list(error["loc"])
-    said = error["msg"].removeprefix("Value error, ")
-    streams = document.get("stream")
-    if len(place) > 1 and place[0] == "stream" and isinstance(streams, list):
-        found = streams[int(place[1])]
+    place, streams = described_place(error), document.get("stream")
+    within = len(place) > 1 and place[0] == "stream"
+    said = described_mistake(error, _settings_of(Stream if within else Distribution))
+    if within and isinstance(streams, list):
+        number = int(error["loc"][1])
+        found = streams[number]
         topic = found.get("topic", "") if isinstance(found, dict) else ""
-        where = f"stream {int(place[1]) + 1} {f'({topic})' if topic else ''}".strip()
+        where = f"stream {number + 1} {f'({topic})' if topic else ''}".strip()
         place = [where, *place[2:]]
-    return f"  {': '.join(str(each) for each in [*place, said])}"
+    return f"  {': '.join([*place, said])}"
+
+
+def _settings_of(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]

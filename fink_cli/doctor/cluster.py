@@ -10,12 +10,20 @@ from confluent_kafka.admin import AdminClient
 
 from fink_cli.addresses import Address
 from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
-from fink_cli.admin.usable import usable_topic
+from fink_cli.admin.usable import ONE_KEY, compacted_topics, uncompacted, usable_topic
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.connection import Connection
 from fink_cli.consumer.topics import is_pattern, selected
-from fink_cli.doctor.finding import Finding, failed, failure, fine, unlooked, warning
+from fink_cli.doctor.finding import (
+    Finding,
+    State,
+    failed,
+    failure,
+    fine,
+    unlooked,
+    warning,
+)
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
 
@@ -88,7 +96,10 @@ def rights(connection: Connection, topic: str) -> Rights:
         FinkError: there is none that it can see.
     """
     facts = usable_topic(connection, topic, "DESCRIBE")
-    return Rights(judge_rights(connection, topic, facts.allowed), facts.allowed)
+    found = judge_rights(connection, topic, facts.allowed)
+    if found.state is State.OK and compacted_topics(connection, [topic]):
+        found = warning("topic", f"{topic}: {ONE_KEY}", uncompacted(topic))
+    return Rights(found, facts.allowed)
 
 
 def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | None) -> Finding:

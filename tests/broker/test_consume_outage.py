@@ -7,8 +7,9 @@ import time
 from typing import Any, NoReturn
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
-from fink_cli.consumer import poll
+from fink_cli.consumer import coverage, places, poll
 from fink_cli.consumer.poll import Source, open_source
 from fink_cli.errors import UnreachableError
 from tests.broker.watching import Fink, messages, numbers, running, shown_by, wait_for
@@ -58,3 +59,26 @@ def test_what_was_shown_after_an_outage_is_committed(
     assert "committed" not in said
     last = json.loads(shown.splitlines()[-1])["alert"]["number"]
     assert numbers(fink(*words, "--until-end")) == list(range(last + 1, 2000))
+
+
+def test_what_a_group_hands_out_while_the_cluster_is_away_is_read_later(
+    cluster: Any, topic: str, publish: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(topic, *messages(3))
+    away = KafkaException(KafkaError(KafkaError._TRANSPORT))
+    tries = 0
+
+    def spans_of(*given: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise away
+        return places.spans_of(*given)
+
+    monkeypatch.setattr(coverage, "spans_of", spans_of)
+    with open_source(cluster.connection, [topic], f"g-{topic}", keeps_trying=True) as source:
+        read: list[int | None] = []
+        while len(read) < 3:
+            read += [message.offset() for message in source.poll()]
+    assert read == [0, 1, 2]
+    assert tries == 3

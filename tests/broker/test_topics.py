@@ -7,6 +7,7 @@ import re
 import shlex
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +178,28 @@ def test_without_describe_configs_the_rest_is_shown(
     assert described["lacks"] == ["DESCRIBE_CONFIGS"]
     assert f"User '{user}' lacks DESCRIBE_CONFIGS on topic '{topic}'" in done.stderr
     assert f"fink acl add -u {user} -t {topic} --operation DESCRIBE_CONFIGS" in done.stderr
+
+
+def test_a_compacted_topic_is_no_topic_for_alerts(
+    fink: Fink, make_topic: Callable[..., str], science_dir: Path
+) -> None:
+    """All alerts have one key, so Kafka would keep the last of each partition."""
+    name, compact = make_topic(), "cleanup.policy=compact,delete"
+    created = fink("kafka", "topic", "create", f"{name}_2", "--config", compact)
+    altered = fink("kafka", "topic", "alter", name, "--config", compact)
+    for done in (created, altered):
+        assert done.returncode == 0, done.stderr
+        assert "This is no topic for alerts: all alerts have one key" in done.stderr
+    for words in (["check"], ["run", "--once"], ["start"]):
+        refused = fink("distribute", *words, "--topic", name, "--source", str(science_dir))
+        assert refused.returncode == 1
+        assert f"Kafka compacts the topic '{name}'" in refused.stderr
+        assert f"fink kafka topic alter {name} --config cleanup.policy=delete" in refused.stderr
+    looked = json.loads(fink("doctor", "--topic", name, "-o", "json").stdout)
+    (found,) = [each for each in looked if each["check"] == "topic"]
+    assert found["state"] == "warning"
+    assert "all alerts have one key" in found["found"]
+    mended = fink("kafka", "topic", "alter", name, "--config", "cleanup.policy=delete")
+    assert "no topic for alerts" not in mended.stderr
+    looked = json.loads(fink("doctor", "--topic", name, "-o", "json").stdout)
+    assert [each["state"] for each in looked if each["check"] == "topic"] == ["ok"]

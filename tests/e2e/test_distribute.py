@@ -421,7 +421,7 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
         (tmp_path / version).mkdir()
         (tmp_path / version / "d.toml").write_text(f'[[stream]]\ntopic = "{topic}"\n')
 
-    def run(version: str) -> dict[str, Any]:
+    def run(version: str, *said: str) -> dict[str, Any]:
         """Run it once, as after a new version of the file was installed."""
         link = tmp_path / "current"
         link.unlink(missing_ok=True)
@@ -429,13 +429,21 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
         words = ("--config", str(link / "d.toml"), "--source", str(science), "-o", "json")
         done = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
         assert done.returncode == 0, done.stderr
+        assert all(words in " ".join(done.stderr.split()) for words in said), done.stderr
+        assert ("published before" in done.stderr) == bool(said)
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     assert run("one")["read"] == 20
+    # Nothing is new; that the stream is declared otherwise does not change that, and is said.
+    with (tmp_path / "two" / "d.toml").open("a") as config:
+        config.write('filter = "candid > 0"\n')
+    changed = f"New, or not as in the last run: {topic}."
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert run("two", changed, f"all 1 ({file.name}) were published", today)["session"]["read"] == 0
     # The night was moved elsewhere meanwhile: that is no mistake.
     file.unlink()
-    assert run("two")["session"]["read"] == 0
+    assert run("two", "holds no Parquet file now")["session"]["read"] == 0
     # Nor is it another one by another name of the same file.
     link = tmp_path / "current"
     for name in (link / "d.toml", link.resolve() / "d.toml"):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Fink, TestCluster, fake_java, run_fink
+from fink_cli.distribution.state import (
+    About,
+    Folder,
+    Report,
+    Status,
+    write_about,
+    write_report,
+)
+from tests.conftest import Fink, TestCluster, clean_environ, fake_java, run_fink
 from tests.e2e.reading import messages
 
 SPARK_SECONDS = 180
@@ -133,3 +143,25 @@ def test_streams_of_different_columns_have_no_schema_in_common(
         assert "--stream S" in done.stderr
     assert not (tmp_path / "s.avsc").exists()
     assert messages(cluster.connection, first) == []
+
+
+def test_hints_hold_as_typed_when_there_are_several_distributions(tmp_path: Path) -> None:
+    environ = clean_environ(tmp_path)
+    for number in range(2):
+        folder = Folder(tmp_path / "distributions" / f"d{number}")
+        folder.path.mkdir(parents=True)
+        write_about(folder, About(f"name {number}", f"/data of/{number}", None, ["t"]))
+        write_report(folder, Report(1, "never", Status("stopped", read=number)))
+    told = run_fink("distribute", "status", env=environ)
+    assert told.returncode == 0, told.stderr
+    lines = [line.strip() for line in told.stderr.splitlines() if "fink distribute status" in line]
+    read = []
+    for line in lines:
+        one = run_fink(*shlex.split(line)[1:], "-o", "json", env=environ)
+        assert one.returncode == 0, one.stderr
+        read.append(json.loads(one.stdout)["read"])
+    assert sorted(read) == [0, 1]
+    # Where one is meant, the options that name each are shown.
+    refused = run_fink("distribute", "stop", env=environ)
+    assert refused.returncode == 2
+    assert "--topic t --source '/data of/1'" in refused.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from pyspark.sql import Row, SparkSession
 
 from fink_cli.distribution.science import read_footer
@@ -16,6 +17,7 @@ from fink_cli.distribution.spark.probe import unreadable
 from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.streams import Distribution, Stream
+from fink_cli.errors import UsageError
 
 
 def planned(spark: SparkSession, file: Path, *streams: Stream, code: Path | None = None) -> Plan:
@@ -40,7 +42,7 @@ def test_an_alert_whose_id_is_null_has_a_name_and_rows_are_replayed_by_their_num
     assert len(names) == 3
     assert None not in names
     assert [row.codes for row in rows] == [[-1, 1]] * 3
-    assert "DIVIDE_BY_ZERO" in sql_error(spark, plan, "s", file, 1)
+    assert "Division by zero" in sql_error(spark, plan, "s", file, 1)
     assert {row.object_id for row in rows} - names == {"x", "y"}
     wanted = only_rows(read_alerts(spark, [file], plan.alerts), {str(file): [0, 2]})
     assert [row.row for row in slot_rows(wanted, plan).collect()] == [0, 2]
@@ -109,3 +111,25 @@ def test_a_file_torn_within_is_named(spark: SparkSession, tmp_path: Path) -> Non
     assert found.file == str(torn)
     assert found.reason.startswith("can't be read: ")
     assert unreadable(spark, plan, [good]) == []
+
+
+def test_spark_speaks_in_our_words_of_columns(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    struct = pa.struct([("rb", pa.float64()), ("2MASS_name", pa.string())])
+    at = pa.array([None], pa.time64("us"))
+    pq.write_table(pa.table({"candid": [1], "c": pa.array([None], struct), "at": at}), file)
+    told = {
+        "c.`2MASS_nam` = 'x'": "no column 2MASS_nam. Did you mean c.2MASS_name?",
+        "cc.rb > 1": "no column cc.rb. Did you mean c.rb?",
+        "at IS NULL": "Spark can't read the column at (time64[us]). Spark reads no time of day",
+        "zzz > 1": "no column zzz. They have: candid, c, at",
+        "nosuch(candid)": "Spark SQL has no function nosuch.",
+        "candid >": "Syntax error at or near end of input.",
+        "candid > 'a' AND": "refused: it ends in the midst of a condition.",
+        "candid + struct(1) > 1": 'Cannot resolve "(candid + struct(1))" due to data type mismatch',
+    }
+    for condition, words in told.items():
+        with pytest.raises(UsageError) as refused:
+            planned(spark, file, Stream(topic="s", filter=condition, drop=["at"]))
+        assert words in refused.value.message
+        assert "[" not in refused.value.message.replace("time64[us]", "")

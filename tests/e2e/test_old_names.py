@@ -156,3 +156,10 @@ def test_what_the_configuration_said_is_asked_for(tmp_path: Path) -> None:
     done = run_fink("start", "distribution", env=clean_environ(tmp_path))
     assert done.returncode == 2
     assert "variables say now: set FINK_SOURCE, FINK_TOPIC" in done.stderr
+    given = ("--topic", "t", "--source", str(tmp_path / "none"))
+    somewhere = clean_environ(tmp_path, FINK_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    done = run_fink("start", "distribution", *given, env=somewhere)
+    assert done.returncode == 2
+    assert "variables say now" not in done.stderr
+    assert f"is now: fink distribute run --source {tmp_path}/none --topic t" in done.stderr
+    assert f"There is no folder {tmp_path}/none." in done.stderr

@@ -206,11 +206,10 @@ def test_a_file_that_is_replaced_while_it_is_read_is_published_as_it_is_then(hel
 
 def test_two_drivers_at_once_from_two_homes(held: Held) -> None:
     """The second takes over; the first says so, and each alert stands there once."""
-    with held.begin("one") as first:
-        with held.begin("two") as second:
-            held.hold.unlink()
-            _, said = first.communicate(timeout=SECONDS)
-            shown, other = second.communicate(timeout=SECONDS)
+    with held.begin("one") as first, held.begin("two") as second:
+        held.hold.unlink()
+        _, said = first.communicate(timeout=SECONDS)
+        shown, other = second.communicate(timeout=SECONDS)
     assert second.returncode == 0, other
     assert json.loads(shown.splitlines()[-1])["read"] == ALERTS
     assert first.returncode == 1

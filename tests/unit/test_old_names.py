@@ -95,9 +95,9 @@ def test_the_program_takes_such_a_value(tmp_path: Path) -> None:
 
 
 def test_the_services() -> None:
-    assert distribution(None).words == ("distribute", "run")
-    assert distribution(90).words == ("distribute", "run", "--exit-after", "90")
-    assert distribution_test(1.5).words == ("distribute", "test", "--exit-after", "1.5")
+    assert distribution(None, {"--topic": None}).words == ("distribute", "run")
+    assert distribution(90, {}).words == ("distribute", "run", "--exit-after", "90")
+    assert distribution_test(1.5, {}).words == ("distribute", "test", "--exit-after", "1.5")
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,10 @@ def test_a_file_for_another_cluster_is_refused(tmp_path: Path) -> None:
         ('users.alice.hosts = ["example.org"]', "not an IP address"),
         ("users.alice.hosts = []", "users.alice.hosts"),
         ('users."*".consumer = ["t"]', "can't be the name of a user"),
-        ("topics.t.partitions = 0", "topics.t.partitions"),
-        ("topics.t.partitions = '4'", "topics.t.partitions"),
-        ("teams = []", "teams"),
+        ("topics.t.partitions = 0", "topics.t.partitions: must be at least 1"),
+        ("topics.t.partitions = '4'", "topics.t.partitions: must be a whole number"),
+        ("topics.t.partition = 4", "there is no such setting; did you mean partitions?"),
+        ("teams = []", "teams: there is no such setting"),
         ("users = ", "not TOML"),
     ],
 )

@@ -42,9 +42,12 @@ def test_the_example_is_valid_and_every_topic_of_it_can_exist() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "stream: Field required"),
-        ("stream = []", "stream: List should have at least 1 item"),
-        ('[[stream]]\ntopic = "a"\nfilters = "x"', "stream 1 (a): filters: Extra inputs"),
+        ("", "stream: is missing"),
+        ("stream = []", "stream: must not be empty"),
+        (
+            '[[stream]]\ntopic = "a"\nfilters = "x"',
+            "stream 1 (a): filters: there is no such setting; did you mean filter?",
+        ),
         ('[[stream]]\ntopic = "a"\ncolumns = ["x"]\ndrop = ["y"]', "(a): give the columns"),
         ('[[stream]]\ntopic = "a"\n[[stream]]\ntopic = "a"', "two streams are called a"),
         ('[[stream]]\ntopic = "a"\narguments = { x = "y" }', "arguments are for a filter"),
@@ -56,7 +59,15 @@ def test_the_example_is_valid_and_every_topic_of_it_can_exist() -> None:
         ),
         ('[[stream]]\ntopic = "no blanks"', "'no blanks' can't be a topic"),
         ("topic = a", "is not TOML"),
-        ('trigger = "soon"\n[[stream]]\ntopic = "a"', "trigger: Input should be a valid number"),
+        ('topic = "a"\n[[stream]]\ntopic = "a"', "topic: there is no such setting; there are so"),
+        ('[[stream]]\ntopic = "a"\nclas = "c"', "did you mean class or classes?"),
+        ('[[stream]]\ntopic = "a"\ncolumns = "c"', "stream 1 (a): columns: must be a list"),
+        ('[[stream]]\ntopic = "a"\ncolumns = ["c", 1]', "columns: item 2: must be text"),
+        ('stream = "a"', "stream: must be a list"),
+        ("stream = [1]", "stream 1: must be a table"),
+        ('trigger = -1\n[[stream]]\ntopic = "a"', "trigger: must be at least 0"),
+        (f'[[stream]]\ntopic = "{"a" * 250}"', "topic: must have at most 249 characters"),
+        ('trigger = "soon"\n[[stream]]\ntopic = "a"', "trigger: must be a number"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:

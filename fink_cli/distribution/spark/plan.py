@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,15 +22,21 @@ from fink_cli.distribution.arguments import (
     optional_arguments_of,
     resolve_arguments,
 )
+from fink_cli.distribution.columns import refused_columns
 from fink_cli.distribution.filters import load_filter
-from fink_cli.distribution.selection import all_paths
+from fink_cli.distribution.selection import all_paths, close_paths, tree
 from fink_cli.distribution.spark.decide import PythonFilter, in_brackets, make_decider
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.schemas import Alerts, Encoding, column, encoding_of, field_tree
 from fink_cli.distribution.streams import Stream
 from fink_cli.errors import UsageError
+from fink_cli.text import printable
 
 _MOST_TITLES = 3
+# Spark's errors of a name that is no column, and which of their parameters holds it.
+_NO_COLUMN = {"UNRESOLVED_COLUMN": "objectName", "FIELD_NOT_FOUND": "fieldName"}
+_IN_QUOTES = re.compile(r"`((?:[^`]|``)*)`")
+_ERROR_NAME = re.compile(r"^\[[A-Z0-9_.]+\] ")
 
 
 def make_plan(
@@ -64,7 +71,7 @@ def make_plan(
             if (found := _function(stream, paths, code)) is not None:
                 functions[stream.title] = found
             elif not sound:
-                _require_condition(stream, empty)
+                _require_condition(stream, empty, alerts)
             _require_class(stream, empty)
             choice = (tuple(stream.columns or ()), tuple(stream.drop))
             if choice not in chosen:
@@ -143,26 +150,70 @@ def _require_parts(spark: SparkSession, filters: Sequence[str]) -> None:
     Raises:
         ParseException: one is not.
     """
+    _parse(spark, f"array({', '.join(map(in_brackets, filters))})")
+
+
+def _is_part(spark: SparkSession, condition: str) -> bool:
+    try:
+        _require_parts(spark, [condition])
+    except PySparkException:
+        return False
+    return True
+
+
+def _parse(spark: SparkSession, expression: str) -> None:
     session: Any = spark._jsparkSession
-    parser = session.sessionState().sqlParser()
-    parser.parseExpression(f"array({', '.join(map(in_brackets, filters))})")
+    session.sessionState().sqlParser().parseExpression(expression)
 
 
-def _require_condition(stream: Stream, empty: DataFrame) -> None:
+def _require_condition(stream: Stream, empty: DataFrame, alerts: Alerts) -> None:
     """Let Spark read the filter, and refuse what is not a condition on one alert."""
     if stream.filter is None:
         return
     hint = 'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"'
     try:
-        _require_parts(empty.sparkSession, [stream.filter])
+        _parse(empty.sparkSession, stream.filter)
+        if not _is_part(empty.sparkSession, stream.filter):
+            raise UsageError("The filter is refused: it ends in the midst of a condition.", hint)
         condition = F.expr(stream.filter)
         kind = empty.select(condition).schema[0].dataType
         if isinstance(kind, BooleanType):
             empty.where(condition)  # refuses aggregates and windows
     except PySparkException as error:
-        raise UsageError(f"The filter is refused: {brief(error)}.", hint) from error
+        raise _refused_filter(error, alerts, hint) from error
     if not isinstance(kind, BooleanType):
         raise UsageError(f"The filter gives {kind.simpleString()}, not true or false.", hint)
+
+
+def _refused_filter(error: PySparkException, alerts: Alerts, hint: str) -> UsageError:
+    condition = (error.getCondition() or "").split(".")[0]
+    told: Mapping[str, str] = error.getMessageParameters() or {}
+    if condition in _NO_COLUMN:
+        names = _IN_QUOTES.findall(told.get(_NO_COLUMN[condition], ""))
+        path = ".".join(name.replace("``", "`") for name in names)
+        return _no_column(path, alerts)
+    if condition == "UNRESOLVED_ROUTINE":
+        name = printable(told.get("routineName", "").replace("`", ""))
+        return UsageError(f"The filter is refused: Spark SQL has no function {name}.", hint)
+    return UsageError(f"The filter is refused: {brief(error)}.", hint)
+
+
+def _no_column(path: str, alerts: Alerts) -> UsageError:
+    """The error of a column that a filter names and Spark does not find."""
+    shown = printable(path)
+    for refused in refused_columns(alerts.columns, ""):
+        if refused.path.split("[]")[0].split("{")[0] in (path, f"{path}."):
+            return UsageError(
+                f"The filter is refused: Spark can't read the column {shown} ({refused.type}).",
+                f"{refused.reason}.",
+            )
+    close = close_paths(tree(alerts.columns), path)
+    return UsageError(
+        f"The filter is refused: the alerts have no column {shown}.",
+        f"Did you mean {' or '.join(close)}?"
+        if close
+        else f"They have: {', '.join(map(printable, alerts.columns.fields))}",
+    )
 
 
 def _require_class(stream: Stream, empty: DataFrame) -> None:
@@ -178,7 +229,8 @@ def _require_class(stream: Stream, empty: DataFrame) -> None:
 
 
 def brief(error: PySparkException) -> str:
-    """What Spark said, without the query plan that it adds."""
+    """What Spark said, without the name of the error and the query plan that it adds."""
     said = str(error).strip().split(" SQLSTATE:")[0].split("\n")[0]
     # After the first sentence comes advice for those who write Spark programs.
-    return said.split(". ")[0][:300].rstrip(".")
+    sentence = _ERROR_NAME.sub("", said).split(". ")[0]
+    return sentence[:300].rstrip(".")
