@@ -123,6 +123,7 @@ def stop(
     config: Config = None,
     source: Source = None,
     topic: Topic = None,
+    name: Name = None,
     form: Output = Format.TABLE,
     _schema: SameSchema = None,
     _once: SameOnce = False,
@@ -131,7 +132,7 @@ def stop(
     _master: SameMaster = None,
 ) -> None:
     """Let a distribution finish its batch, and end."""
-    which = _which(context, config, source, topic)
+    which = _which(context, config, source, topic, name)
     if not which.running:
         output.note(f"The distribution {which.name} does not run.")
     with output.spinner("Finishing the batch"):
@@ -144,6 +145,7 @@ def status(
     config: Config = None,
     source: Source = None,
     topic: Topic = None,
+    name: Name = None,
     skipped: Annotated[
         bool, typer.Option("--skipped", help="List the alerts that were skipped, and why.")
     ] = False,
@@ -157,7 +159,8 @@ def status(
     _master: SameMaster = None,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
-    wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
+    topic = without_topic(context, config, topic)
+    wish = Wish(config=config, source=source, topic=topic, name=name)
     found = background.known(fink_home(), wish)
     if not skipped and len(found) > 1:
         _show_all(found, form)
@@ -212,6 +215,7 @@ def logs(
     config: Config = None,
     source: Source = None,
     topic: Topic = None,
+    name: Name = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
     _schema: SameSchema = None,
@@ -221,7 +225,7 @@ def logs(
     _master: SameMaster = None,
 ) -> None:
     """Show the log of a distribution."""
-    which = _which(context, config, source, topic)
+    which = _which(context, config, source, topic, name)
     if not which.folder.log.exists():
         raise OperationFailedError(
             f"The distribution {which.name} has no log yet.",
@@ -231,7 +235,12 @@ def logs(
 
 
 def _which(
-    context: typer.Context, config: Path | None, source: Path | None, topic: str | None
+    context: typer.Context,
+    config: Path | None,
+    source: Path | None,
+    topic: str | None,
+    name: str | None,
 ) -> background.Known:
-    wish = Wish(config=config, source=source, topic=without_topic(context, config, topic))
+    topic = without_topic(context, config, topic)
+    wish = Wish(config=config, source=source, topic=topic, name=name)
     return background.the_one(background.known(fink_home(), wish))

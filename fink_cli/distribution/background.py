@@ -84,6 +84,7 @@ def _is_meant(each: Known, wish: Wish) -> bool:
         )
         and (wish.source is None or str(wish.source.resolve()) == each.source)
         and (wish.topic is None or wish.topic in each.topics)
+        and (wish.name is None or wish.name == each.name)
     )
 
 
