@@ -70,6 +70,8 @@ class BatchPublisher:
         self._holders: dict[int, str] = {}
         self._too_large: set[tuple[str, int, str]] = set()
         self._batches = 0
+        # Whether a batch ended so that a slot may still be open, or has published what is not known.
+        self._unsettled = False
 
     def is_done(self, name: str) -> bool:
         """Tell whether all of a file was published."""
@@ -83,6 +85,7 @@ class BatchPublisher:
             TryAgainError: it did not end, for a reason that is mended by now.
             FinkError: it can't be done.
         """
+        self._settle()
         left = [
             file
             for file in files
@@ -111,39 +114,46 @@ class BatchPublisher:
             TryAgainError: it did not end, for a reason that is mended by now.
             FinkError: it can't be done.
         """
+        self._settle()
         path = self._waiting.path(file.name)
-        work = replace(self._work([file]), replay=True)
-        self._publish_work(work, [path], {str(path): rows})
+        replayed = self._owner.progress.replayed.get((self._owner.id, file.name), [])
+        done = {row for first, after in replayed for row in range(first, after)}
+        if left := sorted(set(rows) - done):
+            work = replace(self._work([file]), replay=True)
+            self._publish_work(work, [path], {str(path): left})
 
     def _publish_work(
         self, work: Work, paths: Sequence[Path], rows: dict[str, list[int]] | None
     ) -> None:
-        """Publish one batch through Spark; whatever fails, the progress is known afterwards.
+        """Publish one batch through Spark.
 
         Raises:
             TryAgainError: what failed is mended.
             FinkError: it is not.
         """
+        self._unsettled = True
         try:
             alerts = self._spark.read(paths, rows)
             self._owner.want_slots(self._spark.count_slots(alerts))
             outcomes = self._spark.publish(alerts, work)
         except UnknownFailureError:
-            self._recover()
             if self._set_bad_aside(paths):
                 raise TryAgainError("Files that can't be read were left out.") from None
             raise
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         if failures:
-            self._recover()
             self._mend(failures)
         self._owner.read()
+        self._unsettled = False
         self._holders |= {each.slot: each.worker for each in outcomes if each.worker}
         self._explain(outcomes)
 
-    def _recover(self) -> None:
-        self._holders.clear()
-        self._owner.recover()
+    def _settle(self) -> None:
+        """After a batch that failed: fence all its slots, and read what they have published."""
+        if self._unsettled:
+            self._holders.clear()
+            self._owner.recover()
+            self._unsettled = False
 
     def _work(self, files: Sequence[SourceFile]) -> Work:
         """What the slots of a batch are given."""

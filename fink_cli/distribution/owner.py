@@ -26,6 +26,8 @@ from fink_cli.distribution.progress_topics import (
     read_records,
     transactional_id,
 )
+from fink_cli.distribution.slot_failures import failure_of
+from fink_cli.distribution.slot_work import UNREACHABLE
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError
 
 _COMMIT_SECONDS = 30.0
@@ -179,6 +181,12 @@ class Owner:
         try:
             yield
         except KafkaException as error:
+            failure = failure_of(error.args[0])
+            if failure.kind == UNREACHABLE:
+                raise UnreachableError(
+                    f"The brokers end no transaction at present: {failure.reason}.",
+                    "See whether all of them run: fink kafka status",
+                ) from error
             raise explained(error.args[0], attempt) from error
 
 

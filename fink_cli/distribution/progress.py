@@ -205,6 +205,7 @@ class Progress:
         last_batch_at: when the last one was published, ISO 8601.
         last_published_at: when each stream published last, ISO 8601.
         reasons: why the SQL of a stream raised, by stream.
+        replayed: the rows that each driver has replayed, by driver and file.
     """
 
     name: str
@@ -217,6 +218,7 @@ class Progress:
     last_batch_at: str | None = None
     last_published_at: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    replayed: dict[tuple[str, str], list[Range]] = field(default_factory=dict)
     _last_batch: str | None = None
 
     def apply(self, records: Iterable[Record]) -> None:
@@ -244,9 +246,11 @@ class Progress:
         self.batches += published.batch != self._last_batch
         self._last_batch = published.batch
         self.last_batch_at = published.at
-        if published.replay:
-            return
         for file, ranges in published.files:
+            if published.replay:
+                place = published.driver, file.name
+                self.replayed[place] = union([*self.replayed.get(place, []), *ranges])
+                continue
             before = self.files.get(file.name)
             done = before.done if before else []
             self.files[file.name] = PublishedFile(file, union([*done, *ranges]))

@@ -65,6 +65,7 @@ def test_a_replay_reads_nothing_anew_and_takes_letters_away() -> None:
     )
     assert (progress.read, progress.counts["s", "t"], progress.dead["s"]) == (10, 11, 0)
     assert progress.last_published_at == {"s": "later"}
+    assert progress.replayed == {("d", FILE.name): [(3, 4)]}
 
 
 def test_again_forgets_one_file_or_all() -> None:
