@@ -70,7 +70,7 @@ class BatchPublisher:
         self._holders: dict[int, str] = {}
         self._too_large: set[tuple[str, int, str]] = set()
         self._batches = 0
-        # Whether a batch ended so that a slot may still be open, or has published what is not known.
+        # Whether a batch ended so that a slot may be open still, or has published unknown rows.
         self._unsettled = False
 
     def is_done(self, name: str) -> bool:

@@ -100,7 +100,7 @@ class Owner:
         """
         slots = self.progress.driver.slots if self.progress.driver else 0
         known = self.progress.driver.topic_ids if self.progress.driver else {}
-        self._driver = Driver(
+        driver = Driver(
             id=self.id,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -111,9 +111,8 @@ class Owner:
             topic_ids={**known, **topic_ids},
             columns=columns,
         )
-        with self._transactions():
-            self._producer = open_producer(self._settings, transactional_id(self._name, None))
-        self.write([driver_record(self._name, self._driver)])
+        self.write([driver_record(self._name, driver)])
+        self._driver = driver
         if slots:
             self._fence(slots)
         self.read()
@@ -154,21 +153,26 @@ class Owner:
             FencedError: another driver took over.
             FinkError: the brokers do not answer, or refuse.
         """
-        if self._producer is None:
-            raise RuntimeError("The distribution was not taken over.")
         try:
-            with self._transactions():
-                self._producer.begin_transaction()
-                for record in records:
-                    produce_record(
-                        self._producer, DISTRIBUTIONS, self._name, record.key, record.value
-                    )
-                for key in taken_away:
-                    produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
-                self._producer.commit_transaction(_COMMIT_SECONDS)
+            self._write(records, taken_away)
         except FinkError:
-            self.read()  # says who took over, where someone did
-            raise
+            # A producer that failed writes no more. A new one fences whoever has its id: it is
+            # opened where nobody else took over, and looked at once more before it writes.
+            self._producer = None
+            self.read()
+            self._write(records, taken_away)
+
+    def _write(self, records: list[Record], taken_away: Sequence[str]) -> None:
+        with self._transactions():
+            if self._producer is None:
+                self._producer = open_producer(self._settings, transactional_id(self._name, None))
+                self.read()
+            self._producer.begin_transaction()
+            for record in records:
+                produce_record(self._producer, DISTRIBUTIONS, self._name, record.key, record.value)
+            for key in taken_away:
+                produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
+            self._producer.commit_transaction(_COMMIT_SECONDS)
 
     def _fence(self, slots: int) -> None:
         with self._transactions():
