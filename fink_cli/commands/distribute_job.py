@@ -12,6 +12,7 @@ from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import Folder, options_of, read_about
 from fink_cli.paths import fink_home
+from fink_cli.text import fink_command
 
 
 def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
@@ -57,5 +58,5 @@ def _warn_of_unreadable(job: Job) -> None:
         output.warn(
             f"User '{user}' lacks READ on topic '{named}', so a run that is "
             "interrupted can't tell what it had sent, and the next one will stop.\n"
-            f"An operator can grant it: fink acl add -u {user} -t {closed[0]}"
+            f"An operator can grant it: {fink_command('acl', 'add', '-u', user, '-t', closed[0])}"
         )
