@@ -91,7 +91,7 @@ def test_what_no_step_brings_about_is_noted(tmp_path: Path) -> None:
     [users.alice]
     consumer = ["there", "gone", "wides"]
     [users."o'neil x"]
-    consumer = ["there"]
+    consumer = ["wide"]
     [users.nobody]
     """
     [deny, _] = role_rules("*", ResourceType.TOPIC, ["there"], CONSUMER)
