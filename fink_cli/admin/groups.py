@@ -153,12 +153,10 @@ def _existing(
     found = _describe(client, connection, names)
     dead = [name for name, group in found.items() if group.state is ConsumerGroupState.DEAD]
     if dead:
-        show_all = "fink kafka group list"
+        names, show_all = _names(client, connection), "fink kafka group list"
         raise OperationFailedError(
             f"There is no consumer group '{dead[0]}'.",
-            did_you_mean(
-                dead[0], _names(client, connection), show_all, f"See what there is: {show_all}"
-            ),
+            did_you_mean(dead[0], names, show_all, f"See what there is: {show_all}"),
         )
     return found
 
@@ -320,14 +318,11 @@ def plan_reset(
     if missing or not places:
         named, names = missing[0] if missing else "", topic_names(client)
         what = f"topic '{named}'" if named else "topic that the group has read"
+        like = [] if named in names else names
+        otherwise = "Name one: --topic TOPIC --partition N"
         raise OperationFailedError(
             f"There is no such partition of a {what}.",
-            did_you_mean(
-                named,
-                [] if named in names else names,
-                "fink kafka topic list",
-                "Name one: --topic TOPIC --partition N",
-            ),
+            did_you_mean(named, like, "fink kafka topic list", otherwise),
         )
     low = _offsets(client, connection, places, "earliest")
     high = _offsets(client, connection, places, "latest")
