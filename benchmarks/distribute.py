@@ -211,7 +211,7 @@ def begun(night: Night, wanted: Mapping[str, str]) -> Iterator[StreamingQuery]:
     key.get_ready()
     if key.plan is None:
         raise RuntimeError("There is no file.")
-    avro = key.plan.alerts.avro
+    avro = key.plan.encodings[0].avro
     login = kafka_options(key.job.connection)
     for topic, text in wanted.items():
         alerts = night.spark.readStream.schema(schema).parquet(str(night.source)).where(text)

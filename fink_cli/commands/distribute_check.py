@@ -78,6 +78,10 @@ def check(
     if findings.renamed:
         names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
         output.note(f"Published under a name that Avro takes: {names}.")
+    if findings.rounded:
+        output.note(
+            f"Nanoseconds, published down to the microsecond: {', '.join(findings.rounded)}."
+        )
     _judge(findings)
 
 
