@@ -201,7 +201,7 @@ def read_back(
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{file} can't be read: {error}.", "Name the file of an Avro schema: --schema FILE"
