@@ -17,9 +17,9 @@ from fink_cli.alerts.container import MAGIC, opened, records_of
 from fink_cli.alerts.far_times import FarDate, FarTime
 from fink_cli.alerts.loose import (
     alert_of_json,
+    error_without_schema,
     inferred_schema,
     looks_like,
-    reason_without_schema,
 )
 from fink_cli.alerts.outline import Outline, outliner_of
 from fink_cli.alerts.projection import Steps, wanted_fields
@@ -99,7 +99,7 @@ class Decoder:
             schema = self.schema(key)
         except UndecodableError as error:
             if not looks_like(value, b"{"):
-                raise UndecodableError(reason_without_schema(key, value, str(error))) from error
+                raise error_without_schema(key, value, error) from error
             content = alert_of_json(value)
             return [Decoded(inferred_schema(content), content, None)]
         try:

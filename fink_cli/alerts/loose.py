@@ -17,7 +17,9 @@ def looks_like(value: bytes, beginning: bytes) -> bool:
     return without_mark(value).lstrip(b" \t\r\n").startswith(beginning)
 
 
-def reason_without_schema(key: bytes | None, value: bytes, error: str) -> str:
+def error_without_schema(
+    key: bytes | None, value: bytes, error: UndecodableError
+) -> UndecodableError:
     """Why a message without a schema is no alert: what it is, else what is wrong with its key.
 
     Args:
@@ -26,21 +28,22 @@ def reason_without_schema(key: bytes | None, value: bytes, error: str) -> str:
         error: why the key is no schema.
     """
     if looks_like(value, b"<"):
-        return "it is XML, which fink does not read"
+        return UndecodableError("it is XML, which fink does not read")
     try:
         refuse_heavy_json(value)
         kind = type(load_json(value)).__name__
     except ValueError:
         kind = ""
     if kind:
-        return f"it is {_JSON_KINDS.get(kind, 'JSON')}, and an alert is a JSON object"
+        what = _JSON_KINDS.get(kind, "JSON")
+        return UndecodableError(f"it is {what}, and an alert is a JSON object")
     if not key or looks_like(key, b"{"):
         return error
     text = key.decode(errors="replace")
     shown = text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…"
-    is_text = without_mark(value).decode(errors="replace").isprintable()
-    what = "it is a text that is neither JSON nor Avro" if is_text else "it is no JSON"
-    return f"{what}, and its key '{shown}' is no Avro schema"
+    if without_mark(value).decode(errors="replace").isprintable():
+        return UndecodableError(f"it is text, and no JSON; its key '{shown}' is no Avro schema")
+    return UndecodableError(f"it is no JSON, and its key '{shown}' is no Avro schema")
 
 
 _JSON_KINDS = {"list": "a JSON array", "str": "a JSON text", "int": "a number", "float": "a number"}

@@ -113,7 +113,7 @@ class Mistake:
         """The error where no alert is otherwise; the schema tells which field may be meant."""
         if self.path is None:
             return UsageError(
-                f"{option} {self.text}.",
+                f"{option} {self.text}: it is the same for every alert.",
                 "Compare numbers with numbers (no quotes), and texts with texts (in quotes).",
             )
         return UsageError(

@@ -220,7 +220,7 @@ def test_json_as_python_writes_it() -> None:
         (b"17", b'"a"', "it is a JSON text, and an alert is a JSON object"),
         (b"null", b"<?xml version='1.0'?><voe:VOEvent/>", "it is XML, which fink does not read"),
         (b'{"id": 5}', b" <a/>", "it is XML, which fink does not read"),
-        (b"ZTF21abc", b"hello", "a text that is neither JSON nor Avro, and its key 'ZTF21abc' is"),
+        (b"ZTF21abc", b"hello", "it is text, and no JSON; its key 'ZTF21abc' is no Avro schema"),
         (b"\xff" * 99, b"\x02\x00", "it is no JSON, and its key '.{40}…' is no Avro schema"),
         (b'{"id": 5}', b"\x02\x00", "the schema is not an Avro record"),
         (b"", b"\x02\x00", "the message has no schema in its key"),
