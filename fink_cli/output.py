@@ -91,7 +91,7 @@ def _say(text: Text, whole: bool = False) -> None:
 
 
 def _lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return "\n".join(printable(line.removesuffix("\r")) for line in text.rstrip().split("\n"))
 
 
 def confirm(question: str, touched: Sequence[str], yes: bool) -> None:

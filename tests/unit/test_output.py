@@ -13,6 +13,7 @@ import pexpect
 import pytest
 
 from fink_cli import output
+from fink_cli.errors import FinkError
 from fink_cli.output import Format
 
 
@@ -120,6 +121,10 @@ def test_an_error_of_several_lines_is_shown_on_one(
         assert "x0a" not in said
     output.print_checks([("failure", "schema", status.error, "")])
     assert "x0a" not in capsys.readouterr().out
+    output.fail(FinkError(status.error, "Try again."))
+    said = capsys.readouterr().err
+    assert "x0a" not in said
+    assert "x0d" not in said
     output.emit(status, Format.JSON)
     assert json.loads(capsys.readouterr().out)["error"] == status.error
     output.stdout.cache_clear()
