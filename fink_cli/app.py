@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from errno import EBADF
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -14,7 +15,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 import typer.core
 
-from fink_cli.errors import INTERRUPTED, FinkError
+from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError
+from fink_cli.streams import flush_stdout, is_abandoned, open_streams
 
 _GROUPS: dict[str, tuple[str, str]] = {
     "kafka": ("fink_cli.commands.kafka", "A Kafka cluster on this machine, and its topics."),
@@ -68,10 +70,12 @@ class LazyGroup(typer.core.TyperGroup):
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
-        except BrokenPipeError:
-            # The reader of our output went away (head, less): say nothing more to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
+        except BrokenPipeError as error:
+            # The reader of our output went away (head, less): it has what it wanted.
+            if is_abandoned():
+                raise typer.Exit(DONE) from None
+            _report(_unexpected(error))
+            raise typer.Exit(FAILED) from error
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as error:
@@ -86,6 +90,8 @@ def _is_usage_error(error: Exception) -> bool:
 
 
 def _unexpected(error: Exception) -> FinkError:
+    if isinstance(error, OSError) and error.errno == EBADF:
+        return FinkError("Standard output is closed.", "Send it somewhere: fink … > FILE")
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return FinkError(f"{error.strerror}{where}.", "More is shown with: fink --debug …")
@@ -149,6 +155,7 @@ def main(words: Sequence[str] | None = None) -> None:
     Args:
         words: the arguments; none takes those of the process.
     """
+    open_streams()
     for each in (signal.SIGTERM, signal.SIGHUP):
         # Who starts it with nohup wants it to go on.
         if signal.getsignal(each) is not signal.SIG_IGN:
@@ -159,7 +166,19 @@ def main(words: Sequence[str] | None = None) -> None:
         _complete(shell)
     if asked or not _COMPLETION_OPTIONS.isdisjoint(sys.argv):
         _get_completion_ready()
-    app(words, prog_name="fink")
+    try:
+        app(words, prog_name="fink")
+    except SystemExit as end:
+        raise SystemExit(_flushed(end.code)) from None
+
+
+def _flushed(code: str | int | None) -> str | int | None:
+    """The exit code, once the output is written: a file system may be full."""
+    error = flush_stdout()
+    if error is None or code:
+        return code
+    _report(_unexpected(error))
+    return FAILED
 
 
 def _get_completion_ready() -> None:

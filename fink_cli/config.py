@@ -43,6 +43,7 @@ FIELDS = {
     "password_command",
     "password_file",
     "ssl_ca_location",
+    "ssl_ca_pem",
     "home",
     "slack_token",
 }
@@ -143,7 +144,7 @@ def explain_settings(
     # password is not shown.
     settled = _settle(profile, bootstrap_servers, environ, lambda _name, _command: "(set)")
     return [
-        Setting(name, "(set)" if name == "password" else value, source)
+        Setting(name, "(set)" if name in {"password", "ssl_ca_pem"} else value, source)
         for name, (value, source) in settled.items()
     ]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from fink_cli.errors import Attempt, UsageError
 
+# A file of authorities may hold comments and keys as well.
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
 _JAVA_LOGIN = {
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -39,6 +43,23 @@ class Connection:
     def login(self) -> bool:
         """Whether the connection logs in."""
         return self.security_protocol.startswith("SASL")
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    def with_authority_inside(self) -> Connection:
+        """The connection with the authority's certificate itself in the place of its file.
+
+        It is complete then, for a user who can't read that file, and on another machine.
+        """
+        file = Path(self.ssl_ca_location)
+        if not self.tls or not file.is_file():
+            return self
+        certificates = _CERTIFICATE.findall(file.read_bytes())
+        pem = "".join(f"{certificate.decode()}\n" for certificate in certificates)
+        return replace(self, ssl_ca_location="", ssl_ca_pem=pem) if pem else self
 
     def librdkafka(self) -> dict[str, str]:
         """The settings as librdkafka (confluent-kafka, kcat) names them."""
@@ -107,10 +128,11 @@ def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
             f"Use one of: {', '.join(_JAVA_LOGIN)}",
         )
     pairs = {"username": username, "password": password, **options}
-    return f"{module} required {' '.join(f'{k}={_quoted(v)}' for k, v in pairs.items())};"
+    return f"{module} required {' '.join(f'{k}={quoted(v)}' for k, v in pairs.items())};"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value as it stands in a JAAS login line."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -9,10 +9,12 @@ from fink_cli import output
 from fink_cli.app import main as fink
 from fink_cli.commands.old_names import MOVED, translate
 from fink_cli.errors import DONE, USAGE, UsageError
+from fink_cli.streams import open_streams
 
 
 def main() -> None:
     """Say which new command it is, and do what that does."""
+    open_streams()
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
         _help()

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import Enum, StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.measure import Measurement
 from rich.progress import (
@@ -36,7 +35,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from fink_cli.console import stderr, stdout
 from fink_cli.errors import FinkError, UsageError
+from fink_cli.streams import has_no_reader, use_utf8
 from fink_cli.text import escaped_in_json, one_line, printable
 
 
@@ -46,27 +47,6 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
-
-
-@cache
-def stdout() -> Console:
-    """The console of data."""
-    return Console(highlight=False, markup=False, emoji=False, **_without_colour(sys.stdout))
-
-
-@cache
-def stderr() -> Console:
-    """The console of all else."""
-    return Console(
-        stderr=True, highlight=False, markup=False, emoji=False, **_without_colour(sys.stderr)
-    )
-
-
-def _without_colour(stream: Any) -> dict[str, Any]:
-    # NO_COLOR promises no ANSI codes at all, where Rich would still write bold and cursor moves.
-    if os.environ.get("NO_COLOR") or not stream.isatty():
-        return {"force_terminal": False, "no_color": True, "color_system": None}
-    return {}
 
 
 def note(text: str, whole: bool = False) -> None:
@@ -111,7 +91,7 @@ def _say(text: Text, whole: bool = False) -> None:
 
 
 def _lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return "\n".join(printable(line.removesuffix("\r")) for line in text.rstrip().split("\n"))
 
 
 def confirm(question: str, touched: Sequence[str], yes: bool) -> None:
@@ -140,6 +120,7 @@ def emit(result: Any, form: Format, empty: str = "") -> None:
         empty: what to say on stderr when a table would have no row.
     """
     if form is Format.JSON:
+        use_utf8()
         print_line(escaped_in_json(json.dumps(as_data(result), indent=2, ensure_ascii=False)))
     elif form is Format.YAML:
         import yaml
@@ -350,6 +331,7 @@ def _bar(*columns: Any) -> Iterator[Progress]:
 def print_json(line: bytes) -> None:
     """Print a JSON document, UTF-8, as a line. It stays the same document, but no character in
     it acts on a terminal."""
+    use_utf8()
     text = line.decode()
     print_line(text if text.isascii() and "\x7f" not in text else escaped_in_json(text))
 
@@ -367,8 +349,14 @@ def print_renderable(shown: RenderableType) -> None:
 
 
 def flush() -> None:
-    """Send out what has been printed on stdout so far."""
+    """Send out what has been printed on stdout so far.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+    """
     sys.stdout.flush()
+    if has_no_reader(1):
+        raise BrokenPipeError
 
 
 def can_redraw() -> bool:

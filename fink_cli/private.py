@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fink_cli.errors import UsageError
@@ -21,6 +23,17 @@ def private_folder(folder: Path) -> Path:
 
 def write_private(file: Path, text: str) -> None:
     """Write a file of mode 0600, whole or not at all; it is there after a power cut as well."""
+    with staged_private(file, text):
+        pass
+
+
+@contextmanager
+def staged_private(file: Path, text: str) -> Iterator[None]:
+    """Keep a text on the disk, and put it in the place of a file when the block has succeeded.
+
+    The file is of mode 0600, whole or not at all, and is there after a power cut as well. When the
+    block fails, the file stays as it was.
+    """
     private_folder(file.parent)
     handle, aside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
@@ -28,6 +41,7 @@ def write_private(file: Path, text: str) -> None:
             out.write(text)
             out.flush()
             os.fsync(handle)
+        yield
         Path(aside).replace(file)
         make_durable(file.parent)
     except BaseException:

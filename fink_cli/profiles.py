@@ -20,6 +20,8 @@ LOCAL = "local"
 SECRETS = frozenset({"password", "slack_token"})
 # A password, its file and the command that tells it: of these a profile has one.
 _PASSWORDS = frozenset({"password", "password_file", "password_command"})
+# The authority's certificate, or its file.
+_AUTHORITIES = frozenset({"ssl_ca_location", "ssl_ca_pem"})
 _PATHS = frozenset({"home", "password_file", "ssl_ca_location"})
 
 
@@ -97,7 +99,8 @@ def set_value(profile: str, key: str, value: str) -> ProfileChange:
             f"The profile '{profile}' takes its settings from the cluster on this machine.",
             f"Make another: fink config set {key} … --profile NAME",
         )
-    removed = sorted((_PASSWORDS & table.keys()) - {key}) if key in _PASSWORDS else []
+    alike = next((kind for kind in (_PASSWORDS, _AUTHORITIES) if key in kind), frozenset())
+    removed = sorted((alike & table.keys()) - {key})
     file = change_config(partial(_put, profile=profile, key=key, value=checked, removed=removed))
     shown = "(set)" if key in SECRETS else checked
     default = document.get("default", profile) == profile

@@ -23,7 +23,7 @@ def read_text(file: Path) -> str | None:
         UsageError: it can't be read, or is not text in UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        return file.read_text(encoding="utf-8-sig") if file.is_file() else None
     except OSError as error:
         raise _unreadable(file, error) from error
     except UnicodeDecodeError as error:

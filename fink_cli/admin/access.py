@@ -12,7 +12,7 @@ from fink_cli.admin.acls import create_rules, delete_rules, read_rules
 from fink_cli.admin.audit import Audit, make_audit
 from fink_cli.admin.authorizer import Policy
 from fink_cli.admin.client import connect_admin
-from fink_cli.admin.export import ClientFormat, client_file, group_prefix
+from fink_cli.admin.export import ClientFormat, client_file, group_prefix, write_certificate
 from fink_cli.admin.groups import require_group_right
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.rules import (
@@ -85,6 +85,8 @@ class Onboarded:
         outcome: ``onboarded``, or ``would onboard``.
         mechanism: how it logs in.
         file: the client's file; it holds the password.
+        certificate: the authority's certificate, which belongs beside the client's file; ``None``
+            where none is needed.
         format: the client.
         proven: what was proven by logging in as the user.
         rules: the rules that were added.
@@ -97,6 +99,7 @@ class Onboarded:
     format: ClientFormat
     proven: list[str]
     rules: list[Rule]
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,8 @@ def onboard(
     if not (newcomer.consume or newcomer.produce):
         raise UsageError("No topic is named.", "Name one: --consume TOPIC or --produce TOPIC")
     require_new_file(newcomer.file)
-    login = replace(connection, username=newcomer.user, password=password, sasl_mechanism=SHA_512)
-    content = client_file(login, newcomer.form)
+    login = login_of(connection, newcomer.user, password)
+    client = client_file(login, newcomer.form, newcomer.file)
     require_absent(list_users(connection), newcomer.user)
     topics = _topics_of(connection, newcomer)
     there = set(read_rules(connection))
@@ -151,11 +154,22 @@ def onboard(
         set_password(connection, newcomer.user, password)
         create_rules(connection, new)
         proven = _prove(login, newcomer, topics)
-        write_private(newcomer.file, content)
+        write_private(newcomer.file, client.text)
+        certificate = write_certificate(client, newcomer.file)
     except BaseException as error:
         _undo(connection, newcomer, new, error)
         raise
-    return replace(done, proven=proven)
+    return replace(done, proven=proven, certificate=certificate)
+
+
+def login_of(connection: Connection, user: str, password: str) -> Connection:
+    """The login of another user to the same cluster, complete wherever it is used."""
+    return replace(
+        connection.with_authority_inside(),
+        username=user,
+        password=password,
+        sasl_mechanism=SHA_512,
+    )
 
 
 def require_new_file(file: Path) -> None:
@@ -237,8 +251,7 @@ def _undo(
             f"{reason} Then undoing it failed as well: {second.message}",
             f"Undo it: {fink_command('auth', 'offboard', '-u', newcomer.user)}",
         ) from error
-    if newcomer.file.is_file():
-        newcomer.file.unlink()
+    newcomer.file.unlink(missing_ok=True)
     if isinstance(error, FinkError):
         raise type(error)(f"{error.message} Nothing was left behind.", error.hint) from error
 

@@ -19,6 +19,7 @@ from fink_cli.admin.rules import (
     principal_of,
 )
 from fink_cli.admin.users import SHA_256, User
+from fink_cli.text import fink_command
 
 _USER = principal_of("")
 EVERY = "(every topic)"
@@ -151,7 +152,7 @@ def _without_rules(policy: Policy, users: Iterable[str]) -> Iterator[Finding]:
     for user in users:
         if user not in policy.super_users:
             detail = "It can log in, and do what rules for everybody allow; or it is a super user."
-            yield Finding(Kind.NO_RULE, user, detail, f"fink auth offboard -u {user}")
+            yield Finding(Kind.NO_RULE, user, detail, fink_command("auth", "offboard", "-u", user))
 
 
 def _wildcards(rules: Iterable[Rule]) -> Iterator[Finding]:
@@ -168,4 +169,6 @@ def _weak(users: Iterable[User]) -> Iterator[Finding]:
     for row in users:
         if row.mechanism == SHA_256:
             detail = "It has a SCRAM-SHA-256 password; a new one replaces each that it has."
-            yield Finding(Kind.SHA_256, row.user, detail, f"fink auth rotate -u {row.user}")
+            yield Finding(
+                Kind.SHA_256, row.user, detail, fink_command("auth", "rotate", "-u", row.user)
+            )

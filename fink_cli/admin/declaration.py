@@ -98,7 +98,7 @@ def read_declaration(file: Path) -> Declaration:
         UsageError: it can't be read, is not TOML, or does not say what it may say.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"{file} can't be read: {error.strerror}.", "Name another file."

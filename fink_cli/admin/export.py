@@ -4,6 +4,10 @@ librdkafka (kcat's ``-F``): a setting a line, ``name=value``, taken as it is. Ja
 file in ISO 8859-1. hop-client: the CSV that ``hop auth add`` reads. fink-client: the settings of
 its ``AlertConsumer``, as JSON (which is YAML too). fink: a file of profiles (``FINK_CONFIG``).
 
+The certificate of an authority of the cluster's own goes into the file where the client takes it
+there (fink, Java). kcat reads lines of 511 bytes, and hop-client a path: for these it stands in a
+file beside, which both look for in the folder that they are started in.
+
 Where a client needs a consumer group, it gets one of its own whose name begins with the user's:
 two clients in one group would share the alerts between them.
 """
@@ -13,11 +17,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 
 import tomlkit
 
-from fink_cli.connection import Connection
+from fink_cli.connection import Connection, quoted
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
 
@@ -39,6 +47,7 @@ _SUFFIXES = {
     ClientFormat.HOP: ".csv",
     ClientFormat.FINK: ".toml",
 }
+_CERTIFICATE_BESIDE = {ClientFormat.LIBRDKAFKA, ClientFormat.HOP}
 # What fink-client 12 sets when it is given a user, and can't be told otherwise.
 _FINK_CLIENT_SPEAKS = ("SASL_PLAINTEXT", "SCRAM-SHA-512")
 
@@ -70,11 +79,32 @@ def usable_password(password: str) -> str:
     return password
 
 
-def client_file(connection: Connection, form: ClientFormat) -> str:
-    """The file of a client that logs in with ``connection``. It holds the password.
+@dataclass(frozen=True)
+class ClientFile:
+    """What a client's file holds, password included.
+
+    Attributes:
+        text: its content.
+        certificate: the authority's certificate, as PEM, that has to stand in a file beside it;
+            empty where none is needed.
+        certificate_file: the name of that file.
+    """
+
+    text: str = field(repr=False)
+    certificate: str = ""
+    certificate_file: str = ""
+
+
+def client_file(connection: Connection, form: ClientFormat, file: Path | None = None) -> ClientFile:
+    """Make the file of a client that logs in with ``connection``.
+
+    Args:
+        connection: the cluster and the login, with the authority's certificate inside.
+        form: the client.
+        file: where the file will be; ``None`` when it is printed.
 
     Raises:
-        UsageError: the client can't use such a cluster.
+        UsageError: the client can't use such a cluster, or needs a file beside one that is printed.
     """
     writer = {
         ClientFormat.LIBRDKAFKA: _librdkafka,
@@ -83,7 +113,49 @@ def client_file(connection: Connection, form: ClientFormat) -> str:
         ClientFormat.HOP: _hop,
         ClientFormat.FINK: _fink,
     }[form]
-    return writer(connection)
+    pem = connection.ssl_ca_pem
+    if not pem or form not in _CERTIFICATE_BESIDE:
+        return ClientFile(writer(connection))
+    if file is None:
+        raise UsageError(
+            f"The file of {form} needs the authority's certificate in a file beside it.",
+            "Name a file, and both are written: --out FILE",
+        )
+    beside = f"{file.stem}-ca.pem"
+    text = writer(replace(connection, ssl_ca_pem="", ssl_ca_location=beside))
+    return ClientFile(text, pem, beside)
+
+
+def write_certificate(client: ClientFile, file: Path) -> Path | None:
+    """Write the certificate that belongs beside a client's file; it is no secret.
+
+    Returns:
+        Its file; ``None`` where none is needed.
+    """
+    if not client.certificate:
+        return None
+    beside = file.with_name(client.certificate_file)
+    beside.write_text(client.certificate, encoding="ascii")
+    return beside
+
+
+def format_of(text: str, user: str) -> ClientFormat | None:
+    """Tell whose file a text is, with the login of ``user`` alone; ``None`` when it is none."""
+    with suppress(ValueError):
+        profiles = tomllib.loads(text).get("profiles", {})
+        logins = [profile.get("username") for profile in profiles.values()]
+        return ClientFormat.FINK if logins == [user] else None
+    with suppress(ValueError):
+        return ClientFormat.FINK_CLIENT if json.loads(text).get("username") == user else None
+    rows = list(csv.DictReader(io.StringIO(text)))
+    if [row.get("username") for row in rows] == [user]:
+        return ClientFormat.HOP
+    lines = text.splitlines()
+    if f"sasl.username={user}" in lines:
+        return ClientFormat.LIBRDKAFKA
+    login = _in_properties(f"username={quoted(user)}")
+    java = any(line.startswith("sasl.jaas.config=") and login in line for line in lines)
+    return ClientFormat.JAVA if java else None
 
 
 def _librdkafka(connection: Connection) -> str:
@@ -92,7 +164,11 @@ def _librdkafka(connection: Connection) -> str:
 
 
 def _java(connection: Connection) -> str:
-    settings = connection.java() | {"group.id": _group(connection, "java")}
+    settings = connection.java() | {
+        "group.id": _group(connection, "java"),
+        # Alerts are written in transactions; Java's default also reads what was taken back.
+        "isolation.level": "read_committed",
+    }
     return "".join(f"{key}={_in_properties(value)}\n" for key, value in settings.items())
 
 
@@ -138,15 +214,15 @@ def _hop(connection: Connection) -> str:
 
 
 def _fink(connection: Connection) -> str:
-    profile = {
+    profile: dict[str, object] = {
         "bootstrap_servers": connection.bootstrap_servers,
         "security_protocol": connection.security_protocol,
         "sasl_mechanism": connection.sasl_mechanism,
         "username": connection.username,
         "password": connection.password,
     }
-    if connection.ssl_ca_location:
-        profile["ssl_ca_location"] = connection.ssl_ca_location
+    if connection.ssl_ca_pem:
+        profile["ssl_ca_pem"] = tomlkit.string(connection.ssl_ca_pem, multiline=True)
     name = connection.username
     return tomlkit.dumps({"default": name, "profiles": {name: profile}})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from fink_cli.admin.client import connect_admin, explained, kafka_errors, topic_names
+from fink_cli.admin.counting import count_messages
 from fink_cli.admin.retention import time_left
 from fink_cli.admin.rules import Operation
 from fink_cli.connection import Connection
@@ -62,7 +63,8 @@ class GroupPartition:
         partition: the partition.
         committed: the offset of the next message that the group reads; none when it never said.
         high: the offset that the next new message gets.
-        lag: the number of messages in between; none without ``committed``.
+        lag: the number of messages in between; none without ``committed``. At most so many where
+            they are many and in transactions, whose ends take offsets too: then these count.
         lost: how many of these retention has deleted already.
         expires_in: until retention may delete the first of the others (seconds in JSON and YAML);
             none when nothing is unread, when the topic keeps its messages for ever, or when the
@@ -153,12 +155,10 @@ def _existing(
     found = _describe(client, connection, names)
     dead = [name for name, group in found.items() if group.state is ConsumerGroupState.DEAD]
     if dead:
-        show_all = "fink kafka group list"
+        names, show_all = _names(client, connection), "fink kafka group list"
         raise OperationFailedError(
             f"There is no consumer group '{dead[0]}'.",
-            did_you_mean(
-                dead[0], _names(client, connection), show_all, f"See what there is: {show_all}"
-            ),
+            did_you_mean(dead[0], names, show_all, f"See what there is: {show_all}"),
         )
     return found
 
@@ -209,37 +209,32 @@ def describe_group(connection: Connection, name: str) -> GroupDetails:
     low = _offsets(client, connection, places, "earliest")
     high = _offsets(client, connection, places, "latest")
     unread = {
-        place: max(offset, low[place])
+        place: (max(offset, low[place]), high[place])
         for place, offset in committed.items()
-        if place in high and max(offset, low[place]) < high[place]
+        if place in high
     }
-    left = time_left(client, connection, unread)
+    counts = {place: max(end - first, 0) for place, (first, end) in unread.items()}
+    counts |= count_messages(connection, unread)
+    first_unread = {place: unread[place][0] for place, count in counts.items() if count}
+    left = time_left(client, connection, first_unread)
+    lost = {
+        place: max(low[place] - offset, 0) for place, offset in committed.items() if place in low
+    }
     rows = [
-        _row(place, committed.get(place), low[place], high[place], left.get(place), readers)
+        GroupPartition(
+            topic=place[0],
+            partition=place[1],
+            committed=committed.get(place),
+            high=high[place],
+            lag=lost[place] + counts[place] if place in lost else None,
+            lost=lost.get(place),
+            expires_in=left.get(place),
+            client=readers.get(place),
+        )
         for place in sorted(high)
     ]
     return GroupDetails(
         name, _state(group), len(group.members), sum(row.lag or 0 for row in rows), rows
-    )
-
-
-def _row(
-    place: tuple[str, int],
-    committed: int | None,
-    low: int,
-    high: int,
-    left: timedelta | None,
-    readers: Mapping[tuple[str, int], str],
-) -> GroupPartition:
-    return GroupPartition(
-        topic=place[0],
-        partition=place[1],
-        committed=committed,
-        high=high,
-        lag=None if committed is None else max(high - committed, 0),
-        lost=None if committed is None else max(low - committed, 0),
-        expires_in=left,
-        client=readers.get(place),
     )
 
 
@@ -320,14 +315,11 @@ def plan_reset(
     if missing or not places:
         named, names = missing[0] if missing else "", topic_names(client)
         what = f"topic '{named}'" if named else "topic that the group has read"
+        like = [] if named in names else names
+        otherwise = "Name one: --topic TOPIC --partition N"
         raise OperationFailedError(
             f"There is no such partition of a {what}.",
-            did_you_mean(
-                named,
-                [] if named in names else names,
-                "fink kafka topic list",
-                "Name one: --topic TOPIC --partition N",
-            ),
+            did_you_mean(named, like, "fink kafka topic list", otherwise),
         )
     low = _offsets(client, connection, places, "earliest")
     high = _offsets(client, connection, places, "latest")

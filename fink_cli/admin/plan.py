@@ -28,6 +28,7 @@ from fink_cli.admin.rules import (
     role_rules,
 )
 from fink_cli.errors import OperationFailedError
+from fink_cli.text import close_names, fink_command
 
 _USER = principal_of("")
 _GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID}
@@ -201,10 +202,13 @@ def _missing(declared: Declaration, current: Current) -> Iterable[Note]:
     topics = current.topics.keys() | declared.topics.keys()
     for name, user in declared.users.items():
         if name not in current.users and declared_rules(name, user):
-            yield Note(name, f"has no login yet: fink auth add -u {name} --generate")
+            add = fink_command("auth", "add", "-u", name, "--generate")
+            yield Note(name, f"has no login yet: {add}")
         for topic in sorted({*user.consumer, *user.producer}):
             if ANY not in topic and topic not in topics:
-                yield Note(name, f"is given the topic '{topic}', which does not exist")
+                close = " or ".join(close_names(topic, topics))
+                hint = f"; did you mean {close}?" if close else ""
+                yield Note(name, f"is given the topic '{topic}', which does not exist{hint}")
 
 
 def _differing(declared: Declaration, current: Current) -> Iterable[Note]:

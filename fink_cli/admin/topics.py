@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 )
 
 from fink_cli.admin.client import connect_admin, explained, kafka_errors
+from fink_cli.admin.counting import count_messages
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 
@@ -54,6 +55,9 @@ class TopicDetails:
     """A topic with its partitions, and the settings that differ from the broker's.
 
     Attributes:
+        messages: how many it holds; at most so many where they are not ``counted``.
+        counted: whether the number is exact. Ends of transactions take offsets too, and a topic
+            that holds many is not read through to tell.
         lacks: the operations that the user lacks, so that not all is shown: without
             DESCRIBE_CONFIGS ``config`` is empty.
     """
@@ -61,6 +65,7 @@ class TopicDetails:
     name: str
     topic_id: str | None
     messages: int
+    counted: bool
     partitions: list[Partition]
     config: dict[str, str]
     lacks: list[str]
@@ -170,10 +175,14 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         for number, each in sorted(metadata.partitions.items())
     ]
     config = _own_config(client, connection, name)
+    counts = count_messages(
+        connection, {(name, each.id): (each.low, each.high) for each in partitions}
+    )
     return TopicDetails(
         name=name,
         topic_id=topic_id(client, name),
-        messages=sum(each.high - each.low for each in partitions),
+        messages=sum(counts.get((name, each.id), each.high - each.low) for each in partitions),
+        counted=len(counts) == len(partitions),
         partitions=partitions,
         config=config or {},
         lacks=["DESCRIBE_CONFIGS"] if config is None else [],
@@ -307,4 +316,8 @@ def topics_to_delete(connection: Connection, names: Sequence[str]) -> list[str]:
         OperationFailedError: one of them is missing, or the user lacks DESCRIBE on it.
     """
     described = [describe_topic(connection, name) for name in dict.fromkeys(names)]
-    return [f"{each.name}: {each.messages} messages" for each in described]
+    return [
+        f"{each.name}: {'' if each.counted else 'up to '}{each.messages:,} "
+        f"message{'' if each.messages == 1 else 's'}"
+        for each in described
+    ]

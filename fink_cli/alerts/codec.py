@@ -14,7 +14,13 @@ import orjson
 from fink_cli.alerts.binary import UndecodableError, decoded
 from fink_cli.alerts.bounds import refuse_heavy, refuse_long
 from fink_cli.alerts.container import MAGIC, opened, records_of
-from fink_cli.alerts.loose import alert_of_json, inferred_schema
+from fink_cli.alerts.far_times import FarDate, FarTime
+from fink_cli.alerts.loose import (
+    alert_of_json,
+    error_without_schema,
+    inferred_schema,
+    looks_like,
+)
 from fink_cli.alerts.outline import Outline, outliner_of
 from fink_cli.alerts.projection import Steps, wanted_fields
 from fink_cli.alerts.quick import Quick, quick_reader
@@ -24,6 +30,8 @@ REMEMBERED_SCHEMAS = 64
 # Confluent's framing: a zero byte, the schema's id in four bytes, most significant first
 # (docs.confluent.io, Schema Registry, "Wire format").
 _FRAME = 5
+# Subclasses: the times that Python does not have are numbers to it.
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 class Decoded(NamedTuple):
@@ -89,9 +97,9 @@ class Decoder:
             return [self._decoded(value[_FRAME:], framed)]
         try:
             schema = self.schema(key)
-        except UndecodableError:
-            if not value.lstrip(b" \t\r\n").startswith(b"{"):
-                raise
+        except UndecodableError as error:
+            if not looks_like(value, b"{"):
+                raise error_without_schema(key, value, error) from error
             content = alert_of_json(value)
             return [Decoded(inferred_schema(content), content, None)]
         try:
@@ -208,20 +216,21 @@ def _schema_or_error(key: bytes) -> Schema | BadSchemaError:
 def to_json_bytes(value: Any) -> bytes:
     """A decoded alert, or a part of one, as JSON in UTF-8.
 
-    Bytes are base64; NaN and infinities are null; dates and times ISO 8601 (UTC as ``Z``);
-    decimals, and integers of more than 64 bits, are texts.
+    Bytes are base64; NaN and infinities are null; dates and times ISO 8601 (UTC as ``Z``), those
+    that Python does not have with a sign and six digits for the year; decimals, and integers of
+    more than 64 bits, are texts.
     """
     try:
-        return orjson.dumps(value, default=_as_json, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(value, default=_as_json, option=_OPTIONS)
     except orjson.JSONEncodeError:
         # What orjson refuses without asking `default`: large integers, lone surrogates.
-        return orjson.dumps(_cleaned(value), default=_as_json, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(_cleaned(value), default=_as_json, option=_OPTIONS)
 
 
 def _as_json(value: Any) -> str:
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
-    if isinstance(value, Decimal | timedelta):
+    if isinstance(value, Decimal | timedelta | FarDate | FarTime):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
@@ -233,7 +242,9 @@ def _cleaned(value: Any) -> Any:
         return [_cleaned(each) for each in value]
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+    if isinstance(value, FarDate | FarTime) or (
+        isinstance(value, int) and not -(2**63) <= value < 2**64
+    ):
         return str(value)
     if isinstance(value, time):
         return value.isoformat()

@@ -204,14 +204,16 @@ def _symbol(symbols: Sequence[str]) -> Part:
 
 
 def _date(logical: str, node: dict[str, Any]) -> Part:
-    """Pass over a date or a time, which must be in range."""
+    """Pass over a date or a time, which must fit into Arrow's."""
     if logical not in _DATES:
         raise NoOutlineError("a logical type is rare")
     convert = LOGICAL_READERS[logical]
 
     def read(value: bytes, at: int, _found: list[Any]) -> int:
         number, at = parts.long_at(value, at)
-        convert(number, node, None)
+        converted = convert(number, node, None)
+        if isinstance(converted, int) and not -(2**63) <= converted < 2**63:
+            raise OddError
         return at
 
     return read

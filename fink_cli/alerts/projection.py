@@ -12,15 +12,18 @@ Steps = Sequence[str | int]
 _RECORDS = {"record", "error"}
 
 
+def types_at(schema: Mapping[str, Any], steps: Steps) -> list[Any]:
+    """The types that an alert of a parsed schema can have at the steps: of a union each."""
+    names = schema["__named_schemas"]
+    nodes = _branches([schema], names)
+    for step in steps:
+        nodes = _branches([below for each in nodes for below in _below(each, step)], names)
+    return nodes
+
+
 def can_lead(schema: Mapping[str, Any], steps: Steps) -> bool:
     """Whether an alert of a parsed schema can have a value at the steps."""
-    nodes = [schema]
-    names = schema["__named_schemas"]
-    for step in steps:
-        nodes = [below for each in _branches(nodes, names) for below in _below(each, step)]
-        if not nodes:
-            return False
-    return True
+    return bool(types_at(schema, steps))
 
 
 def wanted_fields(schema: Schema, wanted: Iterable[Steps]) -> dict[str, frozenset[str]] | None:

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fastavro
-import orjson
 from fastavro import schema as avro
+
+# Dates that Python does not have are no reason to refuse an alert; this must come first.
+import fink_cli.alerts.far_times  # noqa: F401
+from fink_cli.alerts.json_text import load_json, without_mark
 
 # Alerts of today nest 4 deep and decode into some thousand values.
 MAX_DEPTH = 64
@@ -74,7 +77,7 @@ def read_schema(text: str | bytes) -> Schema:
         raise BadSchemaError("the schema is not an Avro record")
     parsed = _parsed(document)
     excess, _ = _Cost(parsed["__named_schemas"]).of(parsed, "")
-    return Schema(text if isinstance(text, str) else text.decode(), parsed, excess)
+    return Schema(text if isinstance(text, str) else without_mark(text).decode(), parsed, excess)
 
 
 def fingerprint(schema_json: str) -> str:
@@ -93,8 +96,8 @@ def fingerprint(schema_json: str) -> str:
 
 def _loaded(text: str | bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return load_json(text)
+    except ValueError as error:
         raise BadSchemaError(f"the schema is not JSON: {error}") from error
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
+from fink_cli.alerts.projection import can_lead
+from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.errors import UsageError
 
 _NAME = re.compile(r"[^\s.,\[\]]+")
@@ -87,3 +90,54 @@ def value_at(alert: Any, steps: Iterable[str | int]) -> Any:
         else:
             return None
     return value
+
+
+def missing_paths(schema: Schema, paths: Iterable[Path]) -> list[Path]:
+    """The paths at which no alert of a schema can have a value."""
+    return [each for each in paths if not can_lead(schema.parsed, each.steps)]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What can't be meant of the alerts of a schema.
+
+    Attributes:
+        text: what it is, to follow the name of an option.
+        path: instead, a field that they do not have.
+    """
+
+    text: str = ""
+    path: Path | None = None
+
+    def error(self, option: str, schema: Schema) -> UsageError:
+        """The error where no alert is otherwise; the schema tells which field may be meant."""
+        if self.path is None:
+            return UsageError(
+                f"{option} {self.text}: it is the same for every alert.",
+                "Compare numbers with numbers (no quotes), and texts with texts (in quotes).",
+            )
+        return UsageError(
+            f"{option} names {self.path.text}, and the alerts have no such field.",
+            _suggestion(self.path, schema),
+        )
+
+    def warning(self, option: str, topic: str) -> str:
+        """What is said where it is so of the alerts of one topic among others."""
+        if self.path is None:
+            return f"{option} {self.text}: so it is in the alerts of {topic}."
+        return (
+            f"{option} names {self.path.text}, which the alerts of {topic} do not have: "
+            "it is None there."
+        )
+
+
+def _suggestion(path: Path, schema: Schema) -> str:
+    names = leaf_paths(schema.parsed)
+    last = next(each for each in reversed(path.steps) if isinstance(each, str))
+    ends = {each.rpartition(".")[2].lower(): each for each in names}
+    close = [each for each in names if each.rpartition(".")[2] == last] or [
+        ends[each] for each in get_close_matches(last.lower(), ends, 3)
+    ]
+    if close:
+        return f"Is it {' or '.join(close[:3])} that you mean?"
+    return "See which there are: fink consume --topic NAME --limit 1 -o json"

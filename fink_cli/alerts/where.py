@@ -7,20 +7,28 @@ below, no operator that makes a long value out of short ones, and fields in plac
 from __future__ import annotations
 
 import ast
-import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from simpleeval import SimpleEval
 
-from fink_cli.alerts.projection import can_lead
-from fink_cli.alerts.schema import Schema, leaf_paths
-from fink_cli.alerts.select import Path, value_at
+from fink_cli.alerts.comparison import calculated, compared, contains, lacks, plain
+from fink_cli.alerts.kinds import (
+    BOOLEAN,
+    NUMBER,
+    TEXT,
+    Kinds,
+    are_comparable,
+    kind_of_value,
+    kinds_at,
+    said,
+    suits,
+)
+from fink_cli.alerts.schema import Schema
+from fink_cli.alerts.select import Mistake, Path, missing_paths, value_at
 from fink_cli.errors import UsageError
 
 LONGEST = 20_000
@@ -29,96 +37,6 @@ DEEPEST = 40
 _EXAMPLE = "Write it like --where \"candidate.rb > 0.9 and cdsxmatch in ['RRLyrae', 'EclBin']\""
 # The root of the alert, for names that Python can't spell: alert['with-dash'], alert['class'].
 _ROOT = "alert"
-
-Number = int | float
-
-
-def _calculated(function: Callable[..., Number]) -> Callable[..., Number | None]:
-    """Of numbers only, and null where there is no result: '%' and '*' of texts make long ones."""
-
-    def calculate(*values: Any) -> Number | None:
-        if not all(isinstance(each, int | float) for each in values):
-            return None
-        try:
-            return function(*values)
-        except (ArithmeticError, ValueError):
-            return None
-
-    return calculate
-
-
-def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """False where a side is null, or where the two can't be compared."""
-
-    def test(left: Any, right: Any) -> bool:
-        if left is None or right is None:
-            return False
-        try:
-            return compare(*_moments(left, right))
-        except TypeError:
-            return False
-
-    return test
-
-
-class _Time(str):
-    """A time as its text in ISO 8601, which compares as the moment that it is.
-
-    Texts would not do: of 12:00:00Z and 12:00:00.5Z the first comes after the second.
-    """
-
-    moment: datetime
-
-    def __new__(cls, value: datetime) -> _Time:
-        """The time as a text."""
-        utc = _utc(value)
-        made = super().__new__(
-            cls, f"{utc.replace(tzinfo=None).isoformat()}{'Z' if value.tzinfo else ''}"
-        )
-        made.moment = utc
-        return made
-
-
-def _moments(left: Any, right: Any) -> tuple[Any, Any]:
-    """Both sides as moments where one is a time, and the other one or a text that is one."""
-    if isinstance(left, _Time) or isinstance(right, _Time):
-        moments = _moment(left), _moment(right)
-        if None not in moments:
-            return moments
-    return left, right
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, _Time):
-        return value.moment
-    try:
-        return _utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _contains(left: Any, right: Any) -> bool:
-    try:
-        return right is not None and _is_in(left, right)
-    except TypeError:
-        return False
-
-
-def _lacks(left: Any, right: Any) -> bool:
-    try:
-        return left is not None and right is not None and not _is_in(left, right)
-    except TypeError:
-        return False
-
-
-def _is_in(left: Any, right: Any) -> bool:
-    if isinstance(left, _Time) and isinstance(right, tuple):
-        return any(operator.eq(*_moments(left, each)) for each in right)
-    return bool(left in right)
 
 
 def _length(value: Any) -> int | None:
@@ -130,26 +48,26 @@ def _lower(value: Any) -> str | None:
 
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: _calculated(operator.add),
-    ast.Sub: _calculated(operator.sub),
-    ast.Mult: _calculated(operator.mul),
-    ast.Div: _calculated(operator.truediv),
-    ast.Mod: _calculated(operator.mod),
-    ast.USub: _calculated(operator.neg),
+    ast.Add: calculated(operator.add),
+    ast.Sub: calculated(operator.sub),
+    ast.Mult: calculated(operator.mul),
+    ast.Div: calculated(operator.truediv),
+    ast.Mod: calculated(operator.mod),
+    ast.USub: calculated(operator.neg),
     ast.Not: operator.not_,
-    ast.Eq: _compared(operator.eq),
-    ast.NotEq: _compared(operator.ne),
-    ast.Lt: _compared(operator.lt),
-    ast.LtE: _compared(operator.le),
-    ast.Gt: _compared(operator.gt),
-    ast.GtE: _compared(operator.ge),
-    ast.In: _contains,
-    ast.NotIn: _lacks,
+    ast.Eq: compared(operator.eq),
+    ast.NotEq: compared(operator.ne),
+    ast.Lt: compared(operator.lt),
+    ast.LtE: compared(operator.le),
+    ast.Gt: compared(operator.gt),
+    ast.GtE: compared(operator.ge),
+    ast.In: contains,
+    ast.NotIn: lacks,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": _calculated(abs),
+    "abs": calculated(abs),
     "len": _length,
     "lower": _lower,
 }
@@ -185,25 +103,35 @@ class Where:
         return bool(self._evaluator.eval(self.text, self._tree))
 
     def check(self, schema: Schema) -> None:
-        """See that alerts of a schema can have the fields.
+        """See that alerts of a schema can have the fields, and that they suit what they are
+        compared with.
 
         Raises:
-            UsageError: one names a field that no such alert has.
+            UsageError: one names a field that no such alert has, or a comparison can't hold.
         """
-        for path in self.missing(schema):
-            raise self.mistake(path, schema)
+        for mistake in self.mistakes(schema):
+            raise mistake.error("--where", schema)
 
-    def missing(self, schema: Schema) -> list[Path]:
-        """The fields that no alert of a schema can have."""
-        return [each for each in self.paths if not can_lead(schema.parsed, each.steps)]
+    def mistakes(self, schema: Schema) -> list[Mistake]:
+        """What can't be meant of alerts of a schema."""
+        lacking = [] if schema.inferred else missing_paths(schema, self.paths)
+        return [Mistake(path=each) for each in lacking] + [
+            Mistake(each) for each in self._odd(schema)
+        ]
 
-    @staticmethod
-    def mistake(path: Path, schema: Schema) -> UsageError:
-        """The error for a field that no alert has; the schema tells which may be meant."""
-        return UsageError(
-            f"--where names {path.text}, and the alerts have no such field.",
-            _suggestion(path, schema),
-        )
+    def _odd(self, schema: Schema) -> list[str]:
+        """The comparisons that have the same answer whatever the values."""
+        found = []
+        for node in ast.walk(self._tree):
+            if not isinstance(node, ast.Compare):
+                continue
+            sides = [node.left, *node.comparators]
+            for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
+                if isinstance(op, ast.In | ast.NotIn):
+                    found.append(_odd_membership(left, right, schema))
+                elif not isinstance(op, ast.Is | ast.IsNot):
+                    found.append(_odd_comparison(left, right, schema))
+        return [each for each in found if each]
 
 
 @dataclass
@@ -241,13 +169,6 @@ def parse_where(text: str) -> Where:
         raise _wrong("it can't be read", text) from error
     _limit_depth(tree, text)
     return Where(text, _Reduced(text).visit(tree))
-
-
-def plain(value: Any) -> Any:
-    """A field's value as an expression sees it: NaN is null, a time its text in ISO 8601."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return _Time(value) if isinstance(value, datetime) else value
 
 
 def _wrong(why: str, text: str) -> UsageError:
@@ -350,13 +271,62 @@ def _index(node: ast.expr) -> str | int | None:
     return sign * value if type(value) is int else None
 
 
-def _suggestion(path: Path, schema: Schema) -> str:
-    names = leaf_paths(schema.parsed)
-    last = next(each for each in reversed(path.steps) if isinstance(each, str))
-    ends = {each.rpartition(".")[2]: each for each in names}
-    close = [each for each in names if each.rpartition(".")[2] == last] or [
-        ends[each] for each in get_close_matches(last, ends, 3)
-    ]
-    if close:
-        return f"Is it {' or '.join(close[:3])} that you mean?"
-    return "See which there are: fink consume --topic NAME --limit 1 -o json"
+def _odd_membership(left: ast.expr, right: ast.expr, schema: Schema) -> str:
+    """What is said of a search that finds the same whatever the values; mostly nothing."""
+    kinds = _kinds(left, schema)
+    what = f"looks for {_spelled(left)} ({said(kinds)})"
+    if isinstance(right, _Values):
+        if kinds and right.values and not any(suits(kinds, each) for each in right.values):
+            return f"{what} among {list(right.values)!r}, where it never is"
+    elif kinds and TEXT not in kinds and _kinds(right, schema) == {TEXT}:
+        return f"{what} within {_spelled(right)} (a text), where it never is"
+    return ""
+
+
+def _odd_comparison(left: ast.expr, right: ast.expr, schema: Schema) -> str:
+    """What is said of a comparison that has the same answer whatever the values."""
+    kinds, others = _kinds(left, schema), _kinds(right, schema)
+    if isinstance(left, ast.Constant):
+        possible = suits(others, left.value)
+    elif isinstance(right, ast.Constant):
+        possible = suits(kinds, right.value)
+    else:
+        possible = are_comparable(kinds, others)
+    if not kinds or not others or possible:
+        return ""
+    sides = f"{_spelled(left)} ({said(kinds)}) with {_spelled(right)} ({said(others)})"
+    return f"compares {sides}, which never equal each other"
+
+
+def _kinds(node: ast.expr, schema: Schema) -> Kinds:
+    """The kinds of values that an expression can have; none where that is not known."""
+    if isinstance(node, _Field):
+        return kinds_at(schema, node.path.steps)
+    if isinstance(node, ast.Constant):
+        return frozenset({kind_of_value(node.value)}) if node.value is not None else frozenset()
+    if isinstance(node, ast.Call):
+        function = node.func.id if isinstance(node.func, ast.Name) else ""
+        return frozenset({TEXT if function == "lower" else NUMBER})
+    if isinstance(node, ast.BinOp) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    ):
+        return frozenset({NUMBER})
+    return frozenset({BOOLEAN}) if isinstance(node, ast.Compare | ast.UnaryOp) else frozenset()
+
+
+def _spelled(node: ast.expr) -> str:
+    return node.path.text if isinstance(node, _Field) else _Spelling().visit(node)
+
+
+class _Spelling(ast.NodeVisitor):
+    """An expression as text."""
+
+    def visit(self, node: ast.AST) -> str:
+        """The text of a node: with the names that fields stand for."""
+        if isinstance(node, _Field):
+            return node.path.text
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return f"{node.func.id}({self.visit(node.args[0])})"
+        if isinstance(node, ast.Constant):
+            return repr(node.value)
+        return "a calculation"

@@ -20,6 +20,7 @@ from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.config import resolve_connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.output import Format
+from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
 
@@ -131,7 +132,7 @@ def delete(
     if not found:
         raise OperationFailedError(
             f"There is no such rule: {rules[0]}.",
-            f"See those that there are: fink acl list -u {user}",
+            f"See those that there are: {fink_command('acl', 'list', '-u', user)}",
         )
     if not dry_run:
         output.confirm("Delete?", [str(rule) for rule in found], yes)

@@ -11,7 +11,13 @@ import typer
 from fink_cli import output
 from fink_cli.admin import access, users
 from fink_cli.admin.client import connect_admin
-from fink_cli.admin.export import ClientFormat, client_file, file_name
+from fink_cli.admin.export import (
+    ClientFile,
+    ClientFormat,
+    client_file,
+    file_name,
+    write_certificate,
+)
 from fink_cli.cluster.own import own_users_of
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.commands.passwords import (
@@ -23,6 +29,7 @@ from fink_cli.commands.passwords import (
     check_destination,
     kept,
     new_password,
+    require_client_file,
 )
 from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
@@ -47,7 +54,7 @@ def _changed(
         mechanism=", ".join(mechanisms),
         iterations=users.ITERATIONS,
         password=password.text if password is not None and made and out is None else None,
-        file=str(out) if out is not None and made else None,
+        file=None if out is None else str(out),
     )
 
 
@@ -76,7 +83,7 @@ def add(
         output.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    with kept(chosen, out):
+    with kept(f"{chosen.text}\n", out):
         users.set_password(connection, user, chosen.text)
     output.emit(_changed(user, "added", [users.SHA_512], chosen, out), form)
 
@@ -98,7 +105,14 @@ def rotate(
     user: User,
     from_stdin: FromStdin = False,
     generate: Generate = False,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the client's file anew, as for onboard."),
+    ] = None,
+    client: Annotated[
+        ClientFormat | None,
+        typer.Option("--format", help="Whose file it is.", show_default="as FILE is, or fink"),
+    ] = None,
     password: Given = None,
     dry_run: DryRun = False,
     form: Output = Format.TABLE,
@@ -109,7 +123,9 @@ def rotate(
 
     A client that is connected stays so until it connects again.
     """
-    check_destination(generate, out)
+    there = None if out is None else require_client_file(out, user)
+    if generate and out is None:
+        output.refuse_open_stdout()
     connection = resolve_connection(profile, servers)
     access.require_ordinary(user, own_users_of(connection))
     mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
@@ -117,9 +133,13 @@ def rotate(
         output.emit(_changed(user, "would rotate", mechanisms, None, None), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    with kept(chosen, out):
+    login = access.login_of(connection, user, chosen.text)
+    file = client_file(login, client or there or ClientFormat.FINK, out) if out else ClientFile("")
+    with kept(file.text, out):
         users.set_password(connection, user, chosen.text, mechanisms)
     output.emit(_changed(user, "rotated", mechanisms, chosen, out), form)
+    if out is not None:
+        _tell_of(out, user, write_certificate(file, out))
     if user == connection.username:
         output.warn("That is the user you log in as: put the new password into your profile.")
 
@@ -189,7 +209,7 @@ def _remove(
 @app.command()
 def export(
     user: User,
-    client: ClientForm,
+    client: ClientForm = ClientFormat.FINK,
     from_stdin: FromStdin = False,
     out: Out = None,
     password: Given = None,
@@ -206,22 +226,32 @@ def export(
     else:
         access.require_new_file(out)
     connection = resolve_connection(profile, servers)
-    login = connection
     if user != connection.username or password is not None or from_stdin:
+        users.require_login_name(user)
         chosen = new_password(user, password, from_stdin, generate=None)
-        login = replace(
-            connection, username=user, password=chosen.text, sasl_mechanism=users.SHA_512
-        )
-    content = client_file(login, client)
+        login = access.login_of(connection, user, chosen.text)
+    else:
+        login = connection.with_authority_inside()
+    file = client_file(login, client, out)
     connect_admin(login)
     if out is None:
-        output.print_line(content.rstrip("\n"))
+        output.print_line(file.text.rstrip("\n"))
         return
-    write_private(out, content)
-    output.step(f"Wrote {out}, which holds the password")
+    write_private(out, file.text)
+    _tell_of(out, user, write_certificate(file, out))
     if client is ClientFormat.LIBRDKAFKA:
         # Its issue 4895; Debian 12 has 2.0.2.
         output.note("To log in to Kafka 4, kcat and others need librdkafka 2.6.1 or later.")
+
+
+def _tell_of(file: Path, user: str, certificate: Path | None) -> None:
+    output.step(f"{file} holds the login of '{user}', password included")
+    if certificate is not None:
+        output.note(
+            f"{certificate} belongs to it: send both, and start the client in the folder where "
+            "they are.",
+            whole=True,
+        )
 
 
 @app.command()
@@ -263,4 +293,4 @@ def onboard(
     chosen = new_password(user, password, from_stdin, generate)
     done = access.onboard(connection, newcomer, chosen.text)
     output.emit(done, form)
-    output.step(f"{done.file} holds the login of '{user}', password included")
+    _tell_of(done.file, user, done.certificate)

@@ -9,10 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
-from fink_cli import output
 from fink_cli.alerts.codec import Decoder, OutliningDecoder
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.alerts.select import parse_fields
@@ -31,13 +29,12 @@ from fink_cli.commands.consume_save import (
     Saving,
     SavingSink,
     open_saver,
-    saved_text,
     saving_rules,
-    summary_of,
 )
 from fink_cli.commands.consume_selected import Selected, Warnings
 from fink_cli.commands.consume_show import show
 from fink_cli.commands.consume_sinks import Look, chosen_by, is_redrawn, needed, open_sink
+from fink_cli.commands.consume_summary import count, summarise
 from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
@@ -48,7 +45,6 @@ from fink_cli.consumer.loop import Counts, Rules, follow
 from fink_cli.consumer.poll import open_source
 from fink_cli.consumer.save import Saver
 from fink_cli.consumer.start import parse_start
-from fink_cli.consumer.table import AGAIN_SIGN
 from fink_cli.errors import INTERRUPTED, OperationFailedError
 from fink_cli.output import Format
 
@@ -186,7 +182,7 @@ def consume(
     treated = treated_duplicates(duplicates, dedup)
     recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
     warnings = Warnings()
-    selected = Selected(condition, recent if treated is Duplicates.DROP else None, warnings)
+    selected = Selected(condition, recent if treated is Duplicates.DROP else None, paths, warnings)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     chosen = f"{where or ''}{' without duplicates' if treated is Duplicates.DROP else ''}"
@@ -240,12 +236,11 @@ def consume(
                     rules = replace(rules, progress=shown.progress)
                     follow(source, decoder, shown, counts, rules, interrupted)
         finally:
+            selected.leave()
             warnings.leave()
-            _summarise(counts, form, saver, recent.found if marks else 0)
-    if ended or interrupted():
-        raise typer.Exit(INTERRUPTED)
-    if strict:
-        _refuse_skipped(counts.skipped, saving is not None)
+            came_before = recent.found if marks else 0
+            summarise(source, counts, form, group, place, saver, came_before)
+    _end(ended or interrupted(), counts.skipped if strict else 0, saving is not None)
 
 
 def _decoder(
@@ -257,28 +252,11 @@ def _decoder(
     return decoder_of(schema, None if saving or browse else needed(look, where))
 
 
-def _refuse_skipped(skipped: int, saving: bool) -> None:
+def _end(was_interrupted: bool, skipped: int, saving: bool) -> None:
+    if was_interrupted:
+        raise typer.Exit(INTERRUPTED)
     if skipped:
         raise OperationFailedError(
-            f"{_count(skipped, 'message')} could not be decoded{' or saved' if saving else ''}.",
+            f"{count(skipped, 'message')} could not be decoded{' or saved' if saving else ''}.",
             "Leave out --strict to pass over such messages.",
         )
-
-
-def _summarise(counts: Counts, form: Format, saver: Saver | None, marked: int) -> None:
-    if form is Format.JSON:
-        numbers = {"read": counts.read, "shown": counts.shown, "skipped": counts.skipped}
-        output.note(orjson.dumps(numbers | (summary_of(saver) if saver else {})).decode())
-        return
-    skipped = f" {_count(counts.skipped, 'message')} skipped." if counts.skipped else ""
-    again = f" {marked:,} came before ({AGAIN_SIGN})." if marked else ""
-    if saver is None:
-        done = f"{_count(counts.shown, 'alert')} shown."
-    else:
-        done = f"{_count(counts.alerts, 'alert')} read. {saved_text(saver)}"
-    # The names of files are to be copied, and stay whole.
-    output.note(f"{done}{again}{skipped}", whole=saver is not None)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from fink_cli import output
+from fink_cli import console
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.sky import Position
 from fink_cli.consumer.browse.feed import Feed
@@ -24,7 +24,7 @@ def require_terminal() -> None:
     Raises:
         UsageError: stdin or stdout is none, or it can't be drawn on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or output.stdout().is_dumb_terminal:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or console.stdout().is_dumb_terminal:
         raise UsageError(
             "--browse needs a terminal.", "Leave it out: the alerts are printed line by line then."
         )

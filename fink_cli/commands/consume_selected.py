@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from fink_cli import output
+from fink_cli.alerts.select import Mistake, Path, missing_paths, value_at
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.dedup import Recent
 from fink_cli.consumer.read import Alert
@@ -39,50 +41,81 @@ class Warnings:
 class Selected:
     """Says of an alert whether it is chosen.
 
-    The first alert of each topic shows which fields of the expression the topic lacks. A field
-    that every topic lacks is a mistake, in whatever order their messages come.
+    The first alert of each topic shows which fields of --where and --fields the topic lacks, and
+    which comparisons can't hold. What is a mistake for every topic is an error, in whatever order
+    their messages come.
 
     Args:
         where: the expression, if there is one.
         recent: the alerts that came before; none where these are shown too.
-        warn: is told which fields some of the topics lack.
+        fields: the fields to show, if they were chosen.
+        warn: is told what is wrong for some of the topics.
+
     """
 
     def __init__(
-        self, where: Where | None, recent: Recent | None, warn: Callable[[str], None]
+        self,
+        where: Where | None,
+        recent: Recent | None,
+        fields: Sequence[Path] | None,
+        warn: Callable[[str], None],
     ) -> None:
-        self._where, self._recent, self._warn = where, recent, warn
+        self._where, self._recent, self._fields, self._warn = where, recent, fields or (), warn
         self._topics = 1
         self._checked: set[str] = set()
-        self._lacking: dict[str, int] = {}
+        self._wrong: Counter[tuple[str, Mistake]] = Counter()
+        # Alerts without a schema show only by and by which fields there are.
+        self._unseen: dict[Path, Alert] = {}
+        self._seen: set[Path] = set()
 
     def begin(self, topics: int) -> None:
         """Be told of how many topics alerts come."""
         self._topics = topics
 
+    def leave(self) -> None:
+        """Warn of fields that no alert had."""
+        for path, alert in self._unseen.items():
+            error = Mistake(path=path).error("--fields", alert.schema)
+            self._warn(f"{error.message} {error.hint}")
+        self._unseen.clear()
+
     def __call__(self, alert: Alert) -> bool:
         """Whether it is chosen.
 
         Raises:
-            UsageError: the expression names a field that no topic has.
+            UsageError: no topic has a field, or a comparison can't hold in any.
         """
-        if self._where is not None:
-            if alert.topic not in self._checked:
-                self._check(self._where, alert)
-            if not self._where.matches(alert.content):
-                return False
+        if alert.topic not in self._checked:
+            self._check(alert)
+        if self._fields and alert.schema.inferred:
+            self._look_for_fields(alert)
+        if self._where is not None and not self._where.matches(alert.content):
+            return False
         return self._recent is None or self._recent.is_new(alert.id)
 
-    def _check(self, where: Where, alert: Alert) -> None:
+    def _check(self, alert: Alert) -> None:
         self._checked.add(alert.topic)
-        if alert.schema.inferred:
-            return
-        for path in where.missing(alert.schema):
-            count = self._lacking[path.text] = self._lacking.get(path.text, 0) + 1
-            if count >= self._topics:
-                raise where.mistake(path, alert.schema)
-            text = (
-                f"--where names {path.text}, which the alerts of {alert.topic} do not have: "
-                "it is None there."
-            )
-            self._warn(text)
+        for option, mistake in self._mistakes(alert):
+            self._wrong[option, mistake] += 1
+            count = self._wrong[option, mistake]
+            is_everywhere = count == len(self._checked) and count >= self._topics
+            if is_everywhere and not alert.schema.inferred:
+                raise mistake.error(option, alert.schema)
+            self._warn(mistake.warning(option, alert.topic))
+
+    def _mistakes(self, alert: Alert) -> Iterator[tuple[str, Mistake]]:
+        if self._where is not None:
+            yield from (("--where", each) for each in self._where.mistakes(alert.schema))
+        if not alert.schema.inferred:
+            lacking = missing_paths(alert.schema, self._fields)
+            yield from (("--fields", Mistake(path=each)) for each in lacking)
+
+    def _look_for_fields(self, alert: Alert) -> None:
+        for path in self._fields:
+            if path in self._seen:
+                continue
+            if value_at(alert.content, path.steps) is None:
+                self._unseen[path] = alert
+            else:
+                self._seen.add(path)
+                self._unseen.pop(path, None)

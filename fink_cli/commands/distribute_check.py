@@ -78,6 +78,10 @@ def check(
     if findings.renamed:
         names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
         output.note(f"Published under a name that Avro takes: {names}.")
+    if findings.rounded:
+        output.note(
+            f"Nanoseconds, published down to the microsecond: {', '.join(findings.rounded)}."
+        )
     _judge(findings)
 
 
@@ -197,7 +201,7 @@ def read_back(
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{file} can't be read: {error}.", "Name the file of an Avro schema: --schema FILE"

@@ -6,8 +6,7 @@ import getpass
 import os
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +15,9 @@ import typer
 
 from fink_cli import output
 from fink_cli.admin.access import require_new_file
-from fink_cli.admin.export import usable_password
-from fink_cli.errors import UsageError
-from fink_cli.private import write_private
+from fink_cli.admin.export import ClientFormat, format_of, usable_password
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.private import staged_private
 
 # 24 random bytes are 32 characters.
 _RANDOM_BYTES = 24
@@ -118,18 +117,29 @@ def check_destination(generate: bool, out: Path | None) -> None:
         output.refuse_open_stdout()
 
 
-@contextmanager
-def kept(password: NewPassword, out: Path | None) -> Iterator[None]:
-    """Keep a password in a file while it is set, and afterwards if that worked.
+def kept(text: str, out: Path | None) -> AbstractContextManager[None]:
+    """Have a text on the disk while a password is set, and in its file when that has worked.
 
-    Before, because one that was set and could not be kept would lock its user out.
+    Before, because a password that was set and could not be kept would lock its user out.
     """
-    if out is None:
-        yield
-        return
-    write_private(out, f"{password.text}\n")
-    try:
-        yield
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+    return nullcontext() if out is None else staged_private(out, text)
+
+
+def require_client_file(file: Path, user: str) -> ClientFormat | None:
+    """Refuse to write over a file that is not the client's file of a user.
+
+    Returns:
+        The client whose file it is; ``None`` where there is no such file yet.
+
+    Raises:
+        OperationFailedError: it is something else.
+    """
+    if not file.exists():
+        return None
+    form = format_of(file.read_text(encoding="utf-8", errors="replace"), user)
+    if form is None:
+        raise OperationFailedError(
+            f"{file} exists, and is no client's file of '{user}' alone.",
+            "Remove it, or name another file: --out FILE",
+        )
+    return form

@@ -86,6 +86,11 @@ class Source:
         return self._coverage.finished
 
     @property
+    def is_at_end(self) -> bool:
+        """Whether there are partitions to read, and nothing is left in them."""
+        return bool(self._coverage.positions.next) and self.lag == 0
+
+    @property
     def connected(self) -> bool:
         """Whether the cluster answered when it was last asked."""
         return self._lost_since is None

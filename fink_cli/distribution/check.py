@@ -9,7 +9,7 @@ from fink_cli.distribution.ask import ask
 from fink_cli.distribution.prepare import Wish, declared, spark_of
 from fink_cli.distribution.question import Findings, Question, dump_question, load_findings
 from fink_cli.distribution.science import require_files, require_folder
-from fink_cli.errors import UsageError
+from fink_cli.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ def schema_of(findings: Findings, stream: str | None) -> str:
     titles = ", ".join(findings.schemas)
     if stream is not None:
         if stream not in findings.schemas:
-            raise UsageError(f"There is no stream {stream}.", f"There are: {titles}")
+            raise UsageError(
+                f"There is no stream {stream}.",
+                did_you_mean(stream, findings.schemas, titles, f"There are: {titles}"),
+            )
         return findings.schemas[stream]
     if len(set(findings.schemas.values())) > 1:
         raise UsageError(

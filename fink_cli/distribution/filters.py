@@ -17,7 +17,8 @@ an integer                a Series of its own type; float64 when one of the batc
                           NaN then, and numbers beyond 2**53 are rounded
 float, double             a Series of float32 or float64; NaN where null
 boolean                   a Series of bool; when one of the batch is null, of True, False and None
-timestamp                 a Series of datetime64[ns], UTC without a zone; NaT where null
+timestamp                 a Series of datetime64[ns], UTC without a zone; NaT where null, or
+                          outside the years 1678 to 2261
 string, bytes, date,      a Series of Python's objects; None where null
 decimal
 ========================  =======================================================================

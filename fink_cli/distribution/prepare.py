@@ -24,7 +24,7 @@ from fink_cli.distribution.owner import Owner
 from fink_cli.distribution.science import require_files, require_folder
 from fink_cli.distribution.spec import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import Distribution, read_distribution, single
-from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
 from fink_cli.paths import cache_folder
 from fink_cli.private import private_folder
 
@@ -89,10 +89,12 @@ def declared(wish: Wish) -> tuple[Distribution, Path]:
             "No folder of alerts is named.",
             "Name the science database: --source DIR, or set FINK_SOURCE",
         )
-    if wish.replay is not None and wish.replay not in (each.title for each in found.stream):
+    titles = [stream.title for stream in found.stream]
+    if wish.replay is not None and wish.replay not in titles:
+        all_titles = ", ".join(titles)
         raise UsageError(
             f"There is no stream {wish.replay}.",
-            f"There are: {', '.join(each.title for each in found.stream)}",
+            did_you_mean(wish.replay, titles, all_titles, f"There are: {all_titles}"),
         )
     return found, source
 

@@ -62,6 +62,8 @@ class Findings:
         night: how many alerts lie in the folder of the newest file.
         tried: what each stream made of the sample.
         bad_files: the files that can't be published, and why.
+        rounded: the paths of columns with times of the sample that are rounded down to the
+            microsecond.
         renamed: the path of each column that is published under another name, and its path there.
     """
 
@@ -70,6 +72,7 @@ class Findings:
     night: int
     tried: list[Tried]
     bad_files: list[BadFile]
+    rounded: list[str]
     renamed: dict[str, str]
 
 

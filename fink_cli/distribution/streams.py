@@ -181,7 +181,7 @@ def read_distribution(file: Path) -> Distribution:
     """
     example = "An example with every setting: conf/distribution.toml of the project."
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}.", example) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

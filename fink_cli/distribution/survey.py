@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fink_cli.distribution.ask import ERROR
+from fink_cli.distribution.nanoseconds import rounded_columns
 from fink_cli.distribution.question import Findings, Question, dump_findings, load_question
 from fink_cli.distribution.science import parquet_files, sort_out
 from fink_cli.distribution.spark.plan import make_plan
@@ -46,6 +47,7 @@ def find_out(spark: Session, question: Question) -> Findings:
         night=sum(rows for file, rows in good.items() if file.parent == chosen[0].parent),
         tried=try_streams(spark, plan, chosen, count) if count else [],
         bad_files=bad,
+        rounded=rounded_columns(chosen) if count else [],
         renamed={path: name for each in plan.encodings for path, name in each.renamed.items()},
     )
 

@@ -26,6 +26,7 @@ from fink_cli.doctor.finding import (
 )
 from fink_cli.doctor.newest import newest_message
 from fink_cli.errors import FinkError, explain_kafka
+from fink_cli.text import fink_command
 
 LOGIN_SECONDS = 5.0
 # Long enough for a login over the slowest of networks, and short enough to learn within the time
@@ -139,7 +140,13 @@ def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -
         return Newest(unlooked("schema", "the user may not READ the topic"), None)
     found = newest_message(connection, topic)
     if found is None:
-        hint = f"Publish some: fink distribute run --source DIR --topic {topic}"
+        publishes = allowed is None or "WRITE" in allowed
+        publish = fink_command("distribute", "run", "--source", "DIR", "--topic", topic)
+        hint = (
+            f"Publish some: {publish}"
+            if publishes
+            else "See it come: " + fink_command("consume", "--topic", topic)
+        )
         return Newest(warning("schema", f"{topic} has no message yet", hint), None)
     written = datetime.fromtimestamp(found.seconds, UTC) if found.seconds else None
     return Newest(judge_message(topic, found.key, found.value), written)
@@ -153,7 +160,8 @@ def judge_message(topic: str, key: bytes | None, value: bytes | None) -> Finding
         return failure(
             "schema",
             f"the newest message of {topic} can't be decoded: {error}",
-            f"If you have its schema: fink consume --topic {topic} --schema FILE",
+            "If you have its schema: "
+            + fink_command("consume", "--topic", topic, "--schema", "FILE"),
         )
     fields = len(alerts[0].content) if alerts else 0
     return fine("schema", f"the newest message of {topic} is an alert of {fields} fields")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
@@ -31,6 +32,15 @@ TOPIC_SECONDS = 5.0
 TOGETHER_SECONDS = 18.0
 MOST_TOPICS = 5
 
+# What a reader of alerts does without, and the variable that says that it is used all the same.
+_FOR_OPERATORS = {
+    "java": "JAVA_HOME",
+    "kafka jars": "KAFKA_HOME",
+    "spark jars": "",
+    "disk": "",
+    "ports": "FINK_KAFKA_PORT",
+    "slack": "SLACK_API_TOKEN",
+}
 _HERE = "It is the cluster on this machine: fink kafka start"
 _ELSEWHERE = "Check the address and the network: fink config show"
 _ADVERTISED = (
@@ -70,10 +80,36 @@ def examine(
     there = _way_to_the_cluster(connection, topics, deadline)
     if all(each.check != "clock" for each in there):
         there.append(clock(None))
-    return [
+    found = [
         *(deadline.value(check, pending) for check, pending in here.items()),
         *there,
         deadline.value("slack", said),
+    ]
+    return for_a_reader(found) if _only_reads(connection) else found
+
+
+def _only_reads(connection: Connection | Finding) -> bool:
+    """Whether there is a login to a cluster, and neither cluster nor distribution here."""
+    elsewhere = isinstance(connection, Connection) and connection.login
+    return elsewhere and not machine.in_use()
+
+
+def for_a_reader(
+    findings: Sequence[Finding], environ: Mapping[str, str] = os.environ
+) -> list[Finding]:
+    """Take for fine what only those need who run a cluster or publish, and nobody has asked for.
+
+    Args:
+        findings: of all checks.
+        environ: the environment; a variable that somebody has set is a use.
+    """
+    return [
+        fine(finding.check, f"not needed to read alerts: {finding.found}")
+        if finding.state is State.WARNING
+        and finding.check in _FOR_OPERATORS
+        and not environ.get(_FOR_OPERATORS[finding.check])
+        else finding
+        for finding in findings
     ]
 
 
@@ -152,8 +188,7 @@ def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Fin
     protocol = connection.security_protocol
     if protocol.endswith("SSL"):
         deadline = whole.part(REACH_SECONDS)
-        authority = connection.ssl_ca_location
-        pending = [begin(partial(certificate, each, authority)) for each in up]
+        pending = [begin(partial(certificate, each, connection)) for each in up]
         return [deadline.value("tls", each, str(at)) for at, each in zip(up, pending, strict=True)]
     if protocol == "SASL_PLAINTEXT" and connection.sasl_mechanism == "PLAIN":
         hint = "Use SCRAM-SHA-512, or TLS: fink config set security_protocol SASL_SSL"

@@ -117,6 +117,11 @@ def _has_cluster() -> bool:
         return True
 
 
+def in_use() -> bool:
+    """Whether there is a local cluster, or anything was published from here."""
+    return _has_cluster() or (fink_home() / "distributions").is_dir()
+
+
 def _space(folder: Path, variable: str) -> Space:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     writable = os.access(there, os.W_OK | os.X_OK)

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from fink_cli.addresses import Address
+from fink_cli.connection import Connection
 from fink_cli.doctor.finding import Finding, failure, fine, warning
 
 # Of one address; a name may have several.
@@ -54,19 +55,23 @@ def reach(check: str, address: Address, hint: str) -> Finding:
     return failure(check, f"{address} ({', '.join(ips)}) takes no connection: {reason}", hint)
 
 
-def certificate(address: Address, authority: str) -> Finding:
+def certificate(address: Address, connection: Connection) -> Finding:
     """Check a broker's certificate as a client does.
 
     Args:
         address: where the broker listens.
-        authority: file of the authority's certificate; empty for those that the system knows.
+        connection: says which authority is trusted: its own, or those that the system knows.
     """
+    authority, pem = connection.ssl_ca_location, connection.ssl_ca_pem
     try:
-        context = ssl.create_default_context(cafile=authority or None)
+        context = ssl.create_default_context(
+            cafile=None if pem else authority or None, cadata=pem or None
+        )
     except OSError as error:
         return failure(
             "tls",
-            f"the certificate authority {authority} can't be read: {error.strerror or error}",
+            f"the certificate authority {'' if pem else authority} can't be read: "
+            f"{error.strerror or error}",
             "Name its file: fink config set ssl_ca_location FILE",
         )
     # As librdkafka and Java do: Python from 3.13 on refuses authorities that both accept.

@@ -70,7 +70,7 @@ def read_channel_map(file: Path | None = None) -> ChannelMap:
     """
     path = file or shipped("conf/slack.toml")
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"The channel map {path} can't be read: {error.strerror}.",

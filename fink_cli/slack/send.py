@@ -101,7 +101,7 @@ def _allowed(channels: str | Path | Iterable[str] | None) -> set[str] | None:
         return None
     if isinstance(channels, str | Path):
         try:
-            lines = Path(channels).read_text(encoding="utf-8").splitlines()
+            lines = Path(channels).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"The file of channels {channels} can't be read.", "Write one channel a line."

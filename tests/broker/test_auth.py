@@ -151,8 +151,43 @@ def test_generate_writes_a_file_that_only_its_owner_reads(
     assert login_code(fink, cluster, user, secret) == 0
     again = fink("auth", "rotate", "-u", user, "--generate", "--out", str(file))
     assert again.returncode == 1
-    assert "exists already" in again.stderr
+    assert "is no client's file" in again.stderr
+    assert file.read_text().strip() == secret
     assert login_code(fink, cluster, user, secret) == 0
+
+
+def test_rotate_writes_the_client_s_file_anew(
+    fink: Fink, topic: str, user: str, tmp_path: Path
+) -> None:
+    file, other = tmp_path / "client", tmp_path / "other"
+    words = ("--consume", topic, "--generate", "--format", "java", "--out", str(file))
+    assert fink("auth", "onboard", "-u", user, *words).returncode == 0
+    before = file.read_text()
+    dry = fink("auth", "rotate", "-u", user, "--out", str(file), "--dry-run")
+    assert (dry.returncode, file.read_text()) == (0, before)
+    done = fink("auth", "rotate", "-u", user, "--generate", "--out", str(file), "-o", "json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["file"], result["password"]) == (str(file), None)
+    # It is Java's again, with another password and nothing else.
+    changed = [
+        (old.partition("=")[0], new.partition("=")[0])
+        for old, new in zip(before.splitlines(), file.read_text().splitlines(), strict=True)
+        if old != new
+    ]
+    assert changed == [("sasl.jaas.config", "sasl.jaas.config")]
+    assert mode(file) == 0o600
+    # A new file is fink's where no format is named, and logs in.
+    words = ("--password-stdin", "--out", str(other))
+    assert fink("auth", "rotate", "-u", user, *words, stdin="secret-2\n").returncode == 0
+    read = fink("consume", "-t", topic, "--until-end", env={"FINK_CONFIG": str(other)})
+    assert read.returncode == 0, read.stderr
+    exported = fink("auth", "export", "-u", user, "--password-stdin", stdin="secret-2\n")
+    assert exported.stdout == other.read_text()
+    # A refused password leaves the file as it was.
+    before = other.read_text()
+    refused = fink("auth", "rotate", "-u", user, "--out", str(other), "-p", " bad")
+    assert (refused.returncode, other.read_text()) == (2, before)
 
 
 def test_a_password_does_not_go_to_a_file_that_others_read(
@@ -457,3 +492,30 @@ def test_a_user_without_rights_is_told_what_it_lacks(
         assert alter in refused.stderr
     assert fink(*alter.split()[1:]).returncode == 0
     assert fink("acl", "add", "-u", user, "-c", "g", env=login).returncode == 0
+
+
+def test_who_reads_without_a_group_leaves_no_refusal_in_the_broker_s_log(
+    fink: Fink, cluster: TestCluster, topic: str, user: str, tmp_path: Path
+) -> None:
+    log = cluster.home / "kafka" / "broker-1" / "logs" / "server.log"
+    file = tmp_path / "client"
+
+    def refusals() -> list[str]:
+        lines = log.read_text(errors="replace").splitlines()
+        return [line for line in lines if f"User:{user} is Denied" in line]
+
+    words = ("--consume", topic, "--generate", "--out", str(file))
+    assert fink("auth", "onboard", "-u", user, *words).returncode == 0
+    before = refusals()
+    as_user = {"FINK_CONFIG": str(file)}
+    for words in (
+        ("consume", "-t", topic, "--until-end"),
+        ("doctor", "-t", topic),
+        ("kafka", "topic", "describe", topic),
+        # The last asks for what it may not, so that the log is known to hold all before it.
+        ("consume", "-t", topic, "-g", f"not-{user}", "--until-end"),
+    ):
+        fink(*words, env=as_user)
+    wait_for(lambda: any(f"Group:LITERAL:not-{user}" in line for line in refusals()))
+    groups = [line for line in refusals()[len(before) :] if "Group:" in line]
+    assert all(f"Group:LITERAL:not-{user}" in line for line in groups), groups

@@ -18,7 +18,7 @@ from fink_cli.cluster.install import kafka_jars
 from fink_cli.jars import Jar, fetch
 from fink_cli.paths import cache_folder
 from tests.broker.watching import messages
-from tests.conftest import Fink, program, run_fink
+from tests.conftest import PROGRAM, Fink, TestCluster, program, run_fink
 
 # Where hop-client and fink-client are installed: beside the tests, or in an environment of theirs.
 CLIENTS = Path(os.environ.get("FINK_TEST_CLIENTS") or sys.prefix) / "bin"
@@ -161,3 +161,62 @@ def test_fink_itself(export: Callable[[str], Path], topic: str, tmp_path: Path) 
     done = run_fink(*words, env=environ)
     assert done.returncode == 0, done.stderr
     assert '"objectId":"ZTF0000"' in done.stdout.replace(" ", "")
+
+
+# Where the operator's folder is not: as on another machine.
+_ELSEWHERE = 'mount -t tmpfs none "$0" && cd "$1" && shift && exec "$@"'
+READ_WITH_LIBRDKAFKA = """
+import sys
+from confluent_kafka import Consumer
+with open(sys.argv[1]) as file:
+    settings = dict(line.rstrip("\\n").split("=", 1) for line in file)
+consumer = Consumer(settings | {"auto.offset.reset": "earliest"})
+consumer.subscribe([sys.argv[2]])
+print(consumer.poll(60).value())
+consumer.close()
+"""
+
+
+@pytest.mark.parametrize("form", ["fink", "java", "librdkafka", "hop"])
+def test_over_tls_a_file_is_enough_where_the_operator_s_files_are_not(
+    tls_cluster: TestCluster, tmp_path: Path, form: str
+) -> None:
+    name = f"u{uuid.uuid4().hex[:8]}"
+    assert run_fink("kafka", "topic", "create", name, env=tls_cluster.environ).returncode == 0
+    producer = Producer(tls_cluster.connection.librdkafka())
+    producer.produce(name, b'{"objectId": "ZTF0000"}')
+    assert producer.flush(20) == 0
+    # The client has a folder of its own, with all that it is sent.
+    words = ["--consume", name, "--generate", "--format", form, "--out", f"{tmp_path}/file"]
+    done = run_fink("auth", "onboard", "-u", name, *words, env=tls_cluster.environ)
+    assert done.returncode == 0, done.stderr
+    beside = tmp_path / "file-ca.pem"
+    assert beside.exists() is (form in {"librdkafka", "hop"})
+    if beside.exists():
+        assert str(beside) in done.stderr
+
+    def there(*command: str | Path, **environ: str) -> str:
+        hidden = [str(tls_cluster.home), str(tmp_path), *map(str, command)]
+        unshare = ["unshare", "--mount", "--map-root-user", "sh", "-c", _ELSEWHERE]
+        return run(*unshare, *hidden, HOME=str(tmp_path), **environ)
+
+    if form == "fink":
+        environ = {"FINK_CONFIG": "file", "FINK_HOME": "home", "FINK_PROFILE": ""}
+        words = ["consume", "-t", name, "--until-end", "--raw"]
+        assert "ZTF0000" in there(PROGRAM, *words, **environ)
+    elif form == "librdkafka":
+        assert "ZTF0000" in there(sys.executable, "-c", READ_WITH_LIBRDKAFKA, "file", name)
+    elif form == "hop":
+        home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+        there(CLIENTS / "hop", "auth", "add", "file", **home)
+        url = f"kafka://{tls_cluster.connection.bootstrap_servers}/{name}"
+        words = ["subscribe", url, "--until-eos", "-s", "EARLIEST", "--json"]
+        assert "ZTF0000" in there(CLIENTS / "hop", *words, **home)
+    else:
+        [tools] = fetch([TOOLS], cache_folder() / "kafka-tools", lambda *_: None)
+        jars = [*kafka_jars(lambda *_: None), tools]
+        java = ["java", "-cp", os.pathsep.join(map(str, jars))]
+        words = ["--bootstrap-server", tls_cluster.connection.bootstrap_servers, "--topic", name]
+        words += ["--command-config", "file", "--from-beginning", "--max-messages", "1"]
+        consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+        assert "ZTF0000" in there(*java, consumer, *words)

@@ -74,16 +74,19 @@ def test_real_alerts_equal_what_fastavro_reads(
 
 def test_fields(fink: Fink, topic: str, publish: Any) -> None:
     publish(topic, message(7))
-    fields = "objectId,history[-1],history[9],nothing.there"
+    fields = "objectId,history[-1],history[9]"
     done = fink("consume", "--topic", topic, "--limit", "1", "-o", "json", "--fields", fields)
     assert lines(done)[0]["alert"] == {
         "objectId": "ZTF0007",
         "history[-1]": 7.0,
         "history[9]": None,
-        "nothing.there": None,
     }
     table = fink("consume", "--topic", topic, "--limit", "1", "--fields", fields)
     assert table.stdout.splitlines()[0].split() == fields.split(",")
+    missing = fink("consume", "--topic", topic, "--limit", "1", "--fields", "objectid,mag")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "--fields names objectid, and the alerts have no such field" in missing.stderr
+    assert "Is it objectId that you mean?" in missing.stderr
     wrong = fink("consume", "--topic", topic, "--fields", "a..b")
     assert wrong.returncode == 2
     assert "character 3" in wrong.stderr

@@ -229,7 +229,9 @@ def test_what_can_not_be_written(cluster: TestCluster, start: Start) -> None:
         members.append(member)
     members.append(start("slack", "--once", channel=False))
     for member in members:
-        assert member.process.wait(60) == 1, (member.sink, member.said)
+        # Who reads no further, as head does, has what it wanted.
+        codes = {0, 1} if member.sink in SHOWN else {1}
+        assert member.process.wait(60) in codes, (member.sink, member.said)
         assert member.check(cluster) < TOTAL
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 
-from tests.broker.watching import SCHEMA, Fink, alert, lines, message, numbers
+from tests.broker.watching import KEY, SCHEMA, Fink, alert, lines, message, numbers
 
 
 def test_files_of_the_survey_sent_as_they_are(
@@ -46,3 +46,22 @@ def test_many_records_framing_and_json(
     grouped = (*words, "-g", f"g-{topic}")
     assert numbers(fink(*grouped, "--limit", "2")) == [0, 1]
     assert numbers(fink(*grouped, "--limit", "3")) == [0, 1, 2]
+
+
+def test_json_as_others_write_it_and_what_is_no_alert(fink: Fink, topic: str, publish: Any) -> None:
+    values = [
+        '{"number": 0, "mag": NaN}',
+        '{"number": 1, "mag": 17.5, "err": Infinity}',
+        '\ufeff{"number": 2}',
+        '[{"number": 3}]',
+        '<?xml version="1.0"?><voe:VOEvent/>',
+    ]
+    publish(topic, *((b"ZTF21abcdefg", each.encode()) for each in values))
+    schema = KEY.replace(b'"type": "int"', b'"type": "int", "default": NaN')
+    publish(topic, (schema, message(5)[1]))
+    done = fink("consume", "--topic", topic, "--until-end", "-o", "json")
+    assert numbers(done) == [0, 1, 2, 5]
+    assert lines(done)[0]["alert"]["mag"] is None
+    assert "offset 3: it is a JSON array, and an alert is a JSON object" in done.stderr
+    assert "offset 4: it is XML, which fink does not read" in done.stderr
+    assert "schema is not JSON" not in done.stderr

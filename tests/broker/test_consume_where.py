@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import fastavro
 import pexpect
 
 from tests.broker.watching import FINK, Fink, lines, messages, numbers, summary
@@ -18,6 +23,8 @@ def test_only_what_is_selected_is_shown(fink: Fink, topic: str, publish: Any) ->
     assert summary(done) == {"read": 6, "shown": 2, "skipped": 0}
     assert numbers(fink(*words, "--where", "number > 1", "--limit", "2")) == [2, 3]
     assert numbers(fink(*words, "--where", "mag < 99")) == []
+    none = fink(*words[:4], "--where", "number > 99")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "0 of 6 alerts shown.\n")
 
 
 def test_a_field_that_only_some_topics_have(
@@ -54,8 +61,40 @@ def test_a_field_that_only_some_topics_have(
 def test_a_mistake_ends_it_before_the_first_alert(fink: Fink, topic: str, publish: Any) -> None:
     publish(topic, *messages(3))
     words = ("consume", "--topic", topic, "--until-end", "-o", "json")
-    for where, says in [("number >", "syntax"), ("numbre > 1", "Is it number that you mean?")]:
+    for where, says in [
+        ("number >", "syntax"),
+        ("numbre > 1", "Is it number that you mean?"),
+        ("number != '3'", "compares number (a number) with '3' (a text), which never equal"),
+    ]:
         done = fink(*words, "--where", where)
         assert done.returncode == 2
         assert done.stdout == ""
         assert says in done.stderr
+
+
+def test_dates_times_decimals_and_uuids(fink: Fink, topic: str, publish: Any) -> None:
+    kinds = {
+        "night": {"type": "int", "logicalType": "date"},
+        "at": {"type": "long", "logicalType": "time-micros"},
+        "flux": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2},
+        "uid": {"type": "string", "logicalType": "uuid"},
+        "never": {"type": "long", "logicalType": "timestamp-micros"},
+    }
+    fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    schema = {"type": "record", "name": "alert", "fields": fields}
+    out = io.BytesIO()
+    content = (date(2026, 1, 2), time(3, 4, 5), Decimal("-1.05"), UUID(int=5), 2**62)
+    fastavro.schemaless_writer(
+        out, fastavro.parse_schema(schema), dict(zip(kinds, content, strict=True))
+    )
+    publish(topic, (json.dumps(schema).encode(), out.getvalue()))
+    words = ("consume", "--topic", topic, "--until-end", "-o", "json", "--strict", "--where")
+    holds = (
+        "night == '2026-01-02' and night < '2030-01-01' and at > '01:00:00' and flux == -1.05 and "
+        "abs(flux) > 1 and uid == '00000000-0000-0000-0000-000000000005' and never > night"
+    )
+    done = fink(*words, holds)
+    [line] = lines(done)
+    assert line["alert"]["never"].startswith("+148")
+    assert summary(done) == {"read": 1, "shown": 1, "skipped": 0}
+    assert lines(fink(*words, "night != '2026-01-02' or flux != -1.05")) == []

@@ -35,7 +35,9 @@ def more(number: int, **kinds: pa.DataType) -> dict[str, pa.Array]:
     mangrove = pa.struct([("2MASS_name", kinds["name"]), ("lum_dist", kinds["score"])])
     prv = pa.list_(pa.struct([("jd", kinds["when"])]))
     score = None if pa.types.is_null(kinds["score"]) else number + 0.5
-    when = None if pa.types.is_null(kinds["when"]) else WHEN
+    when: datetime | int | None = None if pa.types.is_null(kinds["when"]) else WHEN
+    if kinds["when"] == pa.timestamp("ns", "Europe/Paris"):
+        when = int(WHEN.replace(tzinfo=UTC).timestamp()) * 10**9 + 456_789_012
     return {
         "score": pa.array([score, None], kinds["score"]),
         "when": pa.array([when, None], kinds["when"]),
@@ -82,7 +84,9 @@ def test_files_of_several_writers_are_one_source(
     words = ("--config", str(config), "--source", str(source))
     done = fink("distribute", "check", *words, timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr
-    assert "mangrove.2MASS_name as mangrove._2MASS_name" in " ".join(done.stderr.split())
+    said = " ".join(done.stderr.split())
+    assert "mangrove.2MASS_name as mangrove._2MASS_name" in said
+    assert "Nanoseconds, published down to the microsecond: when, prv[].jd." in said
 
     done = fink("distribute", "run", "--once", *words, "-o", "json", timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr

@@ -190,7 +190,6 @@ def test_the_token_of_a_profile(slack: FakeSlack, tmp_path: Path) -> None:
     words = ("slack", "send", "-c", "news", "hello")
     assert run_fink(*words, env=env).returncode == 2
     file = Path(env["FINK_CONFIG"])
-    file.parent.mkdir()
     file.write_text(f'default = "a"\n[profiles.a]\nslack_token = "{TOKEN}"\n')
     open_to_all = run_fink(*words, env=env)
     assert (open_to_all.returncode, "chmod 600" in open_to_all.stderr) == (2, True)

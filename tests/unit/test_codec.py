@@ -193,3 +193,44 @@ def test_json_of_what_orjson_refuses() -> None:
         "bytes": "eA==",
         "flag": True,
     }
+
+
+def test_times_that_python_does_not_have() -> None:
+    kinds = {
+        "d": {"type": "int", "logicalType": "date"},
+        "t": {"type": "long", "logicalType": "timestamp-micros"},
+        "m": {"type": "long", "logicalType": "timestamp-millis"},
+        "l": {"type": "long", "logicalType": "local-timestamp-millis"},
+        "n": {"type": "long", "logicalType": "timestamp-micros"},
+    }
+    fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    schema = {"type": "record", "name": "a", "fields": fields}
+    plain = {**schema, "fields": [{**each, "type": each["type"]["type"]} for each in fields]}
+    out = io.BytesIO()
+    numbers = {
+        "d": 2932897,
+        "t": 253402300800000000,
+        "m": 2**63 - 1,
+        "l": -(2**62),
+        "n": 1609556645000006,
+    }
+    fastavro.schemaless_writer(out, fastavro.parse_schema(plain), numbers)
+    key = json.dumps(schema).encode()
+    found = Decoder().decode(key, out.getvalue())
+    assert json.loads(to_json_bytes(found)) == {
+        "d": "+010000-01-01",
+        "t": "+010000-01-01T00:00:00Z",
+        "m": "+292278994-08-17T07:12:55.807000Z",
+        "l": "-146136543-09-08T08:23:32.096000",
+        "n": "2021-01-02T03:04:05.000006Z",
+    }
+    # Also where the whole alert is needed by fastavro alone, and where JSON has to be cleaned.
+    assert json.loads(to_json_bytes({**found, "large": 2**70}))["d"] == "+010000-01-01"
+
+
+def test_a_schema_as_python_writes_it() -> None:
+    text = (
+        '{"type": "record", "name": "a", "fields": [{"name": "m", "type": "int", "default": NaN}]}'
+    )
+    assert Decoder().decode(b"\xef\xbb\xbf" + text.encode(), b"\x02") == {"m": 1}
+    assert read_schema(b"\xef\xbb\xbf" + text.encode()).text == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pexpect
@@ -107,6 +108,17 @@ def test_a_password_is_asked_for_and_not_shown(environ: dict[str, str], file: Pa
     assert asked.exitstatus == 0
     assert "hidden-one" not in (asked.before or "")
     assert 'password = "hidden-one"' in file.read_text()
+
+
+def test_an_authority_s_file_takes_the_place_of_its_certificate(
+    environ: dict[str, str], file: Path, tmp_path: Path
+) -> None:
+    file.write_text(f'{TEXT}\n[profiles.tls]\nssl_ca_pem = """PEM\n"""\n')
+    words = ("ssl_ca_location", str(tmp_path / "ca.pem"), "--profile", "tls")
+    done = run_fink("config", "set", *words, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert "ssl_ca_pem" in done.stdout
+    assert tomllib.loads(file.read_text())["profiles"]["tls"] == {"ssl_ca_location": words[1]}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import bz2
 import io
 import json
 import lzma
+import math
 import random
 import time
 import tracemalloc
@@ -185,11 +186,49 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"{", b'{"a": NaN}', b"[1]", b'"a"', b"\xff{}", b'{"a":' * 70 + b"1" + b"}" * 70]
+    "value",
+    [
+        b"{",
+        b'{"a": NaN',
+        b'{"a": nan}',
+        b"[1]",
+        b'"a"',
+        b"\xff{}",
+        b'{"a":' * 70 + b"1" + b"}" * 70,
+    ],
 )
 def test_what_is_no_json_alert(value: bytes) -> None:
     with pytest.raises(UndecodableError):
         Decoder().records(None, value)
+
+
+def test_json_as_python_writes_it() -> None:
+    value = b'\xef\xbb\xbf {"a": NaN, "b": [Infinity, -Infinity], "c": 17.5}'
+    [found] = Decoder().records(b"any key", value)
+    assert math.isnan(found.content.pop("a"))
+    assert found.content == {"b": [math.inf, -math.inf], "c": 17.5}
+    deep = b'{"a":' * 5000 + b"NaN" + b"}" * 5000
+    with pytest.raises(UndecodableError):
+        Decoder().records(None, deep)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (b"ZTF21abc", b'[{"a": 1}]', "it is a JSON array, and an alert is a JSON object"),
+        (None, b"[NaN]", "it is a JSON array, and an alert is a JSON object"),
+        (b"17", b'"a"', "it is a JSON text, and an alert is a JSON object"),
+        (b"null", b"<?xml version='1.0'?><voe:VOEvent/>", "it is XML, which fink does not read"),
+        (b'{"id": 5}', b" <a/>", "it is XML, which fink does not read"),
+        (b"ZTF21abc", b"hello", "it is text, and no JSON; its key 'ZTF21abc' is no Avro schema"),
+        (b"\xff" * 99, b"\x02\x00", "it is no JSON, and its key '.{40}…' is no Avro schema"),
+        (b'{"id": 5}', b"\x02\x00", "the schema is not an Avro record"),
+        (b"", b"\x02\x00", "the message has no schema in its key"),
+    ],
+)
+def test_a_reason_says_what_the_message_is(key: bytes | None, value: bytes, reason: str) -> None:
+    with pytest.raises(UndecodableError, match=reason):
+        Decoder().records(key, value)
 
 
 def test_a_deep_and_odd_object_has_a_schema() -> None:

@@ -6,11 +6,20 @@ import csv
 import json
 import re
 import tomllib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
-from fink_cli.admin.export import ClientFormat, client_file, file_name, usable_password
+from fink_cli.admin.export import (
+    ClientFormat,
+    client_file,
+    file_name,
+    format_of,
+    usable_password,
+    write_certificate,
+)
 from fink_cli.connection import Connection
 from fink_cli.errors import UsageError
 
@@ -40,6 +49,10 @@ def login(password: str = "secret", **more: str) -> Connection:
     )
 
 
+def text_of(connection: Connection, form: ClientFormat) -> str:
+    return client_file(connection, form).text
+
+
 def properties(text: str) -> dict[str, str]:
     """As java.util.Properties loads it, of what it may hold here."""
     pairs = (line.split("=", 1) for line in text.splitlines())
@@ -56,18 +69,18 @@ def test_every_password_survives_every_file(password: str) -> None:
     usable_password(password)
     connection = login(password)
 
-    plain = client_file(connection, ClientFormat.LIBRDKAFKA)
+    plain = text_of(connection, ClientFormat.LIBRDKAFKA)
     assert f"sasl.password={password}" in plain.splitlines()
     assert "group.id=alice-librdkafka" in plain.splitlines()
 
-    java = properties(client_file(connection, ClientFormat.JAVA))
+    java = properties(text_of(connection, ClientFormat.JAVA))
     joined = java["sasl.jaas.config"].encode("utf-16", "surrogatepass").decode("utf-16")
     [quoted] = re.findall(r'password="((?:\\.|[^"\\])*)"', joined)
     assert re.sub(r"\\(.)", r"\1", quoted) == password
-    assert client_file(connection, ClientFormat.JAVA).isascii()
+    assert text_of(connection, ClientFormat.JAVA).isascii()
 
     for load in (json.loads, yaml.safe_load):
-        settings = load(client_file(connection, ClientFormat.FINK_CLIENT))
+        settings = load(text_of(connection, ClientFormat.FINK_CLIENT))
         assert settings == {
             "bootstrap.servers": "127.0.0.1:9093,127.0.0.1:9094",
             "group.id": "alice-fink-client",
@@ -75,7 +88,7 @@ def test_every_password_survives_every_file(password: str) -> None:
             "password": password,
         }
 
-    [row] = csv.DictReader(client_file(connection, ClientFormat.HOP).splitlines())
+    [row] = csv.DictReader(text_of(connection, ClientFormat.HOP).splitlines())
     assert row == {
         "username": "alice",
         "password": password,
@@ -84,21 +97,59 @@ def test_every_password_survives_every_file(password: str) -> None:
         "protocol": "SASL_PLAINTEXT",
     }
 
-    profile = tomllib.loads(client_file(connection, ClientFormat.FINK))
+    profile = tomllib.loads(text_of(connection, ClientFormat.FINK))
     assert profile["default"] == "alice"
     assert profile["profiles"]["alice"]["password"] == password
 
 
-def test_over_tls_the_authority_is_named() -> None:
-    connection = Connection(
-        "h:1", "SASL_SSL", username="a", password="b", ssl_ca_location="/ca.pem"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def test_over_tls_the_authority_s_certificate_is_inside_or_beside(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(f"# für Fink\n{PEM}-----BEGIN PRIVATE KEY-----\nx\n{PEM}")
+    there = Connection(
+        "h:1", "SASL_SSL", username="a", password="b", ssl_ca_location=str(authority)
     )
-    assert "ssl.ca.location=/ca.pem" in client_file(connection, ClientFormat.LIBRDKAFKA)
-    assert "ssl.truststore.location=/ca.pem" in client_file(connection, ClientFormat.JAVA)
-    assert "/ca.pem" in client_file(connection, ClientFormat.HOP)
-    assert "/ca.pem" in client_file(connection, ClientFormat.FINK)
+    connection = there.with_authority_inside()
+    assert connection.ssl_ca_pem == PEM + PEM
+    profile = tomllib.loads(text_of(connection, ClientFormat.FINK))["profiles"]["a"]
+    assert profile["ssl_ca_pem"] == PEM + PEM
+    java = properties(text_of(connection, ClientFormat.JAVA))
+    assert (java["ssl.truststore.type"], java["ssl.truststore.certificates"]) == ("PEM", PEM + PEM)
+    for form in (ClientFormat.LIBRDKAFKA, ClientFormat.HOP):
+        with pytest.raises(UsageError, match="in a file beside it"):
+            client_file(connection, form)
+        file = tmp_path / f"ann.{form}"
+        client = client_file(connection, form, file)
+        assert "ann-ca.pem" in client.text
+        assert str(tmp_path) not in client.text
+        beside = write_certificate(client, file)
+        assert beside == tmp_path / "ann-ca.pem"
+        assert beside.read_text() == PEM + PEM
     with pytest.raises(UsageError, match="fink-client can only"):
         client_file(connection, ClientFormat.FINK_CLIENT)
+
+
+def test_without_tls_no_certificate_is_needed(tmp_path: Path) -> None:
+    connection = login(ssl_ca_location=str(tmp_path / "ca.pem")).with_authority_inside()
+    for form in ClientFormat:
+        assert not client_file(connection, form, tmp_path / "f").certificate
+
+
+def test_java_reads_committed_messages_only() -> None:
+    assert properties(text_of(login(), ClientFormat.JAVA))["isolation.level"] == "read_committed"
+
+
+@pytest.mark.parametrize("form", ClientFormat)
+def test_a_file_is_known_by_its_user(form: ClientFormat) -> None:
+    for user in ("alice", 'q"u, o=te'):
+        text = text_of(replace(login(), username=user), form)
+        assert format_of(text, user) is form
+        assert format_of(text, "alic") is None
+    both = "[profiles.a]\nusername = 'a'\n[profiles.b]\nusername = 'b'\n"
+    for other in ("", "x", "{}", "[1]", "a,b\n1,2\n", both):
+        assert format_of(other, "a") is None
 
 
 @pytest.mark.parametrize("password", ["", " a", "a ", "a\nb", "a\tb", "\x00"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,16 @@ def test_the_page_names_every_command() -> None:
     for old, new in CASES:
         assert f"fink_kafka {old.split()[0].split('=')[0]}" in page
         assert " ".join(new.split()[:3]) in page
+
+
+def test_the_page_s_command_mends_a_script_of_fink_broker_s(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "moving-from-fink_kafka.md").read_text()
+    [command] = re.findall(r"^sed .*report\.py$", page, re.MULTILINE)
+    script = tmp_path / "report.py"
+    script.write_text(
+        "from fink_broker.slackUtils import get_slack_client, send_slack_alerts\n"
+        "print(get_slack_client.__name__, send_slack_alerts.__name__)\n"
+    )
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "get_slack_client send_slack_alerts\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pexpect
 import pytest
 
 from fink_cli import output
+from fink_cli.errors import FinkError
 from fink_cli.output import Format
 
 
@@ -96,3 +98,33 @@ def test_prose_breaks_between_words_and_a_command_never() -> None:
     assert [len(line) <= 40 for line in lines] == [True, True, False]
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(plain.stderr.splitlines()) == 2
+
+
+@dataclass(frozen=True)
+class Status:
+    """A result with what another program said."""
+
+    state: str
+    error: str
+
+
+def test_an_error_of_several_lines_is_shown_on_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    output.stdout.cache_clear()
+    status = Status("failed", "It broke:\r\n  the first\n\n  the second\x1b[2J\n")
+    for result in (status, [status]):
+        output.emit(result, Format.TABLE)
+        said = capsys.readouterr().out
+        assert "It broke: the first the second\\x1b[2J" in said
+        assert "x0a" not in said
+    output.print_checks([("failure", "schema", status.error, "")])
+    assert "x0a" not in capsys.readouterr().out
+    output.fail(FinkError(status.error, "Try again."))
+    said = capsys.readouterr().err
+    assert "x0a" not in said
+    assert "x0d" not in said
+    output.emit(status, Format.JSON)
+    assert json.loads(capsys.readouterr().out)["error"] == status.error
+    output.stdout.cache_clear()

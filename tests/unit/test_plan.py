@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def test_what_no_step_brings_about_is_noted(tmp_path: Path) -> None:
     [topics.wide]
     partitions = 4
     [users.alice]
-    consumer = ["there", "gone"]
+    consumer = ["there", "gone", "wides"]
+    [users."o'neil x"]
+    consumer = ["wide"]
     [users.nobody]
     """
     [deny, _] = role_rules("*", ResourceType.TOPIC, ["there"], CONSUMER)
@@ -100,12 +103,16 @@ def test_what_no_step_brings_about_is_noted(tmp_path: Path) -> None:
     notes = [
         f"{each.subject} {each.note}" for each in make_plan(declared(text, tmp_path), current).notes
     ]
-    assert len(notes) == 5
+    assert len(notes) == 7
     assert notes[0].startswith("alice has no login yet")
-    assert "'gone', which does not exist" in notes[1]
-    assert "has 1 partition(s) and not 4: fink kafka topic alter there --partitions 4" in notes[2]
-    assert "has 8 partition(s) and not 4: Kafka takes none away" in notes[3]
-    assert "DENY READ on TOPIC there" in notes[4]
+    assert notes[1].endswith("'gone', which does not exist")
+    assert notes[2].endswith("'wides', which does not exist; did you mean wide?")
+    # What is to be typed holds the name as a shell takes it.
+    typed = shlex.split(notes[3].partition("has no login yet: ")[2])
+    assert typed == ["fink", "auth", "add", "-u", "o'neil x", "--generate"]
+    assert "has 1 partition(s) and not 4: fink kafka topic alter there --partitions 4" in notes[4]
+    assert "has 8 partition(s) and not 4: Kafka takes none away" in notes[5]
+    assert "DENY READ on TOPIC there" in notes[6]
 
 
 def test_a_file_for_another_cluster_is_refused(tmp_path: Path) -> None:

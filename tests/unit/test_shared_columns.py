@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.distribution.columns import dump_columns, load_columns, published_type
+from fink_cli.distribution.nanoseconds import rounded_columns
 from fink_cli.distribution.science import Sorted, read_footer, sort_out
 
 TEXT, NUMBER, VOID = pa.string(), pa.float64(), pa.null()
@@ -127,3 +128,21 @@ def test_a_column_of_nulls_gets_its_type_from_a_later_batch(tmp_path: Path) -> N
     after = sort_out([numbers, texts], before.columns)
     assert column_of(after) == "double"
     assert [each.file for each in after.bad] == [str(texts)]
+
+
+def test_columns_with_more_than_microseconds_are_told(tmp_path: Path) -> None:
+    files = []
+    for number, fine in enumerate((1, -1, 0)):
+        times = pa.array([10**18, None, 10**18 + fine], NS)
+        columns = {
+            "t": times,
+            "s": pa.StructArray.from_arrays([times, times.cast(US, safe=False)], ["a", "b"]),
+            "l": pa.array([[], None, [{"t": 10**18 + fine}]], pa.list_(pa.struct([("t", NS)]))),
+            "m": pa.array([None, [], [("k", 10**18 + fine)]], pa.map_(TEXT, NS)),
+        }
+        files.append(tmp_path / f"{number}.parquet")
+        old = number == 1
+        pq.write_table(pa.table(columns), files[-1], use_deprecated_int96_timestamps=old)
+    assert rounded_columns(files[2:]) == []
+    for file in files[:2]:
+        assert rounded_columns([files[2], file]) == ["t", "s.a", "l[].t", "m{}"]

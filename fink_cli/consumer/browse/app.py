@@ -276,11 +276,11 @@ class Browser(App[bool]):
             return None
         where = parse_where(text)
         schemas = {each.alert.schema for each in self._kept if not each.alert.schema.inferred}
-        lacking = [where.missing(each) for each in schemas]
-        for path in where.paths:
-            # Of several topics, or schemas of a topic, one that has the field is enough.
-            if lacking and all(path in each for each in lacking):
-                raise where.mistake(path, next(iter(schemas)))
+        mistakes = [where.mistakes(each) for each in schemas]
+        for mistake in mistakes[0] if mistakes else []:
+            # Of several topics, or schemas of a topic, one for which it is none is enough.
+            if all(mistake in each for each in mistakes):
+                raise mistake.error("--where", next(iter(schemas)))
         return where
 
     def _current(self) -> Alert | None:

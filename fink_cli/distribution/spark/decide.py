@@ -21,7 +21,7 @@ from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from fink_cli.distribution.answers import decide
 from fink_cli.distribution.spark.schemas import column, quoted
-from fink_cli.distribution.spark.times import any_of, beyond_pandas
+from fink_cli.distribution.spark.times import held_by_python
 from fink_cli.distribution.streams import Route, Stream
 
 # Names that no column of an alert has: Avro does not allow them.
@@ -29,7 +29,6 @@ CODES = "fink:codes"
 _ANSWER = "fink:answer:"
 _NOWHERE = 2**31 - 1
 _TRY = "fink_try"
-_OUTSIDE = "a time is outside the years 1678 to 2261, which pandas can hold"
 
 
 @dataclass(frozen=True)
@@ -108,20 +107,11 @@ def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
 
 
 def _answer(alerts: DataFrame, asked: PythonFilter) -> Column:
-    """What a Python filter says; an alert with a time that pandas can't hold is not decided."""
+    """What a Python filter says; a time that Python can't hold is null to it."""
     given = [column(path) for path in asked.columns]
     kinds = alerts.select(*given).schema
-    beyond = [beyond_pandas(each, kind.dataType) for each, kind in zip(given, kinds, strict=True)]
-    # Spark hands over every alert, also those that are not asked about.
-    safe = [
-        each if out is None else F.when(~out, each) for each, out in zip(given, beyond, strict=True)
-    ]
-    answer = _udf(asked.function)(*safe)
-    outside = [out for out in beyond if out is not None]
-    if not outside:
-        return answer
-    none = F.struct(F.lit(None).cast("boolean").alias("passed"), F.lit(_OUTSIDE).alias("error"))
-    return F.when(any_of(outside), none).otherwise(answer)
+    held = [held_by_python(each, kind.dataType) for each, kind in zip(given, kinds, strict=True)]
+    return _udf(asked.function)(*held)
 
 
 def _udf(function: Callable[..., Any]) -> Callable[..., Column]:

@@ -1,55 +1,53 @@
-"""Times that pandas can't hold: it counts nanoseconds, and PySpark fails on those beyond."""
+"""Times that Python can't hold: PySpark fails on them, whatever the filter does with them.
+
+pandas counts nanoseconds, so it has the years 1678 to 2261; a date of Python has 1 to 9999.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from functools import reduce
-from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.types import (
     ArrayType,
     DataType,
+    DateType,
     MapType,
     StructType,
     TimestampNTZType,
     TimestampType,
 )
 
-_FIRST, _AFTER = "TIMESTAMP'1678-01-01 00:00:00'", "TIMESTAMP'2262-01-01 00:00:00'"
+_TIMES = ("TIMESTAMP'1678-01-01 00:00:00'", "TIMESTAMP'2261-12-31 23:59:59.999999'")
+_DATES = ("DATE'0001-01-01'", "DATE'9999-12-31'")
 
 
-def beyond_pandas(value: Column, kind: DataType) -> Column | None:
-    """Whether a column holds a time that pandas can't, at any depth; never null.
-
-    Returns:
-        None where there is no time in a type.
-    """
-    if isinstance(kind, TimestampType | TimestampNTZType):
-        return F.coalesce((value < F.expr(_FIRST)) | (value >= F.expr(_AFTER)), F.lit(False))
+def held_by_python(value: Column, kind: DataType) -> Column:
+    """A column with null for each time, at any depth, that Python can't hold."""
+    if isinstance(kind, TimestampType | TimestampNTZType | DateType):
+        first, last = map(F.expr, _DATES if isinstance(kind, DateType) else _TIMES)
+        return F.when(value.between(first, last), value)
+    if not _has_times(kind):
+        return value
     if isinstance(kind, StructType):
-        found = [beyond_pandas(value.getField(each.name), each.dataType) for each in kind]
-        within = [each for each in found if each is not None]
-        return any_of(within) if within else None
+        fields = [
+            held_by_python(value.getField(each.name), each.dataType).alias(each.name)
+            for each in kind
+        ]
+        return F.when(value.isNotNull(), F.struct(*fields))
     if isinstance(kind, ArrayType):
-        return _any_item(value, kind.elementType)
+        items = kind.elementType
+        return F.transform(value, lambda item: held_by_python(item, items))
     if isinstance(kind, MapType):
-        return _any_item(F.map_values(value), kind.valueType)
-    return None
+        values = kind.valueType
+        return F.transform_values(value, lambda _, each: held_by_python(each, values))
+    return value
 
 
-def _any_item(values: Column, kind: DataType) -> Column | None:
-    if beyond_pandas(F.lit(None), kind) is None:
-        return None
-    asked = F.exists(values, lambda each: _known(beyond_pandas(each, kind)))
-    return F.coalesce(asked, F.lit(False))
-
-
-def _known(found: Column | None) -> Column:
-    return F.lit(False) if found is None else found
-
-
-def any_of(conditions: Sequence[Column]) -> Column:
-    """Whether one of some conditions is true."""
-    return reduce(or_, conditions)
+def _has_times(kind: DataType) -> bool:
+    if isinstance(kind, StructType):
+        return any(_has_times(each.dataType) for each in kind)
+    if isinstance(kind, ArrayType):
+        return _has_times(kind.elementType)
+    if isinstance(kind, MapType):
+        return _has_times(kind.valueType)
+    return isinstance(kind, TimestampType | TimestampNTZType | DateType)
