@@ -42,7 +42,7 @@ from fink_cli.config import write_local_login
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
-from fink_cli.private import private_folder
+from fink_cli.private import private_folder, refuse_if_changeable
 from fink_cli.processes import signals_held_back
 
 DEFAULT_PORT = 9093
@@ -188,7 +188,8 @@ def _started(
 
 @contextmanager
 def _locked(home: Path) -> Iterator[None]:
-    private_folder(cluster_folder(home))
+    # The broker's settings, and the arguments that Java is started with, stand in it.
+    refuse_if_changeable(private_folder(cluster_folder(home)), additions=True)
     try:
         with FileLock(cluster_folder(home) / ".lock", timeout=START_SECONDS):
             yield
