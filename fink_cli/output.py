@@ -95,8 +95,9 @@ def confirm(question: str, touched: Sequence[str], yes: bool) -> None:
     Raises:
         UsageError: nobody can be asked, or the answer was no.
     """
-    for line in touched:
-        stderr().print(Text(f"  {printable(line)}"), soft_wrap=True)
+    if touched:
+        lines = "\n".join(f"  {printable(line)}" for line in touched)
+        stderr().print(Text(lines), soft_wrap=True)
     if yes:
         return
     if not sys.stdin.isatty():

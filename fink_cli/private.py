@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fink_cli.errors import UsageError
@@ -81,8 +82,27 @@ def refuse_if_open(file: Path) -> None:
         raise UsageError(f"{file} holds a password and others can read it.", f"chmod 600 {file}")
 
 
+@dataclass(frozen=True)
+class Weakness:
+    """How somebody else can change a file: what can be changed, in words, and what mends it."""
+
+    reason: str
+    fix: str
+
+
 def refuse_if_changeable(path: Path, additions: bool = False) -> None:
-    """Refuse what is obeyed or executed when somebody else can change it, as ssh does.
+    """Refuse what is obeyed or executed when others can change it; see :func:`find_weakness`.
+
+    Raises:
+        UsageError: others can change it; the hint mends that.
+    """
+    weakness = find_weakness(path, additions)
+    if weakness:
+        raise UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
+
+
+def find_weakness(path: Path, additions: bool = False) -> Weakness | None:
+    """Return how somebody else can change a file, looked at as ssh does; else ``None``.
 
     The file and each folder and link on the way to it must belong to this user or to root, and
     nobody else may write in them. In a sticky folder, such as ``/tmp``, nobody can replace
@@ -91,27 +111,25 @@ def refuse_if_changeable(path: Path, additions: bool = False) -> None:
     Args:
         path: a file, or a folder, that exists.
         additions: whether new files in a folder count as well, as where modules are imported from.
-
-    Raises:
-        UsageError: others can change it; the hint mends that.
     """
     trusted = _trusted_users()
     for step in _steps(path.absolute()):
         status = step.lstat()
         if status.st_uid not in trusted:
             owner, you = _user_name(status.st_uid), _user_name(os.geteuid())
-            raise UsageError(
-                f"{path} is not obeyed, because {step} belongs to {owner}, who can change it.",
+            return Weakness(
+                f"{step} belongs to {owner}, who can change it",
                 f"If you trust what it says, make it yours: chown {you} {step}",
             )
         sticky = status.st_mode & stat.S_ISVTX and not (additions and step == path.absolute())
         if not stat.S_ISLNK(status.st_mode) and not sticky and _others_write(status):
-            raise UsageError(
-                f"{path} is not obeyed, because others can write {step}.",
+            return Weakness(
+                f"others can write {step}",
                 "Move it to a folder that only you can write."
                 if status.st_mode & stat.S_ISVTX
                 else f"If you trust what it says, keep it to yourself: chmod go-w {step}",
             )
+    return None
 
 
 def _steps(path: Path) -> Iterator[Path]:
