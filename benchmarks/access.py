@@ -112,8 +112,9 @@ def main() -> None:
                 ]
                 ours, bare = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
                 print(
-                    f"{words} -o {form}: {ours[0]:.1f} s (goal {goal:.0f}; {ours[1]:.1f} of a core), "
-                    f"{ours[0] / bare[0]:.1f} times a bare listing of the rules ({bare[0]:.2f} s)",
+                    f"{words} -o {form}: {ours[0]:.1f} s, {ours[1]:.1f} of CPU (goal {goal:.0f}); "
+                    f"a bare listing of the rules {bare[0]:.1f} s, {bare[1]:.1f} s of CPU: "
+                    f"{ours[1] / bare[1]:.1f} times",
                     flush=True,
                 )
 

@@ -278,7 +278,8 @@ def test_a_user_named_as_a_principal_is_the_user(fink: Fink, user: str, tmp_path
     principal = f"User:{user}"
     assert fink("acl", "add", "-u", principal, "-t", "t").returncode == 0
     assert rules(fink, user) == rules(fink, principal)
-    assert {rule[0] for rule in rules(fink, user)} == {principal}
+    listed = read(fink, "acl", "list", "-u", user)
+    assert {each["principal"] for each in listed} == {principal}
     asked = ("acl", "check", "-u", principal, "-t", "t", "--operation", "READ")
     assert read(fink, *asked)["principal"] == principal
     file = tmp_path / "access.toml"
@@ -299,7 +300,7 @@ def test_a_host_is_stored_as_the_broker_sees_it(
 ) -> None:
     mapped = ("-u", user, "-t", "t", "-H", "::ffff:127.0.0.1")
     assert fink("acl", "add", *mapped).returncode == 0
-    assert {rule[1] for rule in rules(fink, user)} == {"127.0.0.1"}
+    assert {rule[0] for rule in rules(fink, user)} == {"127.0.0.1"}
     assert fink("acl", "delete", *mapped, "-y").returncode == 0
     refused = fink("acl", "add", "-u", user, "-t", "t", "-H", "0.0.0.0")
     assert refused.returncode == 2
