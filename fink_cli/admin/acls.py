@@ -29,6 +29,9 @@ PRODUCER = known.PRODUCER
 _SECONDS = 30.0
 # A controller takes at most 10,000 changes in one request (Kafka's MAX_RECORDS_PER_USER_OP).
 _AT_ONCE = 1000
+# For each rule to delete the controller looks at all that there are, and does nothing else then:
+# with 1,000 of 11,000 in a request its brokers' heartbeats timed out.
+_DELETED_AT_ONCE = 100
 # librdkafka calls the cluster BROKER; the number on the wire is the same.
 _KAFKA_NAMES = {ResourceType.CLUSTER: "BROKER"}
 _OUR_NAMES = {"BROKER": ResourceType.CLUSTER}
@@ -199,7 +202,7 @@ def _delete(connection: Connection, rules: Sequence[Rule]) -> None:
             "Delete it with Kafka's own kafka-acls.sh.",
         )
     client = connect_admin(connection)  # kept: its answers never come once it is collected
-    for some in _batched(rules, _AT_ONCE):
+    for some in _batched(rules, _DELETED_AT_ONCE):
         filters = [AclBindingFilter(*_parts(rule)) for rule in some]
         done = client.delete_acls(filters, request_timeout=_SECONDS)
         with kafka_errors(connection.attempt("ALTER")):
