@@ -20,8 +20,8 @@ from fink_cli.admin.rules import (
     principal_of,
 )
 from fink_cli.admin.users import SHA_256, User
-from fink_cli.text import fink_command
 from fink_cli.errors import UsageError
+from fink_cli.text import fink_command
 
 _USER = principal_of("")
 EVERY = "(every topic)"

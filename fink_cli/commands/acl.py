@@ -23,8 +23,8 @@ from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.output import Format
-from fink_cli.text import fink_command
 from fink_cli.private import find_weakness
+from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
 

@@ -374,7 +374,7 @@ def test_foreground_stops_on_ctrl_c_before_it_shows_the_log(environ: dict[str, s
         text=True,
     ) as foreground:
         os.close(full)
-        wait_for(lambda: Path(environ["FINK_CONFIG"]).stat().st_size > 0)
+        wait_for(Path(environ["FINK_CONFIG"]).exists)
         foreground.send_signal(signal.SIGINT)
         with os.fdopen(end) as reader:
             reader.read()
@@ -386,6 +386,7 @@ def test_foreground_stops_on_ctrl_c_before_it_shows_the_log(environ: dict[str, s
 def test_a_profile_local_of_somebodys_own_stays(environ: dict[str, str]) -> None:
     file = Path(environ["FINK_CONFIG"])
     own = 'default = "local"\n[profiles.local]  # mine\nbootstrap_servers = "k:1"\npassword = "p"\n'
+    file.parent.mkdir(parents=True)
     file.write_text(own)
     file.chmod(0o600)
     started = run_fink("kafka", "start", env=environ)
@@ -405,7 +406,7 @@ def test_the_comments_of_the_profile_local_stay(environ: dict[str, str], tmp_pat
     kept = tmp_path / "dotfiles.toml"
     kept.write_text('[profiles.local]  # of fink\nhome = "/elsewhere"  # moved\n# end\n')
     file = Path(environ["FINK_CONFIG"])
-    file.unlink()
+    file.parent.mkdir(parents=True)
     file.symlink_to(kept)
     assert run_fink("kafka", "start", env=environ).returncode == 0
     text = kept.read_text()
