@@ -1,23 +1,33 @@
-"""Files that hold a secret: 0600 in a 0700 folder, refused when others can read them."""
+"""Files that hold a secret, and files that are obeyed.
+
+A secret stands in a file of mode 0600 in a folder of mode 0700, and is refused when others can read
+it. What is obeyed or executed, such as the settings, is refused when others can change it.
+"""
 
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fink_cli.errors import UsageError
 
+_USERS_HERE = Path("/proc/self/uid_map")
+_NO_NUMBER = Path("/proc/sys/kernel/overflowuid")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def private_folder(folder: Path) -> Path:
     """Create a folder that only its owner can enter; one that exists keeps its mode."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
@@ -70,3 +80,95 @@ def refuse_if_open(file: Path) -> None:
     """
     if file.stat().st_mode & _OTHERS:
         raise UsageError(f"{file} holds a password and others can read it.", f"chmod 600 {file}")
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """How somebody else can change a file: what can be changed, in words, and what mends it."""
+
+    reason: str
+    fix: str
+
+
+def refuse_if_changeable(path: Path, additions: bool = False) -> None:
+    """Refuse what is obeyed or executed when others can change it; see :func:`find_weakness`.
+
+    Raises:
+        UsageError: others can change it; the hint mends that.
+    """
+    weakness = find_weakness(path, additions)
+    if weakness:
+        raise UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
+
+
+def find_weakness(path: Path, additions: bool = False) -> Weakness | None:
+    """Return how somebody else can change a file, looked at as ssh does; else ``None``.
+
+    The file and each folder and link on the way to it must belong to this user or to root, and
+    nobody else may write in them. In a sticky folder, such as ``/tmp``, nobody can replace
+    another's file. A group of the user's own with nobody else in it counts as the user.
+
+    Args:
+        path: a file, or a folder, that exists.
+        additions: whether new files in a folder count as well, as where modules are imported from.
+    """
+    trusted = _trusted_users()
+    for step in _steps(path.absolute()):
+        status = step.lstat()
+        if status.st_uid not in trusted:
+            owner, you = _user_name(status.st_uid), _user_name(os.geteuid())
+            return Weakness(
+                f"{step} belongs to {owner}, who can change it",
+                f"If you trust what it says, make it yours: chown {you} {step}",
+            )
+        sticky = status.st_mode & stat.S_ISVTX and not (additions and step == path.absolute())
+        if not stat.S_ISLNK(status.st_mode) and not sticky and _others_write(status):
+            return Weakness(
+                f"others can write {step}",
+                "Move it to a folder that only you can write."
+                if status.st_mode & stat.S_ISVTX
+                else f"If you trust what it says, keep it to yourself: chmod go-w {step}",
+            )
+    return None
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """Yield what is looked up on the way to a path, which has no links before its last part."""
+    current = Path(path.anchor)
+    for part in path.parts[1:]:
+        current /= part
+        yield current
+        if current.is_symlink():
+            yield from _steps(current.parent / current.readlink())
+            current = current.resolve()
+
+
+def _others_write(status: os.stat_result) -> bool:
+    if status.st_mode & stat.S_IWOTH:
+        return True
+    return bool(status.st_mode & stat.S_IWGRP) and not _is_own_group(status.st_gid)
+
+
+def _is_own_group(number: int) -> bool:
+    """Return whether a group is the private one that many systems give each user."""
+    try:
+        group, user = grp.getgrgid(number), pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    own = number == user.pw_gid and group.gr_name == user.pw_name
+    return own and not set(group.gr_mem) - {user.pw_name}
+
+
+def _trusted_users() -> set[int]:
+    trusted = {0, os.geteuid()}
+    if _USERS_HERE.exists() and _USERS_HERE.read_text().split() != ["0", "0", str(2**32 - 1)]:
+        # In a container that maps users, root of the machine is among those who have no number.
+        trusted.add(int(_NO_NUMBER.read_text()))
+    return trusted
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -13,7 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from fink_cli.errors import UsageError
 from fink_cli.paths import config_file
-from fink_cli.private import write_private
+from fink_cli.private import refuse_if_changeable, write_private
 
 
 def read_text(file: Path) -> str | None:
@@ -40,9 +40,11 @@ def read_config(file: Path) -> dict[str, Any]:
     """What a file of profiles holds; nothing where there is none.
 
     Raises:
-        UsageError: it can't be read, or is not TOML.
+        UsageError: it can't be read, is not TOML, or others can change it.
     """
     text = read_text(file)
+    if text is not None:
+        refuse_if_changeable(file)
     try:
         return tomllib.loads(text or "")
     except tomllib.TOMLDecodeError as error:

@@ -305,8 +305,15 @@ def remove(connection: Connection, presence: Presence) -> None:
     delete_rules(connection, presence.rules)
 
 
-def read_audit(connection: Connection, super_users: frozenset[str]) -> Audit:
+def read_audit(
+    connection: Connection, super_users: frozenset[str], own_users: Collection[str]
+) -> Audit:
     """Who can do what on a cluster, and what is odd.
+
+    Args:
+        connection: the cluster, and the login of an administrator.
+        super_users: the users who may do anything.
+        own_users: the users that the cluster made for itself; it is not odd that they have no rule.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -314,4 +321,9 @@ def read_audit(connection: Connection, super_users: frozenset[str]) -> Audit:
     """
     topics = [topic.name for topic in list_topics(connection, internal=True)]
     policy = Policy(read_rules(connection), super_users)
-    return make_audit(policy, list_users(connection), topics)
+    people = [
+        row
+        for row in list_users(connection)
+        if row.user not in own_users or row.user in super_users
+    ]
+    return make_audit(policy, people, topics)

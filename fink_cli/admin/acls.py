@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ from fink_cli.errors import OperationFailedError
 CONSUMER = known.CONSUMER
 PRODUCER = known.PRODUCER
 _SECONDS = 30.0
+# A controller takes at most 10,000 changes in one request (Kafka's MAX_RECORDS_PER_USER_OP).
+_AT_ONCE = 1000
+# For each rule to delete the controller looks at all that there are, and does nothing else then:
+# with 1,000 of 11,000 in a request its brokers' heartbeats timed out.
+_DELETED_AT_ONCE = 100
 # librdkafka calls the cluster BROKER; the number on the wire is the same.
 _KAFKA_NAMES = {ResourceType.CLUSTER: "BROKER"}
 _OUR_NAMES = {"BROKER": ResourceType.CLUSTER}
@@ -140,11 +145,13 @@ def create_rules(connection: Connection, rules: Sequence[Rule]) -> None:
     if not rules:
         return
     client = connect_admin(connection)  # kept: its answers never come once it is collected
-    bindings = [AclBinding(*_parts(rule)) for rule in rules]
-    done = client.create_acls(bindings, request_timeout=_SECONDS)
-    with kafka_errors(connection.attempt("ALTER")):
-        for future in done.values():
-            future.result(_SECONDS)
+    for some in _batched(rules, _AT_ONCE):
+        done = client.create_acls(
+            [AclBinding(*_parts(rule)) for rule in some], request_timeout=_SECONDS
+        )
+        with kafka_errors(connection.attempt("ALTER")):
+            for future in done.values():
+                future.result(_SECONDS)
 
 
 def allow_on_topic(
@@ -195,8 +202,15 @@ def _delete(connection: Connection, rules: Sequence[Rule]) -> None:
             "Delete it with Kafka's own kafka-acls.sh.",
         )
     client = connect_admin(connection)  # kept: its answers never come once it is collected
-    filters = [AclBindingFilter(*_parts(rule)) for rule in rules]
-    done = client.delete_acls(filters, request_timeout=_SECONDS)
-    with kafka_errors(connection.attempt("ALTER")):
-        for future in done.values():
-            future.result(_SECONDS)
+    for some in _batched(rules, _DELETED_AT_ONCE):
+        filters = [AclBindingFilter(*_parts(rule)) for rule in some]
+        done = client.delete_acls(filters, request_timeout=_SECONDS)
+        with kafka_errors(connection.attempt("ALTER")):
+            for future in done.values():
+                future.result(_SECONDS)
+
+
+def _batched(rules: Sequence[Rule], size: int) -> Iterator[Sequence[Rule]]:
+    """Yield the rules a few at a time; ``itertools.batched`` comes with Python 3.12."""
+    for at in range(0, len(rules), size):
+        yield rules[at : at + size]

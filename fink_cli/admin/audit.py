@@ -16,9 +16,11 @@ from fink_cli.admin.rules import (
     ResourceType,
     Rule,
     delete_command,
+    kafka_host,
     principal_of,
 )
 from fink_cli.admin.users import SHA_256, User
+from fink_cli.errors import UsageError
 from fink_cli.text import fink_command
 
 _USER = principal_of("")
@@ -51,6 +53,7 @@ class Kind(StrEnum):
 
     NO_USER = "rule for a user that does not exist"
     NO_TOPIC = "rule for a topic that does not exist"
+    NO_HOST = "rule for a host that never matches"
     NO_RULE = "user without a rule"
     WILDCARD = "wildcard"
     SHA_256 = "weak login"
@@ -97,6 +100,7 @@ def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> 
             [
                 *_rules_for_nobody(policy, logins.keys()),
                 *_rules_for_nothing(policy.rules, reach.topics),
+                *_never_matching(policy.rules),
                 *_without_rules(policy, logins.keys() - named),
                 *_wildcards(policy.rules),
                 *_weak(users),
@@ -146,6 +150,16 @@ def _rules_for_nothing(rules: Iterable[Rule], topics: TopicSets) -> Iterator[Fin
             continue
         if not topics.covered(rule):
             yield Finding(Kind.NO_TOPIC, rule.resource_name, str(rule), delete_command(rule))
+
+
+def _never_matching(rules: Iterable[Rule]) -> Iterator[Finding]:
+    for rule in rules:
+        try:
+            matches = kafka_host(rule.host) == rule.host
+        except UsageError:
+            matches = False
+        if not matches:
+            yield Finding(Kind.NO_HOST, rule.host, str(rule), delete_command(rule))
 
 
 def _without_rules(policy: Policy, users: Iterable[str]) -> Iterator[Finding]:

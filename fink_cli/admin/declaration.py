@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from fink_cli.admin.export import group_prefix
-from fink_cli.admin.rules import ANY, kafka_host, pattern
+from fink_cli.admin.rules import ANY, kafka_host, pattern, user_name
 from fink_cli.admin.users import valid_user
 from fink_cli.errors import UsageError
 from fink_cli.mistakes import described_mistake
@@ -89,6 +89,16 @@ class Declaration(_Table):
     cluster_id: str | None = None
     topics: dict[str, DeclaredTopic] = {}
     users: dict[_User, DeclaredUser] = {}
+
+    @field_validator("users", mode="before")
+    @classmethod
+    def _bare_users(cls, users: object) -> object:
+        if not isinstance(users, dict):
+            return users
+        bare = {user_name(str(name)): user for name, user in users.items()}
+        if len(bare) < len(users):
+            raise ValueError("a user stands there twice, once as 'User:NAME'")
+        return bare
 
 
 def read_declaration(file: Path) -> Declaration:

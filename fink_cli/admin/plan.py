@@ -227,8 +227,12 @@ def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
 def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:
     # A rule that gives keeps nobody out.
     policy = Policy([rule for rule in after if rule.permission is Permission.DENY])
+    denied = {rule.principal for rule in policy.rules}
+    everybody = principal_of(ANY) in denied
     stops = {}
-    for rule in sorted(wanted, key=order) if policy.rules else ():
+    for rule in sorted(wanted, key=order):
+        if not everybody and rule.principal not in denied:
+            continue
         resource = Resource(rule.resource_type, rule.resource_name)
         decision = authorize(policy, Question(rule.user, rule.operation, resource, rule.host))
         if decision.rule is not None and not decision.allowed:

@@ -16,6 +16,7 @@ from operator import attrgetter
 from fink_cli.errors import UsageError
 
 ANY = "*"
+_USER = "User:"
 CLUSTER_NAME = "kafka-cluster"
 
 
@@ -154,7 +155,7 @@ class Rule:
     @property
     def user(self) -> str:
         """The user that the rule names; the principal where it is no user."""
-        return self.principal.removeprefix("User:")
+        return self.principal.removeprefix(_USER)
 
     def covers(self, resource: Resource) -> bool:
         """Whether the rule is about a resource."""
@@ -198,29 +199,46 @@ class Flags:
     deny: bool = False
 
 
+def user_name(text: str) -> str:
+    """Return the user that is named: ``User:ann``, as Kafka's own tools want it, is ``ann``."""
+    return text.removeprefix(_USER)
+
+
 def principal_of(user: str) -> str:
     """Kafka's principal of a user."""
-    return f"User:{user}"
+    return f"{_USER}{user}"
 
 
 def kafka_host(host: str) -> str:
     """An address as Kafka compares it: Java's ``InetAddress.getHostAddress``.
 
     Raises:
-        UsageError: it is not an address; names are not supported by Kafka.
+        UsageError: it is not an address, or none that a client can have. Names are not supported by
+            Kafka.
     """
     if host == ANY:
         return ANY
     try:
         if ":" not in host:
-            return str(IPv4Address(host))
-        # Java writes the eight groups of IPv6 without leading zeros, and none left out.
-        return ":".join(f"{int(each, 16):x}" for each in IPv6Address(host).exploded.split(":"))
+            address: IPv4Address | IPv6Address = IPv4Address(host)
+        else:
+            address = IPv6Address(host)
+            # To Java, an IPv4 address within IPv6 (::ffff:192.0.2.17) is the IPv4 address.
+            address = address.ipv4_mapped or address
     except AddressValueError as error:
         raise UsageError(
             f"'{host}' is not an IP address.",
             "Kafka's rules know addresses only, not names: -H 192.0.2.17",
         ) from error
+    if address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None):
+        raise UsageError(
+            f"No client comes from the address {host}.",
+            "Give that of the client as the brokers see it: -H 192.0.2.17; '*' is any",
+        )
+    if isinstance(address, IPv4Address):
+        return str(address)
+    # Java writes the eight groups of IPv6 without leading zeros, and none left out.
+    return ":".join(f"{int(each, 16):x}" for each in address.exploded.split(":"))
 
 
 def rules_from(flags: Flags) -> list[Rule]:
@@ -345,7 +363,9 @@ def delete_command(rule: Rule) -> str:
 
 
 def _command(verb: str, rule: Rule) -> str:
-    words = ["fink", "acl", verb, "-u", rule.user]
+    # The prefix is taken off what is typed, and so stays before a name that begins with it.
+    user = rule.principal if rule.user.startswith(_USER) else rule.user
+    words = ["fink", "acl", verb, "-u", user]
     if rule.resource_type is ResourceType.CLUSTER:
         words += ["--cluster"]
     else:

@@ -26,6 +26,7 @@ from fink_cli.cluster.broker import (
 )
 from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
+from fink_cli.cluster.ports import move, require_free_ports
 from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
     HOST,
@@ -42,7 +43,7 @@ from fink_cli.config import write_local_login
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
-from fink_cli.private import private_folder
+from fink_cli.private import private_folder, refuse_if_changeable
 from fink_cli.processes import signals_held_back
 
 DEFAULT_PORT = 9093
@@ -160,16 +161,16 @@ def start(
             down = list(cluster.brokers)
         _require_room(home)
         if len(down) == len(cluster.brokers):
-            cluster = _moved(replace(cluster, tls=cluster.tls if tls is None else tls), port)
+            cluster = move(replace(cluster, tls=cluster.tls if tls is None else tls), port)
             down = list(cluster.brokers)
-            _require_free_ports(down, f"fink kafka start --port {cluster.brokers[0].port + 100}")
+            require_free_ports(down, f"fink kafka start --port {cluster.brokers[0].port + 100}")
             # Loaded here: cryptography takes 40 ms, which no other command needs.
             from fink_cli.cluster.tls import ensure_certificates
 
             ensure_certificates(home)
         else:
             # The running brokers know its ports.
-            _require_free_ports(down, "fink kafka stop, then fink kafka start --port PORT")
+            require_free_ports(down, "fink kafka stop, then fink kafka start --port PORT")
         class_path = kafka_jars(report)
         return _run(home, cluster, down, java, class_path)
 
@@ -188,7 +189,8 @@ def _started(
 
 @contextmanager
 def _locked(home: Path) -> Iterator[None]:
-    private_folder(cluster_folder(home))
+    # The broker's settings, and the arguments that Java is started with, stand in it.
+    refuse_if_changeable(private_folder(cluster_folder(home)), additions=True)
     try:
         with FileLock(cluster_folder(home) / ".lock", timeout=START_SECONDS):
             yield
@@ -222,46 +224,6 @@ def _refuse_a_change(cluster: Cluster, port: int | None, tls: bool | None) -> No
             f"The cluster runs already, {'with' if cluster.tls else 'without'} TLS.",
             f"Stop it first: fink kafka stop; then: fink kafka start --{'' if tls else 'no-'}tls",
         )
-
-
-def _moved(cluster: Cluster, port: int | None) -> Cluster:
-    """The cluster on other ports, where one is asked for, or is no longer free.
-
-    Args:
-        cluster: the cluster, of which no broker runs.
-        port: for clients of the first broker, the others follow; none keeps what there is.
-    """
-    count = len(cluster.brokers)
-    # The voters are read from each broker's settings at its start, so these ports may change.
-    ports = [
-        broker.port if port is None else port + at for at, broker in enumerate(cluster.brokers)
-    ]
-    fresh = process.free_ports(2 * count, ports)
-    brokers = (
-        replace(
-            broker,
-            port=ports[at],
-            controller_port=_kept(broker.controller_port, fresh[at]),
-            internal_port=_kept(broker.internal_port, fresh[count + at]),
-        )
-        for at, broker in enumerate(cluster.brokers)
-    )
-    return replace(cluster, brokers=tuple(brokers))
-
-
-def _kept(port: int, fresh: int) -> int:
-    return port if port and process.port_is_free(port) else fresh
-
-
-def _require_free_ports(brokers: Sequence[Broker], remedy: str) -> None:
-    for broker in brokers:
-        for port in (broker.port, broker.controller_port, broker.internal_port):
-            if not process.port_is_free(port):
-                who = process.listener(port)
-                raise OperationFailedError(
-                    f"Port {port} is in use{f' by {who}' if who else ''}.",
-                    f"Use another one: {remedy}",
-                )
 
 
 def _require_room(home: Path) -> None:

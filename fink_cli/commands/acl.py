@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +15,22 @@ from fink_cli.admin.apply import apply_plan, read_plan
 from fink_cli.admin.authorizer import Policy, Role, answer, hosts_that_differ, questions
 from fink_cli.admin.declaration import read_declaration
 from fink_cli.admin.plan import require_same_cluster
-from fink_cli.admin.rules import ANY, Flags, Operation, kafka_host, rules_from
-from fink_cli.cluster.own import super_users_of
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.admin.rules import ANY, Flags, Operation, kafka_host, rules_from, user_name
+from fink_cli.cluster.own import own_users_of, super_users_of
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, bare_user
+from fink_cli.commands.own_users import explain_own_users
 from fink_cli.config import resolve_connection
+from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.output import Format
+from fink_cli.private import find_weakness
 from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
 
-User = Annotated[str, typer.Option("--user", "-u", help="The user; '*' for everybody.")]
+User = Annotated[
+    str, typer.Option("--user", "-u", help="The user; '*' for everybody.", callback=bare_user)
+]
 Topic = Annotated[str | None, typer.Option("--topic", "-t", help="The topic.")]
 Group = Annotated[str | None, typer.Option("--group", "-c", help="The consumer group.")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="The cluster itself.")]
@@ -70,6 +76,10 @@ def _operation(word: str) -> Operation:
 
 def _operations(given: list[str] | None) -> list[Operation]:
     return [_operation(word) for words in given or [] for word in words.split(",")]
+
+
+def _super_users(connection: Connection, named: list[str] | None) -> frozenset[str]:
+    return frozenset(map(user_name, named or ())) | super_users_of(connection)
 
 
 def _question(word: str) -> Operation | Role:
@@ -123,11 +133,15 @@ def delete(
     """Delete the rules that `add` with the same flags adds, and no others."""
     chosen = _operations(operation)
     flags = Flags(
-        user, topic, group, cluster, transactional_id, producer, chosen, host, prefixed, deny
+        user, topic, group, cluster, transactional_id, producer, chosen, ANY, prefixed, deny
     )
-    rules = rules_from(flags)
+    from_anywhere = rules_from(flags)
     connection = resolve_connection(profile, servers)
     there = set(acls.read_rules(connection))
+    # A host that another tool wrote in a way that never matches is deleted as it stands.
+    rules = [replace(rule, host=host) for rule in from_anywhere]
+    if there.isdisjoint(rules):
+        rules = [replace(rule, host=kafka_host(host)) for rule in from_anywhere]
     found = [rule for rule in rules if rule in there]
     if not found:
         raise OperationFailedError(
@@ -141,7 +155,9 @@ def delete(
 
 @app.command("list")
 def list_(
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Of this user only.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="Of this user only.", callback=bare_user)
+    ] = None,
     topic: Annotated[str | None, typer.Option("--topic", "-t", help="On this topic only.")] = None,
     group: Annotated[str | None, typer.Option("--group", "-c", help="On this group only.")] = None,
     form: Output = Format.TABLE,
@@ -156,7 +172,7 @@ def list_(
 
 @app.command()
 def check(
-    user: Annotated[str, typer.Option("--user", "-u", help="The user.")],
+    user: Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)],
     operation: Annotated[
         str,
         typer.Option(
@@ -187,7 +203,7 @@ def check(
     asked = questions(user, wanted, topic, group, kafka_host(host))
     connection = resolve_connection(profile, servers)
     rules = acls.read_rules(connection)
-    supers = frozenset(super_users or ()) | super_users_of(connection)
+    supers = _super_users(connection, super_users)
     policy = Policy(rules, supers, open_without_rules)
     found = answer(policy, wanted, asked)
     output.emit(found, form)
@@ -211,8 +227,10 @@ def audit(
 ) -> None:
     """Show who can do what, and what is odd: rules for nobody or nothing, wildcards, no rules."""
     connection = resolve_connection(profile, servers)
-    supers = frozenset(super_users or ()) | super_users_of(connection)
-    output.emit(read_audit(connection, supers), form)
+    supers, own = _super_users(connection, super_users), own_users_of(connection)
+    found = read_audit(connection, supers, own)
+    output.emit(found, form)
+    explain_own_users(own, [access.user for access in found.access])
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The declared access, TOML.")]
@@ -246,6 +264,10 @@ def apply(
     connection = resolve_connection(profile, servers)
     found = read_plan(connection, declared)
     require_same_cluster(declared, found.cluster_id)
+    weakness = find_weakness(file)
+    if weakness:
+        # Not refused, since what it changes is shown and asked.
+        output.warn(f"{file} gives rights, and {weakness.reason}. {weakness.fix}")
     if found.changes and not dry_run:
         output.confirm("Apply?", [str(step) for step in found.changes], yes)
         apply_plan(connection, declared, found)

@@ -19,7 +19,8 @@ from fink_cli.admin.export import (
     write_certificate,
 )
 from fink_cli.cluster.own import own_users_of
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, bare_user
+from fink_cli.commands.own_users import explain_own_users
 from fink_cli.commands.passwords import (
     FromStdin,
     Generate,
@@ -40,7 +41,7 @@ from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="Users and their passwords.")
 
-User = Annotated[str, typer.Option("--user", "-u", help="The user.")]
+User = Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)]
 ClientForm = Annotated[ClientFormat, typer.Option("--format", help="Whose file it is.")]
 
 
@@ -91,10 +92,13 @@ def add(
 @app.command("list")
 def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """List the users that log in with SCRAM, a row for each mechanism."""
-    found = users.list_users(resolve_connection(profile, servers))
+    connection = resolve_connection(profile, servers)
+    found = users.list_users(connection)
     output.emit(found, form, empty="No users. Add one: fink auth add -u USER")
+    explain_own_users(own_users_of(connection), {row.user for row in found})
+    strong = {row.user for row in found if row.mechanism == users.SHA_512}
     for name in sorted({row.user for row in found if row.mechanism == users.SHA_256}):
-        several = users.SHA_512 in users.mechanisms_of(found, name)
+        several = name in strong
         which = "SCRAM-SHA-512 and SCRAM-SHA-256 passwords" if several else "SCRAM-SHA-256 only"
         rotate_it = fink_command("auth", "rotate", "-u", name)
         output.note(f"{name} has {which}: {rotate_it} replaces each.", whole=True)

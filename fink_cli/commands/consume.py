@@ -236,10 +236,10 @@ def consume(
                     rules = replace(rules, progress=shown.progress)
                     follow(source, decoder, shown, counts, rules, interrupted)
         finally:
-            selected.leave()
             warnings.leave()
             came_before = recent.found if marks else 0
             summarise(source, counts, form, group, place, saver, came_before)
+    selected.refuse_unseen()
     _end(ended or interrupted(), counts.skipped if strict else 0, saving is not None)
 
 

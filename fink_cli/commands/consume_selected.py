@@ -72,12 +72,14 @@ class Selected:
         """Be told of how many topics alerts come."""
         self._topics = topics
 
-    def leave(self) -> None:
-        """Warn of fields that no alert had."""
+    def refuse_unseen(self) -> None:
+        """Refuse fields that no alert had, where the alerts brought no schema that could tell.
+
+        Raises:
+            UsageError: there is one.
+        """
         for path, alert in self._unseen.items():
-            error = Mistake(path=path).error("--fields", alert.schema)
-            self._warn(f"{error.message} {error.hint}")
-        self._unseen.clear()
+            raise Mistake(path=path).error("--fields", alert.schema)
 
     def __call__(self, alert: Alert) -> bool:
         """Whether it is chosen.

@@ -34,6 +34,7 @@ from fink_cli.consumer.table import (
     table,
     topic_heading,
     widened,
+    with_topics,
 )
 from fink_cli.text import printable
 
@@ -67,6 +68,7 @@ class Rows:
         self._position = position
         self._again = again
         self._columns = lru_cache(maxsize=64)(self._columns_of)
+        self._topics = {*topics}
         self._several = len(topics) > 1
         self.headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
 
@@ -81,10 +83,18 @@ class Rows:
         if self._again is not None and self._again(alert):
             cells[AGAIN] = AGAIN_SIGN
             self.headings = marked(self.headings)
-        if self._several:
-            cells[TOPIC] = printable(alert.topic)
+        cells[TOPIC] = printable(alert.topic)
+        if alert.topic not in self._topics:
+            self._add_topic(alert.topic)
         self.headings = widened(self.headings, columns, cells)
         return cells
+
+    def _add_topic(self, topic: str) -> None:
+        """Tell topics apart from now on: another one has come to match a pattern."""
+        self._topics.add(topic)
+        if not self._several:
+            self._several = True
+            self.headings = with_topics(self.headings, self._topics)
 
     def _columns_of(self, schema: Schema) -> list[Column]:
         if self._fields is None:

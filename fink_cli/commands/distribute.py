@@ -38,6 +38,7 @@ from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import FAILED, Folder, Status, options_of, read_about
 from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
 from fink_cli.output import Format
+from fink_cli.render import as_data
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -128,7 +129,7 @@ def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> 
 def _show(fared: Status, form: Format) -> None:
     if form is Format.JSON:
         # One line: the last line of what a script reads.
-        output.print_json(json.dumps(output.as_data(fared)).encode())
+        output.print_json(json.dumps(as_data(fared)).encode())
     else:
         output.emit(fared, form)
 

@@ -15,7 +15,8 @@ def interrupts_wait() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether the program was asked to end.
 
     The second time it is asked, it is interrupted at once. What the program was started to
-    ignore, as with ``nohup``, it goes on to ignore.
+    ignore, as with ``nohup``, it goes on to ignore; but for SIGINT, which a shell lets all ignore
+    that a script starts in the background, and which then only ever comes on purpose.
     """
     asked = False
 
@@ -28,7 +29,7 @@ def interrupts_wait() -> Iterator[Callable[[], bool]]:
     before = {
         number: signal.signal(number, ask)
         for number in _ENDING
-        if signal.getsignal(number) is not signal.SIG_IGN
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
         yield lambda: asked

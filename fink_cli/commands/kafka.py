@@ -68,7 +68,10 @@ def start(
     ] = False,
     form: Output = Format.TABLE,
 ) -> None:
-    """Start Kafka on this machine, with logins and access rules on."""
+    """Start Kafka on this machine, with logins and access rules on.
+
+    Brokers that run already go on: after one has died, it alone is started again.
+    """
     home = fink_home()
     # Before the cluster starts, since it fails where the file of the profiles is wrong.
     taken = local_profile_taken()

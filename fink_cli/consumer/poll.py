@@ -269,6 +269,9 @@ def open_source(
         "auto.offset.reset": "error",
         # How soon a group shares out partitions that are added; librdkafka's default is 5 minutes.
         "topic.metadata.refresh.interval.ms": int(LOOK_SECONDS * 1000),
+        # A fetch that waits for messages holds what came within this time, also where the process
+        # was stopped meanwhile and they have been deleted since. The default is half a second.
+        "fetch.wait.max.ms": 200,
         "allow.auto.create.topics": False,
         # A member that was killed holds up its group no longer than this; the default is 45 s.
         "session.timeout.ms": 10_000,

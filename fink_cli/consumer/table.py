@@ -82,6 +82,13 @@ def topic_heading(topics: Iterable[str]) -> Heading:
     return _heading(TOPIC, TOPIC, TOPIC, max(topics, key=len))
 
 
+def with_topics(headings: tuple[Heading, ...], topics: Iterable[str]) -> tuple[Heading, ...]:
+    """The headings, with the column that tells apart alerts of several topics at their left."""
+    marks = [each for each in headings if each.role == AGAIN]
+    others = [each for each in headings if each.role != AGAIN]
+    return (*marks, topic_heading(topics), *others)
+
+
 def marked(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
     """The headings, with the column of the marks of alerts that came before at their left."""
     if headings and headings[0].role == AGAIN:

@@ -49,6 +49,7 @@ from fink_cli.distribution.arguments import (
     resolve_arguments,
 )
 from fink_cli.errors import UsageError
+from fink_cli.private import refuse_if_changeable
 from fink_cli.text import printable
 
 __all__ = [
@@ -78,8 +79,8 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
             installed goes before them.
 
     Raises:
-        UsageError: there is no such module or function, the module can't be imported, or what the
-            path names is not a function of columns that gives true or false.
+        UsageError: there is no such module or function, the module can't be imported, others can
+            change it, or what the path names is not a function of columns that gives true or false.
     """
     module_name, _, name = path.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in path.split(".")):
@@ -88,6 +89,7 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
             'Write filter = "package.module.function", or an expression of Spark SQL.',
         )
     if folder is not None and str(folder) not in sys.path:
+        _refuse_if_changeable(module_name, folder)
         sys.path.append(str(folder))
         importlib.invalidate_caches()
     module = _imported(module_name)
@@ -103,6 +105,24 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
             listed("The functions there", _functions(module)),
         )
     return _plain(found, path)
+
+
+def _refuse_if_changeable(module: str, folder: Path) -> None:
+    """Refuse to execute a module beside the distribution file when others can change it.
+
+    A module that is not there is one that is installed; but whoever can add files to the folder can
+    put there what an installed one tries to import, as a part that need not be installed.
+
+    Raises:
+        UsageError: others can change the module, or add files to its folder.
+    """
+    refuse_if_changeable(folder, additions=True)
+    part = folder
+    for name in module.split("."):
+        part /= name
+        for file in (part / "__init__.py", part.with_name(f"{name}.py")):
+            if file.exists():
+                refuse_if_changeable(file)
 
 
 def _imported(name: str) -> ModuleType:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from fink_cli.errors import UsageError
 from fink_cli.mistakes import described_mistake, described_place
+from fink_cli.private import refuse_if_changeable
 
 CLASS = "{class}"
 # Kafka takes no other character in the name of a topic.
@@ -177,11 +178,13 @@ def read_distribution(file: Path) -> Distribution:
     """The distribution that a TOML file declares.
 
     Raises:
-        UsageError: there is no such file, or it is not as it should be; each mistake is named.
+        UsageError: there is no such file, others can change it, or it is not as it should be; each
+            mistake is named.
     """
     example = "An example with every setting: conf/distribution.toml of the project."
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        refuse_if_changeable(file)
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}.", example) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.errors import UsageError
 from fink_cli.paths import shipped
+from fink_cli.private import refuse_if_changeable
 from fink_cli.slack.classes import channel_name, channel_of
 
 _KEYS = {"allowed", "by_name", "classes", "link", "where"}
@@ -22,8 +23,10 @@ class ChannelMap:
 
     Attributes:
         classes: the channels of a class: ``#name``, or an id.
-        by_name: whether a class that is not listed goes to the channel of its name.
-        allowed: the channels that may be written to; none for all.
+        by_name: whether a class that is not listed goes to the channel of its name, if that is
+            allowed.
+        allowed: the channels that may be written to; ``None`` for those of ``classes``. A class is
+            text from outside: by itself it opens no channel.
         where: for a channel, which alerts go there.
         link: the address of an object's page, with ``{object}``; empty for none.
     """
@@ -44,13 +47,15 @@ class ChannelMap:
         """
         found = self.classes.get(kind)
         if found is None:
-            named = channel_of(kind) if self.by_name else None
+            named = channel_of(kind) if self.by_name and self.allowed is not None else None
             found = (named,) if named and (existing is None or named in existing) else ()
         return tuple(each for each in found if self.allowed is None or each in self.allowed)
 
     def listed(self) -> dict[str, list[str]]:
-        """The channels that the map names, each with its classes."""
-        found: dict[str, list[str]] = {each: [] for each in sorted(self.allowed or ())}
+        """The channels that the map sends to for certain, each with its classes."""
+        # With by_name, those that are allowed need not exist.
+        certain = () if self.by_name else sorted(self.allowed or ())
+        found: dict[str, list[str]] = {each: [] for each in certain}
         for kind, channels in self.classes.items():
             for each in channels:
                 found.setdefault(each, []).append(kind)
@@ -71,6 +76,8 @@ def read_channel_map(file: Path | None = None) -> ChannelMap:
     path = file or shipped("conf/slack.toml")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        if file is not None:
+            refuse_if_changeable(file)
     except OSError as error:
         raise UsageError(
             f"The channel map {path} can't be read: {error.strerror}.",
@@ -112,6 +119,12 @@ def parse_channel_map(document: Mapping[str, Any], name: str) -> ChannelMap:
         # The characters that end a link in Slack's markup.
         link.translate({ord("<"): "%3C", ord(">"): "%3E", ord("|"): "%7C", ord("&"): "&amp;"}),
     )
+    if by_name and allowed is None:
+        raise UsageError(
+            f"{name} sends classes to the channels of their names, and does not say which are "
+            "allowed.",
+            'List them: allowed = ["#rrlyrae", "#ebwuma"], or leave by_name out.',
+        )
     _refuse_strays(found, name)
     return found
 

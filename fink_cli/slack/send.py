@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fink_cli.errors import UsageError
+from fink_cli.slack.channels import read_channel_map
 from fink_cli.slack.classes import channel_name, channel_of
 from fink_cli.slack.client import SlackClient, get_slack_client
 from fink_cli.slack.messages import Row, Section, cell_text, compose
@@ -52,7 +53,7 @@ def send_slack_alerts(
     Args:
         df: a Spark or pandas DataFrame, or dicts, one an alert.
         channels: the channels that may be written to: their names, or a file with one a line;
-            none for all.
+            ``None`` for those that the shipped ``conf/slack.toml`` allows.
         object_column: the column of the object's name; with the next three, ``COLUMNS`` where the
             first alert has it, else ``NESTED``. A dotted path enters a struct.
         ra_column: that of the right ascension, degrees.
@@ -79,7 +80,7 @@ def send_slack_alerts(
     without = {}
     for kind, found in by_class.items():
         channel = channel_of(kind)
-        if channel is None or (allowed is not None and channel not in allowed):
+        if channel is None or channel not in allowed:
             without[kind] = len(found)
             continue
         client = client or get_slack_client()
@@ -96,9 +97,9 @@ def send_slack_alerts(
     return Sent(posted, refused, without)
 
 
-def _allowed(channels: str | Path | Iterable[str] | None) -> set[str] | None:
+def _allowed(channels: str | Path | Iterable[str] | None) -> Set[str]:
     if channels is None:
-        return None
+        return read_channel_map().allowed or set()
     if isinstance(channels, str | Path):
         try:
             lines = Path(channels).read_text(encoding="utf-8-sig").splitlines()

@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AclBindingFilter, AdminClient
 
+from fink_cli.admin.acls import create_rules
+from fink_cli.admin.rules import (
+    CONSUMER,
+    Operation,
+    PatternType,
+    Permission,
+    ResourceType,
+    Rule,
+    role_rules,
+)
 from tests.conftest import Fink, TestCluster
 
 
@@ -261,3 +272,78 @@ def test_apply_refuses_a_file_for_another_cluster(
     here = read(fink, "kafka", "status")["cluster_id"]
     assert fink("acl", "apply", declare(f'cluster_id = "{here}"\n{text}'), "-y").returncode == 0
     assert len(rules(fink, user)) == 3
+
+
+def test_a_user_named_as_a_principal_is_the_user(fink: Fink, user: str, tmp_path: Path) -> None:
+    """Kafka's own tools want User:ann, and ann is what its users type first."""
+    principal = f"User:{user}"
+    assert fink("acl", "add", "-u", principal, "-t", "t").returncode == 0
+    assert rules(fink, user) == rules(fink, principal)
+    listed = read(fink, "acl", "list", "-u", user)
+    assert {each["principal"] for each in listed} == {principal}
+    asked = ("acl", "check", "-u", principal, "-t", "t", "--operation", "READ")
+    assert read(fink, *asked)["principal"] == principal
+    file = tmp_path / "access.toml"
+    file.write_text(f'[users."{principal}"]\nconsumer = ["t"]\ngroups = []\n')
+    assert read(fink, "acl", "plan", str(file))["changes"] == []
+    file.write_text(file.read_text() + f"[users.{user}]\n")
+    twice = fink("acl", "plan", str(file))
+    assert twice.returncode == 2
+    assert "stands there twice" in twice.stderr
+    assert fink("auth", "add", "-u", principal, "--generate").returncode == 0
+    assert user in {each["user"] for each in read(fink, "auth", "list")}
+    assert fink("acl", "delete", "-u", principal, "-t", "t", "-y").returncode == 0
+    assert rules(fink, user) == set()
+
+
+def test_a_host_is_stored_as_the_broker_sees_it(
+    fink: Fink, user: str, cluster: TestCluster
+) -> None:
+    mapped = ("-u", user, "-t", "t", "-H", "::ffff:127.0.0.1")
+    assert fink("acl", "add", *mapped).returncode == 0
+    assert {rule[0] for rule in rules(fink, user)} == {"127.0.0.1"}
+    assert fink("acl", "delete", *mapped, "-y").returncode == 0
+    refused = fink("acl", "add", "-u", user, "-t", "t", "-H", "0.0.0.0")
+    assert refused.returncode == 2
+    assert "No client comes from" in refused.stderr
+    # What another tool has stored otherwise is found, and what the audit says to type ends it.
+    odd = Rule(
+        f"User:{user}",
+        "::ffff:127.0.0.1",
+        Operation.READ,
+        Permission.ALLOW,
+        ResourceType.GROUP,
+        "g",
+        PatternType.LITERAL,
+    )
+    create_rules(cluster.connection, [odd])
+    [found] = [
+        each
+        for each in read(fink, "acl", "audit")["findings"]
+        if each["kind"] == "rule for a host that never matches" and user in each["detail"]
+    ]
+    assert fink(*found["fix"].split()[1:], "-y").returncode == 0
+    assert rules(fink, user) == set()
+
+
+def test_more_rules_than_one_request_takes(fink: Fink, user: str, cluster: TestCluster) -> None:
+    """A controller takes 10,000 changes at once; and a table of so many is drawn line by line."""
+    names = [f"t{number:05}" for number in range(1_300)]
+    others = [user, f"{user}b"]
+    create_rules(
+        cluster.connection,
+        [
+            rule
+            for name in others
+            for rule in role_rules(name, ResourceType.TOPIC, names, CONSUMER, ["*", "192.0.2.7"])
+        ],
+    )
+    listed = fink("acl", "list", env={"COLUMNS": "120"})
+    assert listed.returncode == 0
+    assert listed.stdout.count("t01299") == 4 * len(others)
+    assert len(listed.stdout.splitlines()) > 10_400
+    client = AdminClient(cluster.connection.librdkafka())
+    for name in others:  # all of a user in one request: one by one is slow
+        filters = [AclBindingFilter("ANY", None, "ANY", f"User:{name}", None, "ANY", "ANY")]
+        for done in client.delete_acls(filters, request_timeout=60).values():
+            assert len(done.result(60)) == 4 * len(names)

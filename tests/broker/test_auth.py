@@ -240,6 +240,17 @@ def test_a_super_user_without_a_login_can_not_be_given_one(fink: Fink) -> None:
     assert users(fink, "CN=127.0.0.1") == []
 
 
+def test_the_cluster_s_own_users_are_explained(fink: Fink) -> None:
+    for words in (("auth", "list"), ("acl", "audit")):
+        done = fink(*words)
+        assert done.returncode == 0
+        assert "admin is the cluster's own: the administrator" in done.stderr
+    assert "broker-kyna is the cluster's own: may do nothing" in fink("auth", "list").stderr
+    audited = fink("acl", "audit")
+    assert "CN=127.0.0.1 is the cluster's own: the brokers among themselves" in audited.stderr
+    assert "broker-kyna" not in audited.stdout
+
+
 def test_the_cluster_s_own_logins_are_left_alone(fink: Fink) -> None:
     for name in ("admin", "broker-kyna"):
         for verb in ("delete", "offboard"):

@@ -65,3 +65,9 @@ def test_json_as_others_write_it_and_what_is_no_alert(fink: Fink, topic: str, pu
     assert "offset 3: it is a JSON array, and an alert is a JSON object" in done.stderr
     assert "offset 4: it is XML, which fink does not read" in done.stderr
     assert "schema is not JSON" not in done.stderr
+    # Without a schema it shows at the end which names no alert has.
+    words = ("consume", "--topic", topic, "--limit", "3", "--fields")
+    assert fink(*words, "number,err").returncode == 0
+    wrong = fink(*words, "number,Mag")
+    assert wrong.returncode == 2
+    assert "--fields names Mag, and the alerts have no such field" in wrong.stderr

@@ -23,7 +23,9 @@ def shell(environ: dict[str, str], command: str, **more: str) -> subprocess.Comp
     )
 
 
-def test_streams_that_are_closed_or_not_read(cluster: Any, topic: str, publish: Any) -> None:
+def test_streams_that_are_closed_or_not_read(
+    cluster: Any, topic: str, publish: Any, tmp_path: Path
+) -> None:
     publish(topic, *[message(number) for number in range(3)])
     consume = f"$fink consume -t {topic} -o json"
     done = shell(cluster.environ, f"{consume} --until-end 2>&-")
@@ -40,6 +42,10 @@ def test_streams_that_are_closed_or_not_read(cluster: Any, topic: str, publish: 
         assert says in done.stderr
         assert b"Traceback" not in done.stderr
     assert shell(cluster.environ, "$fink kafka topic list 2>&- <&-").returncode == 0
+    # A script's shell lets what it starts in the background ignore SIGINT.
+    wait = "until grep -q alert $out; do sleep 0.2; done; kill -INT $!; wait $!; echo $?"
+    done = shell(cluster.environ, f"{consume} > $out & {wait}", out=str(tmp_path / "out"))
+    assert done.stdout == b"130\n"
 
 
 def test_output_that_is_not_utf_8(cluster: Any, topic: str, publish: Any) -> None:

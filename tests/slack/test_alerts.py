@@ -61,14 +61,56 @@ def publish(cluster: TestCluster) -> Publish:
 
 
 @pytest.fixture
-def alerts(fink: Fink, slack_env: dict[str, str]) -> Alerts:
+def by_name(tmp_path: Path) -> Path:
+    """A channel map that allows the channels of the classes that these tests make."""
+    classes = [f"class{number:02}" for number in range(30)] + [f"k{number}" for number in range(8)]
+    file = tmp_path / "by_name.toml"
+    allowed = ["a", "b", "c", "ebwuma", "rrlyrae", *classes]
+    link = "https://fink-portal.org/{object}"
+    file.write_text(f"by_name = true\nallowed = {json.dumps(allowed)}\nlink = '{link}'\n")
+    return file
+
+
+@pytest.fixture
+def alerts(fink: Fink, slack_env: dict[str, str], by_name: Path) -> Alerts:
     """Report on a topic, once, as JSON."""
 
     def run(topic: str, *words: str, env: dict[str, str] | None = None) -> Any:
-        given = ("slack", "alerts", "--topic", topic, "--once", "-o", "json", *words)
+        chosen = () if "--channels" in words else ("--channels", str(by_name))
+        given = ("slack", "alerts", "--topic", topic, "--once", "-o", "json", *chosen, *words)
         return fink(*given, env={**slack_env, **(env or {})})
 
     return run
+
+
+def test_a_class_opens_no_channel_by_itself(
+    slack: FakeSlack,
+    fink: Fink,
+    slack_env: dict[str, str],
+    publish: Publish,
+    topic: str,
+    tmp_path: Path,
+) -> None:
+    """Whoever writes an alert chooses its class; the map that is shipped lists what is allowed."""
+    for name in ("general", "rrlyrae"):
+        slack.add_channel(name)
+    publish(topic, *several("General", 2), *several("RRLyrae", 1))
+    words = ("slack", "alerts", "--topic", topic, "--once", "-o", "json")
+    done = fink(*words, env=slack_env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["without_channel"] == {"General": 2}
+    assert [post.to for post in slack.posts] == ["rrlyrae"]
+    everything = tmp_path / "slack.toml"
+    everything.write_text("by_name = true\n")
+    refused = fink(*words, "--channels", str(everything), env=slack_env)
+    assert refused.returncode == 2
+    assert "allowed = [" in refused.stderr
+    # A map that somebody else can write is not obeyed either.
+    everything.write_text('[classes]\nGeneral = "#general"\n')
+    everything.chmod(0o666)
+    refused = fink(*words, "--channels", str(everything), env=slack_env)
+    assert refused.returncode == 2
+    assert f"chmod go-w {everything}" in refused.stderr
 
 
 def several(kind: str, count: int, first: int = 0) -> list[tuple[str, str | None]]:
@@ -190,6 +232,7 @@ def test_killed_and_started_again(
     alerts: Alerts,
     publish: Publish,
     make_topic: Callable[..., str],
+    by_name: Path,
 ) -> None:
     topic = make_topic(partitions=3)
     kinds = [f"K{number}" for number in range(8)]
@@ -202,7 +245,7 @@ def test_killed_and_started_again(
             partition=partition,
         )
     slack.drop_after = 4
-    words = ("slack", "alerts", "--topic", topic, "--once")
+    words = ("slack", "alerts", "--topic", topic, "--once", "--channels", str(by_name))
     with subprocess.Popen(
         [PROGRAM, *words],
         env={**cluster.environ, **slack_env},
@@ -232,13 +275,14 @@ def test_asked_to_stop_it_finishes_the_message_in_hand(
     alerts: Alerts,
     publish: Publish,
     topic: str,
+    by_name: Path,
 ) -> None:
     for name in ("a", "b"):
         slack.add_channel(name)
     publish(topic, *several("A", 1), *several("B", 1))
     slack.faults = [limited(3)]
     with subprocess.Popen(
-        [PROGRAM, "slack", "alerts", "--topic", topic, "--once"],
+        [PROGRAM, "slack", "alerts", "--topic", topic, "--once", "--channels", str(by_name)],
         env={**cluster.environ, **slack_env},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -257,10 +301,16 @@ def test_asked_to_stop_it_finishes_the_message_in_hand(
 
 
 def test_a_following_reporter_keeps_to_its_interval(
-    slack: FakeSlack, slack_env: dict[str, str], cluster: TestCluster, publish: Publish, topic: str
+    slack: FakeSlack,
+    slack_env: dict[str, str],
+    cluster: TestCluster,
+    publish: Publish,
+    topic: str,
+    by_name: Path,
 ) -> None:
     slack.add_channel("a")
     words = ("slack", "alerts", "--topic", topic, "--every", "2s", "--newest", "50", "-o", "json")
+    words += ("--channels", str(by_name))
     with subprocess.Popen(
         [PROGRAM, *words],
         env={**cluster.environ, **slack_env},

@@ -74,7 +74,8 @@ def test_the_map_that_is_shipped_and_its_examples() -> None:
     text = (Path(__file__).parents[2] / "conf" / "slack.toml").read_text()
     # With the commented examples taken in.
     lines = [line.removeprefix("# ") if " = " in line else line for line in text.splitlines()]
-    full = parse_channel_map(tomllib.loads("\n".join(lines)), "slack.toml")
+    taken = "\n".join(lines).replace("allowed = [", 'allowed = ["#variables", "C0123456789",')
+    full = parse_channel_map(tomllib.loads(taken), "slack.toml")
     assert full.of("EB*WUMa") == ("#ebwuma", "#variables")
     assert full.of("Mira") == ("C0123456789",)
     assert full.takes("#variables", {"candidate": {"rb": 0.95, "magpsf": 17.5}})
@@ -90,6 +91,7 @@ def test_the_map_that_is_shipped_and_its_examples() -> None:
         ("classes = 1", "table"),
         ("[classes]\nA = 1", "classes.A"),
         ("[classes]\nA = ['']", "classes.A"),
+        ("by_name = true", "which are allowed"),
         ("allowed = ['#b']\n[classes]\nA = '#a'", "not allowed"),
         ("[where]\n'#a' = 1", "expression"),
         ("[where]\n'#a' = 'import os'", "--where"),

@@ -101,7 +101,7 @@ def test_a_long_table_is_cut_and_the_rest_counted(slack: FakeSlack) -> None:
         {**EXAMPLE[0], "objectId": f"o{at}", "cross_match_alerts_per_batch": kinds[at % 4]}
         for at in range(1000)
     ]
-    sent = send_slack_alerts(rows)
+    sent = send_slack_alerts(rows, [kind.lower() for kind in kinds])
     assert [each.to for each in slack.posts] == [kind.lower() for kind in kinds]
     assert sum(sent.posted.values()) == 1000
     assert "`Class00`: 250 alerts" in slack.posts[0].shown

@@ -26,8 +26,11 @@ from fink_cli.admin.rules import (
     ResourceType,
     Rule,
     add_command,
+    delete_command,
     kafka_host,
+    principal_of,
     rules_from,
+    user_name,
 )
 from fink_cli.errors import UsageError
 
@@ -255,6 +258,29 @@ def test_a_host_is_written_as_java_writes_it() -> None:
     assert kafka_host("*") == "*"
     assert kafka_host("::1") == "0:0:0:0:0:0:0:1"
     assert kafka_host("2001:DB8::00ff") == "2001:db8:0:0:0:0:0:ff"
+    # Java has no addresses of IPv4 within IPv6.
+    for mapped in ("::ffff:192.0.2.17", "::FFFF:c000:211", "0:0:0:0:0:ffff:192.0.2.17"):
+        assert kafka_host(mapped) == "192.0.2.17"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "fe80::1%eth0", "192.0.2.017"),
+        *("192.0.2.0/24", "[::1]", "127.1", "kafka.example.org", "192.0.2.1:9092", " 192.0.2.1"),
+        "",
+    ],
+)
+def test_a_host_that_never_matches_is_refused(host: str) -> None:
+    with pytest.raises(UsageError):
+        kafka_host(host)
+
+
+def test_the_prefix_of_a_principal_is_taken_off_once() -> None:
+    assert user_name("User:ann") == user_name("ann") == "ann"
+    twice = replace(READ, principal="User:User:ann")
+    named = delete_command(twice).split()[4]
+    assert principal_of(user_name(named)) == twice.principal
 
 
 def test_the_command_of_a_rule_can_be_pasted() -> None:

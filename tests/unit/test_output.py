@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import pexpect
 import pytest
+from rich.cells import cell_len
 
-from fink_cli import output
+from fink_cli import output, render
 from fink_cli.errors import FinkError
 from fink_cli.output import Format
+from tests.unit.test_many_rules import calls
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,43 @@ def test_rows_that_differ_and_do_not_fit_are_folded(shown: Shown) -> None:
     ]
     said = shown(differing, 40)
     assert sum(said.count(letter) for letter in "bg") >= 18
+
+
+@pytest.mark.parametrize("width", [30, 45, 60, 64, 80, 120])
+def test_a_long_table_looks_as_a_short_one(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    rows = [
+        Rule(
+            f"outcome {number} of {number % 7}",
+            f"User:{'x' * (number % 30)}",
+            ("ALLOW", "DENY")[number % 2],
+            "fink größe 星" * (1 + number % 2),
+            "LITERAL",
+            number % 3 > 0,
+        )
+        for number in range(20)
+    ]
+    short = shown(rows, width)
+    monkeypatch.setattr(render, "_LONG", 5)
+    long = shown(rows, width)
+    if width in {80, 120}:
+        assert long == short
+    # Where not all fits the widths may differ a little. Nothing is lost, and no line is too long.
+    assert max(map(cell_len, long.splitlines())) <= width
+    assert long.count("x") == sum(row.principal.count("x") for row in rows)
+    assert long.count("星") == sum(row.resource_name.count("星") for row in rows)
+
+
+def test_the_work_for_a_long_table_grows_with_its_rows(shown: Shown) -> None:
+    def draw(count: int) -> int:
+        rows = [Rule(f"o{n}", f"User:{n}", "ALLOW", "t" * 40, f"{n}", True) for n in range(count)]
+        return calls(lambda: shown(rows, 60))
+
+    few, many = draw(300), draw(1200)
+    assert many < 5 * few
+    # Rich needs 10,000 for a row.
+    assert many < 1200 * 400
 
 
 def test_prose_breaks_between_words_and_a_command_never() -> None:

@@ -7,6 +7,7 @@ import io
 import math
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -163,7 +164,9 @@ def test_an_alert_of_nothing() -> None:
 def test_fields_that_are_times_and_positions_by_name() -> None:
     from fink_cli.alerts.select import parse_fields
 
-    rows = Rows(parse_fields("objectId,candidate.jd,candidate.ra,cdsxmatch"), ["t"], Position.HMS)
+    rows = Rows(
+        parse_fields("objectId,candidate.jd,candidate.ra,cdsxmatch"), ["fink_sn"], Position.HMS
+    )
     row = rows.row(small(1))
     assert header_line(rows.headings).split() == [
         "objectId",
@@ -177,3 +180,13 @@ def test_fields_that_are_times_and_positions_by_name() -> None:
         "00:44:00.00",
         "QSO",
     ]
+
+
+def test_a_topic_that_matches_later_is_told_apart() -> None:
+    rows = Rows(None, ["fink_sn"])
+    first = rows.row(small(1))
+    alone = header_line(rows.headings).split()
+    second = rows.row(replace(small(2), topic="fink_kn"))
+    assert header_line(rows.headings).split() == ["topic", *alone]
+    found = [row_line(rows.headings, each).split()[0] for each in (first, second)]
+    assert found == ["fink_sn", "fink_kn"]

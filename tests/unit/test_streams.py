@@ -155,3 +155,9 @@ def test_a_stream_that_is_misspelt_has_its_close_names(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         declared(Wish(config=file, source=tmp_path, replay="x"))
     assert caught.value.hint == "There are: fink_sso, other"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "d.toml"
+    file.write_text('source = "/data"\n[[stream]]\ntopic = "t"\n', encoding="utf-8-sig")
+    assert [route.topic for route in read_distribution(file).routes()] == ["t"]

@@ -1,0 +1,19 @@
+"""What a person is told of the users that fink made for the local cluster itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from fink_cli import output
+
+
+def explain_own_users(own: Mapping[str, str], shown: Collection[str]) -> None:
+    """Say of each user of the cluster's own that was shown what it is for.
+
+    Args:
+        own: the cluster's own users, each with what it is for.
+        shown: the users that were shown.
+    """
+    for user, purpose in own.items():
+        if user in shown:
+            output.note(f"{user} is the cluster's own: {purpose}.")
