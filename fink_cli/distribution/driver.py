@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
 
 _LOOK_SECONDS = 0.2
+# With a trigger of 0 s, the source is not looked at without a pause.
+_LEAST_PAUSE_SECONDS = 0.05
 _NO_JVM = "JAVA_GATEWAY_EXITED"
 # Lines of a log that say nothing of why a JVM ended: stack frames, warnings, its options.
 _BESIDE = re.compile(r"\s|Picked up |WARNING: |\S+ WARN ")
@@ -81,7 +83,8 @@ def _publish(current: Run) -> None:
         published = current.publish_waiting()
         if job.once and not published:
             break
-        wake = began if published and current.waiting.files else began + job.trigger
+        pause = max(job.trigger, _LEAST_PAUSE_SECONDS)
+        wake = began if published and current.waiting.files else began + pause
         while not stop.is_set() and time.monotonic() < wake:
             if deadline is not None and time.monotonic() >= deadline:
                 stop.set()
