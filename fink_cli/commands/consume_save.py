@@ -43,7 +43,8 @@ class Saving:
 def open_saver(saving: Saving, topic_id: Callable[[str], str], counts: Counts) -> Iterator[Saver]:
     """Yield what writes the files; leave no file unfinished.
 
-    Without a group nothing was committed, so what was read is saved even if an error ended it.
+    Without a group nothing was committed, so what was read is saved even if an error ended it;
+    unless it was that a file can't be written.
 
     Args:
         saving: what is to be saved.

@@ -156,6 +156,7 @@ class Saver:
         # The range of a file that the alerts of a place are in, read again.
         self._within: dict[Place, Range] = {}
         self._waiting: dict[Place, _Waiting] = {}
+        self._failure: BaseException | None = None
         self.discard()
 
     def add(self, alert: Alert) -> None:
@@ -175,36 +176,58 @@ class Saver:
             waiting = self._waiting[place] = _Waiting(alert, alert.offset)
         waiting.add(alert)
         if waiting.weight >= PACKED_BYTES:
-            with self._explained():
-                _, _, unfit = waiting.pack(self._form, self.folder)
-            self._leave_out(waiting, unfit)
+            with self._given_up_if_it_fails(place):
+                with self._explained():
+                    _, _, unfit = waiting.pack(self._form, self.folder)
+                self._leave_out(waiting, unfit)
 
     def flush(self) -> None:
         """Write what waits, so that it is on the disk under its name.
 
+        After one that failed, each fails until :meth:`discard`: some of what was added is nowhere.
+
         Raises:
             OperationFailedError: a file can't be written.
         """
+        if self._failure is not None:
+            raise self._failure
         while self._waiting:
             place, waiting = next(iter(self._waiting.items()))
-            with self._explained():
-                aside, packed, unfit = waiting.pack(self._form, self.folder)
-                unfit += packed.finish()
-            # What is not in the file is kept before the file has its name.
-            self._leave_out(waiting, unfit)
-            if waiting.count:
-                name = self._file_name(waiting)
-                with self._explained():
-                    if waiting.left_out:
-                        with set_aside(self.folder / f".{name}{_LEFT_OUT}") as beside:
-                            beside.write_text(json.dumps(waiting.left_out))
-                    aside.keep(self.folder / name)
-                self.names.append(name)
-                self.files += 1
-            else:
-                aside.drop()
+            with self._given_up_if_it_fails(place):
+                self._write(waiting)
             del self._waiting[place]
             self.saved += waiting.count
+
+    def _write(self, waiting: _Waiting) -> None:
+        with self._explained():
+            aside, packed, unfit = waiting.pack(self._form, self.folder)
+            unfit += packed.finish()
+        # What is not in the file is kept before the file has its name.
+        self._leave_out(waiting, unfit)
+        if not waiting.count:
+            aside.drop()
+            return
+        name = self._file_name(waiting)
+        with self._explained():
+            if waiting.left_out:
+                with set_aside(self.folder / f".{name}{_LEFT_OUT}") as beside:
+                    beside.write_text(json.dumps(waiting.left_out))
+            aside.keep(self.folder / name)
+        self.names.append(name)
+        self.files += 1
+
+    @contextmanager
+    def _given_up_if_it_fails(self, place: Place) -> Iterator[None]:
+        """Remove the file of a place when it can't be written.
+
+        What writes it was broken off somewhere, and would take it for finished the next time.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            self._drop(self._waiting.pop(place))
+            raise
 
     def discard(self) -> bool:
         """Begin anew at what is committed: what waits comes again, to this process or another.
@@ -212,8 +235,9 @@ class Saver:
         Returns:
             Whether something waited.
         """
-        waited = bool(self._waiting)
+        waited = bool(self._waiting) or self._failure is not None
         self.drop()
+        self._failure = None
         self._within.clear()
         ending = self._form.value
         names = [file.name for file in self.folder.glob(f"*.{ending}")]
@@ -227,9 +251,13 @@ class Saver:
     def drop(self) -> None:
         """Let go of what waits; it is in no file."""
         for waiting in self._waiting.values():
-            if waiting.aside is not None:
-                waiting.aside.drop()
+            self._drop(waiting)
         self._waiting.clear()
+
+    @staticmethod
+    def _drop(waiting: _Waiting) -> None:
+        if waiting.aside is not None:
+            waiting.aside.drop()
 
     def _leave_out(self, waiting: _Waiting, unfit: Iterable[Unfit]) -> None:
         for alert, reason in unfit:

@@ -24,8 +24,10 @@ from fink_cli.alerts.formats import FileFormat, UnwritableError
 from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema
+from fink_cli.commands.consume_save import Saving, open_saver
+from fink_cli.consumer.loop import Counts
 from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.save import Place, Saver, saved_before
+from fink_cli.consumer.save import PACKED_BYTES, Place, Saver, saved_before
 from fink_cli.errors import OperationFailedError
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
 from tests.unit.test_quick import Sampler, reference
@@ -144,6 +146,49 @@ def test_a_full_disk_at_the_second_schema_loses_nothing(tmp_path: Path) -> None:
     assert read_back(tmp_path) == [0, 2, 4, 6, 8]
     assert save(tmp_path, of_two_schemas(10)).saved == 5
     assert read_back(tmp_path) == list(range(10))
+
+
+def save_without_a_group(folder: Path, form: FileFormat, limit: int) -> None:
+    """Save 30 alerts on a disk where a file can have so many bytes."""
+    saving = Saving(folder, form, "", None, None)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with open_saver(saving, lambda topic: topic, Counts()) as saver:
+            for n in range(30):
+                saver.add(alert(n))
+            saver.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# With 300 Parquet has its rows, and not its footer.
+@pytest.mark.parametrize(
+    ("form", "limit"), [("parquet", 0), ("parquet", 300), ("avro", 60), ("ndjson", 60)]
+)
+def test_a_file_that_breaks_off_while_it_is_finished_is_no_file(
+    tmp_path: Path, form: str, limit: int
+) -> None:
+    with pytest.raises(OperationFailedError):
+        save_without_a_group(tmp_path, FileFormat(form), limit)
+    assert list(tmp_path.iterdir()) == []
+    assert save(tmp_path, [alert(n) for n in range(30)], form=form).saved == 30
+    assert read_back(tmp_path) == list(range(30))
+
+
+def test_a_file_is_given_up_when_packing_it_fails(tmp_path: Path) -> None:
+    saver = new_saver(tmp_path)
+    saver.add(alert(0))
+    with pytest.raises(TypeError):
+        saver.add(replace(alert(1), content={"n": object()}, size=PACKED_BYTES))
+    with pytest.raises(TypeError):
+        saver.flush()
+    assert list(tmp_path.iterdir()) == []
+    # Whoever begins anew at what is committed reads them again.
+    assert saver.discard()
+    saver.add(alert(0))
+    saver.flush()
+    assert read_back(tmp_path) == [0]
 
 
 def test_a_topic_made_anew_is_another(tmp_path: Path) -> None:
