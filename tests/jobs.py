@@ -13,6 +13,7 @@ def a_job(folder: Path, source: Path) -> Job:
     """A job of every alert to one topic, which no cluster is asked about."""
     return Job(
         name="t@science",
+        named=False,
         source=str(source),
         folder=str(folder),
         distribution=single("t"),

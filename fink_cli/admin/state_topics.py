@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from fink_cli.admin.client import connect_admin, explained
-from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS, PARTITIONS
+from fink_cli.admin.publishers import PARTITIONS, STATE_TOPICS
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
 
 _SECONDS = 30.0
+_MOST_COPIES = 3
 _CONFIG = {"cleanup.policy": "compact", "max.message.bytes": str(8 * 1024**2)}
 
 
@@ -26,10 +27,18 @@ def ensure_topics(connection: Connection) -> None:
     """
     client = connect_admin(connection)
     there = client.list_topics(timeout=_SECONDS).topics
-    wanted = [name for name in (DISTRIBUTIONS, DEAD_LETTERS) if name not in there]
+    for name in STATE_TOPICS:
+        if name in there and len(there[name].partitions) != PARTITIONS:
+            raise OperationFailedError(
+                f"The topic '{name}' does not have {PARTITIONS} partitions.",
+                "fink makes it by itself: delete it, where nothing was published yet.",
+            )
+    _refuse_deleting(client, [name for name in STATE_TOPICS if name in there])
+    wanted = [name for name in STATE_TOPICS if name not in there]
     if not wanted:
         return
-    topics = [NewTopic(name, PARTITIONS, config=_CONFIG) for name in wanted]
+    copies = min(_MOST_COPIES, len(client.list_topics(timeout=_SECONDS).brokers))
+    topics = [NewTopic(name, PARTITIONS, copies, config=_CONFIG) for name in wanted]
     for name, future in client.create_topics(topics, request_timeout=_SECONDS).items():
         try:
             future.result()
@@ -46,6 +55,27 @@ def ensure_topics(connection: Connection) -> None:
                 f"fink auth onboard -u {connection.username} --produce TOPIC",
             ) from error
     _wait_for_leaders(client, wanted)
+
+
+def _refuse_deleting(client: AdminClient, names: Sequence[str]) -> None:
+    """Refuse topics whose records Kafka deletes by age: all would be published again.
+
+    Where the login may not look, it is not known.
+    """
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    if not resources:
+        return
+    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
+        try:
+            policy = future.result()["cleanup.policy"].value
+        except KafkaException:
+            continue
+        if policy != "compact":
+            raise OperationFailedError(
+                f"The topic '{resource.name}' has cleanup.policy={policy}: what was published "
+                "would be forgotten, and published again.",
+                f"fink kafka topic alter {resource.name} --config cleanup.policy=compact",
+            )
 
 
 def _wait_for_leaders(client: AdminClient, names: Sequence[str]) -> None:

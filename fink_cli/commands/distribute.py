@@ -35,7 +35,7 @@ from fink_cli.distribution import launch
 from fink_cli.distribution.earlier import why_nothing
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import FAILED, Folder, Status, options_of, read_about
+from fink_cli.distribution.state import DIED, FAILED, Folder, Status, options_of, read_about
 from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
 from fink_cli.output import Format
 from fink_cli.render import as_data
@@ -158,7 +158,7 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
     fared = ended.status
     if ended.exit_code == USAGE:
         raise UsageError(fared.error or "The distribution can't be done as it is declared.")
-    if fared.state == FAILED:
+    if ended.exit_code or fared.state in (FAILED, DIED):
         raise FinkError(
             f"The distribution failed: {fared.error}",
             f"Its log: {Path(job.folder) / 'driver.log'}",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.distribution import report
 from fink_cli.distribution.owner import Owner
 from fink_cli.distribution.progress import (
@@ -41,6 +43,11 @@ if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
 
 
+# As long a topic stays closed to which slots could not write.
+_REFUSED_SECONDS = 60.0
+_MOST_FILES_A_RECORD = 500
+
+
 class TryAgainError(Exception):
     """A batch did not end, for a reason that is mended by now."""
 
@@ -67,11 +74,16 @@ class BatchPublisher:
         self._spark = spark
         self._targets = dict(job.targets)
         self._closed: dict[str, str] = {}
+        # Until when a topic counts as closed that slots were refused, though the driver is not:
+        # a rule may name hosts.
+        self._refused: dict[str, float] = {}
         self._holders: dict[int, str] = {}
         self._too_large: set[tuple[str, int, str]] = set()
         self._batches = 0
         # Whether a batch ended so that a slot may be open still, or has published unknown rows.
         self._unsettled = False
+        # Whether a transaction took too long, so that the batch is tried with shorter ones.
+        self._often = False
 
     def is_done(self, name: str) -> bool:
         """Tell whether all of a file was published."""
@@ -86,6 +98,7 @@ class BatchPublisher:
             FinkError: it can't be done.
         """
         self._settle()
+        self._waiting.drop_published()
         left = [
             file
             for file in files
@@ -135,6 +148,7 @@ class BatchPublisher:
         try:
             alerts = self._spark.read(paths, rows)
             self._owner.want_slots(self._spark.count_slots(alerts))
+            work = replace(work, slots=self._owner.driver.slots)
             outcomes = self._spark.publish(alerts, work)
         except UnknownFailureError:
             if self._set_bad_aside(paths):
@@ -143,9 +157,13 @@ class BatchPublisher:
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         if failures:
             self._mend(failures)
-        self._owner.read()
+        parts = self._owner.progress.parts
+        self._owner.read_until(
+            lambda: all(parts[work.batch, each.slot] >= each.parts for each in outcomes)
+        )
         self._unsettled = False
-        self._holders |= {each.slot: each.worker for each in outcomes if each.worker}
+        self._often = False
+        self._holders = {each.slot: each.worker for each in outcomes if each.worker}
         self._explain(outcomes)
 
     def _settle(self) -> None:
@@ -176,6 +194,8 @@ class BatchPublisher:
         return Work(
             distribution=self._job.name,
             driver=self._owner.id,
+            term=self._owner.driver.term,
+            slots=self._owner.driver.slots,
             batch=f"{self._owner.id}/{self._batches}",
             offset=self._owner.offset,
             targets=targets,
@@ -187,6 +207,7 @@ class BatchPublisher:
             batch_bytes=batch_bytes(
                 {name: target.largest for name, target in self._targets.items()}
             ),
+            often=self._often,
         )
 
     def _follow_topics(self) -> None:
@@ -196,17 +217,17 @@ class BatchPublisher:
             if name not in now:
                 self._closed[name] = NO_TOPIC
                 continue
-            if self._job.code is None and target.topic_id not in (None, now[name].topic_id):
+            if self._job.code is None and now[name].topic_id not in (None, target.topic_id):
                 raise OperationFailedError(
                     f"The topic '{name}' was created anew while it was published to.",
                     "Start again: then all of the source is published to it.",
                 )
-            partitions = now[name].partitions
+            partitions = now[name].partitions or self._targets[name].partitions
             self._targets[name] = replace(self._targets[name], partitions=partitions)
-            if now[name].writable:
-                self._closed.pop(name, None)
-            else:
+            if not now[name].writable or time.monotonic() < self._refused.get(name, 0.0):
                 self._closed[name] = NOT_ALLOWED
+            else:
+                self._closed.pop(name, None)
 
     def _mend(self, failures: Sequence[Failure]) -> None:
         """Mend what slots failed of, so that the batch can be tried again.
@@ -225,14 +246,20 @@ class BatchPublisher:
                 "Run it again when they answer: what stands on the topics is not sent again.",
             )
         for failure in failures:
-            if failure.kind == TOO_LARGE:
+            if failure.kind == TOO_LARGE and failure.file:
                 self._too_large.add((failure.file, failure.row, failure.stream))
             elif failure.kind == FILE_CHANGED:
                 self._waiting.look_anew(failure.file)
+            elif failure.kind == CLOSED and failure.topic in self._targets:
+                if "AUTHORIZATION" in failure.name:
+                    self._refused[failure.topic] = time.monotonic() + _REFUSED_SECONDS
             elif failure.kind == CLOSED:
-                refused = "AUTHORIZATION" in failure.name
-                self._closed[failure.topic] = NOT_ALLOWED if refused else NO_TOPIC
-            elif failure.kind != FENCED:
+                topic = failure.topic or DISTRIBUTIONS
+                attempt = self._job.connection.attempt("WRITE", "topic", topic)
+                raise explain_kafka(failure.name, failure.reason, attempt)
+            elif failure.kind == FENCED:
+                self._often = True
+            else:
                 raise UnknownFailureError(
                     f"Kafka refused the alerts: {failure.reason} ({failure.name}).",
                     "The broker's log may say more: fink kafka logs",
@@ -259,9 +286,10 @@ class BatchPublisher:
     def _note_empty(self, work: Work, files: Sequence[SourceFile]) -> None:
         """Note that files without an alert are done: no slot sees a row of them."""
         at = report.now()
-        files_done = [(file, [(0, 0)]) for file in files]
-        published = Published(self._owner.id, work.batch, -1, 0, at, files_done, {}, {})
-        self._owner.write([published_record(self._job.name, published)])
+        for part, first in enumerate(range(0, len(files), _MOST_FILES_A_RECORD)):
+            some = [(file, [(0, 0)]) for file in files[first : first + _MOST_FILES_A_RECORD]]
+            published = Published(self._owner.id, work.batch, -1, part, at, some, {}, {})
+            self._owner.write([published_record(self._job.name, published)])
         self._owner.read()
 
     def _explain(self, outcomes: Sequence[Outcome]) -> None:

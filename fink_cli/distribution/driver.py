@@ -47,9 +47,9 @@ def run(job: Job, stop: threading.Event) -> None:
     teller = threading.Thread(target=_tell_within, args=(current, end), daemon=True)
     try:
         current.read_progress()
-        if _has_work(current):
+        if current.has_work():
             current.start_spark()
-            current.take_over()
+            current.patiently(current.take_over)
             teller.start()
             _publish(current)
     except FinkError as error:
@@ -58,6 +58,10 @@ def run(job: Job, stop: threading.Event) -> None:
     except OSError as error:
         current.report.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
         raise
+    except Exception as error:
+        # Nothing that ends the driver may look as if all were published.
+        current.report.tell(state=state.FAILED, error=f"{type(error).__name__}: {error}")
+        raise
     finally:
         end.set()
         current.end_spark()
@@ -65,17 +69,12 @@ def run(job: Job, stop: threading.Event) -> None:
     current.report.tell(state=state.DONE if done else state.STOPPED, files_in_hand=None)
 
 
-def _has_work(current: Run) -> bool:
-    """Whether Spark is needed: a service needs it anyway, once the first file lands."""
-    job = current.job
-    return not job.once or job.replay is not None or bool(current.waiting.files or job.again)
-
-
 def _publish(current: Run) -> None:
     job, stop = current.job, current.stop
-    current.get_ready()
-    if job.replay is not None:
+    current.patiently(current.get_ready)
+    if job.replay is not None and not stop.is_set():
         current.replay()
+    if job.replay is not None:
         return
     deadline = None if job.exit_after is None else time.monotonic() + job.exit_after
     while not stop.is_set():
@@ -136,7 +135,8 @@ def main() -> None:
     except FinkError as error:
         traceback.print_exc()
         code = error.exit_code
-    except OSError:
+    except Exception:
+        # The log keeps what fink does not know; who started the driver is told by the code.
         traceback.print_exc()
         code = 1
     sys.exit(code)

@@ -85,8 +85,13 @@ def name_on_cluster(
             continue
         if other == name:
             return name
-        if other.startswith(_beginning(called, source)) and (
-            set(topics) & set(read_driver(value).topic_ids)
+        driver = read_driver(value)
+        former = Path(driver.source)
+        gone = not former.is_dir() or former.samefile(source)
+        if (
+            other.startswith(_beginning(called, source))
+            and gone
+            and (set(topics) & set(driver.topic_ids))
         ):
             alike = other
     return alike or name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,53 +83,69 @@ class Owner:
                 "or give this one a name of its own: --name NAME",
             )
 
+    def open(self) -> None:
+        """Fence the driver that publishes now, if there is one, and read all that it has written.
+
+        Raises:
+            FinkError: the brokers do not answer, or refuse.
+        """
+        with self._transactions():
+            self._producer = open_producer(self._settings, transactional_id(self._name, None))
+        self.read()
+
     def take_over(
         self,
         *,
         source: str,
         streams: Mapping[str, str],
         topic_ids: Mapping[str, str],
-        columns: str | None,
+        records: Sequence[Record] = (),
+        taken_away: Sequence[str] = (),
     ) -> None:
-        """Make this driver the one that publishes, and fence whoever was it before.
+        """Make this driver the one that publishes, after :meth:`open`.
 
-        The record of the new driver is committed before the slots are fenced: a task of the former
-        one that opens its producer later finds the record, and one that opened it before is fenced.
+        Args:
+            source: the folder of the science database.
+            streams: the digests of the streams.
+            topic_ids: Kafka's ids of the topics.
+            records: what else is written, in the same transaction.
+            taken_away: the keys of dead letters to take away in it.
 
         Raises:
             FinkError: the brokers do not answer, or refuse.
         """
-        slots = self.progress.driver.slots if self.progress.driver else 0
-        known = self.progress.driver.topic_ids if self.progress.driver else {}
+        before = self.progress.driver
         driver = Driver(
             id=self.id,
+            term=1,
             host=socket.gethostname(),
             pid=os.getpid(),
             since=datetime.now(UTC).isoformat(timespec="seconds"),
-            slots=max(slots, _FIRST_SLOTS),
+            slots=max(before.slots if before else 0, _FIRST_SLOTS),
             source=source,
             streams=dict(streams),
-            topic_ids={**known, **topic_ids},
-            columns=columns,
+            topic_ids={**(before.topic_ids if before else {}), **topic_ids},
+            columns=before.columns if before else None,
         )
-        self.write([driver_record(self._name, driver)])
-        self._driver = driver
-        if slots:
-            self._fence(slots)
-        self.read()
+        self._begin_term(driver, records, taken_away, before.slots if before else 0)
+
+    @property
+    def driver(self) -> Driver:
+        """This driver, once it has taken over."""
+        if self._driver is None:
+            raise RuntimeError("The distribution was not taken over.")
+        return self._driver
 
     def change(self, **changes: object) -> None:
         """Write the driver's record anew, where something in it changes."""
-        if self._driver is None:
-            raise RuntimeError("The distribution was not taken over.")
-        changed = replace(self._driver, **changes)  # type: ignore[arg-type]
+        changed = replace(self.driver, **changes)  # type: ignore[arg-type]
         if changed != self._driver:
             self.write([driver_record(self._name, changed)])
             self._driver = changed
 
     def want_slots(self, slots: int) -> None:
         """Note that so many slots are used, before they are: who comes next fences them."""
-        if self._driver is not None and slots > self._driver.slots:
+        if slots > self.driver.slots:
             self.change(slots=slots)
 
     def recover(self) -> None:
@@ -138,11 +155,44 @@ class Owner:
             FinkError: the brokers do not answer, or another driver took over.
         """
         self.read()
-        if self._driver is not None:
-            self._fence(self._driver.slots)
-        self.read()
+        driver = replace(self.driver, term=self.driver.term + 1)
+        self._begin_term(driver, (), (), driver.slots)
 
-    def write(self, records: list[Record], taken_away: Sequence[str] = ()) -> None:
+    def _begin_term(
+        self, driver: Driver, records: Sequence[Record], taken_away: Sequence[str], slots: int
+    ) -> None:
+        """Take all slots from whoever has them, and read what they have published until then.
+
+        The record of the term is committed before the slots are fenced: a task of an earlier term
+        that opens its producer later finds the record, and one that opened it before is fenced. And
+        who has read the record has read what was committed before: another leader of its partition
+        may not tell at once how far that goes.
+        """
+        self.write([*records, driver_record(self._name, driver)], taken_away)
+        self._driver = driver
+        with self._transactions():
+            fence_slots(self._settings, self._name, slots)
+        self.read_until(lambda: self.progress.driver == driver)
+
+    def read_until(self, seen: Callable[[], bool]) -> None:
+        """Read until something that was committed is there.
+
+        Raises:
+            UnreachableError: it does not come.
+            FinkError: as for :meth:`read`.
+        """
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        self.read()
+        while not seen():
+            if time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"The topic '{DISTRIBUTIONS}' does not show what was committed to it.",
+                    "See whether all brokers run: fink kafka status",
+                )
+            time.sleep(0.05)
+            self.read()
+
+    def write(self, records: Sequence[Record], taken_away: Sequence[str] = ()) -> None:
         """Write records of this distribution in a transaction of the driver's own.
 
         Args:
@@ -155,6 +205,8 @@ class Owner:
         """
         try:
             self._write(records, taken_away)
+        except FencedError:
+            raise
         except FinkError:
             # A producer that failed writes no more. A new one fences whoever has its id: it is
             # opened where nobody else took over, and looked at once more before it writes.
@@ -162,7 +214,7 @@ class Owner:
             self.read()
             self._write(records, taken_away)
 
-    def _write(self, records: list[Record], taken_away: Sequence[str]) -> None:
+    def _write(self, records: Sequence[Record], taken_away: Sequence[str]) -> None:
         with self._transactions():
             if self._producer is None:
                 self._producer = open_producer(self._settings, transactional_id(self._name, None))
@@ -173,10 +225,6 @@ class Owner:
             for key in taken_away:
                 produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
             self._producer.commit_transaction(_COMMIT_SECONDS)
-
-    def _fence(self, slots: int) -> None:
-        with self._transactions():
-            fence_slots(self._settings, self._name, slots)
 
     @contextmanager
     def _transactions(self) -> Iterator[None]:
@@ -217,8 +265,9 @@ def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, s
         FinkError: the brokers do not answer, or refuse.
     """
     client = connect_admin(connection)
-    if topic not in client.list_topics(timeout=_ANSWER_SECONDS).topics:
-        return []
+    with told(connection, "DESCRIBE", topic):
+        if topic not in client.list_topics(timeout=_ANSWER_SECONDS).topics:
+            return []
     consumer = open_consumer(settings_for(connection, ErrorWatch()))
     try:
         with told(connection, "READ", topic):

@@ -137,6 +137,7 @@ def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report)
     )
     return Job(
         name=name,
+        named=(wish.name or distribution.name) is not None,
         source=str(source.resolve()),
         folder=str(folder.path),
         distribution=distribution,

@@ -14,9 +14,10 @@ compaction keeps them:
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 DRIVER, PUBLISHED, AGAIN, REASON = "driver", "published", "again", "reason"
@@ -54,6 +55,8 @@ class Driver:
 
     Attributes:
         id: tells the driver from all others.
+        term: counts how often it took its slots back: what a slot of an earlier term publishes is
+            not known to a later one.
         host: its machine.
         pid: its process there.
         since: when it took over, ISO 8601.
@@ -65,6 +68,7 @@ class Driver:
     """
 
     id: str
+    term: int
     host: str
     pid: int
     since: str
@@ -136,7 +140,8 @@ def again_record(name: str, file: str | None, dead: Mapping[str, int] | None = N
         dead: how many of its dead letters are taken away, by stream.
     """
     content = {"file": file, "dead": dict(dead or {})}
-    return Record(_key(name, AGAIN, file or ""), json.dumps(content))
+    # A key of its own: compaction must not take away one of two that took letters away.
+    return Record(_key(name, AGAIN, uuid.uuid4().hex), json.dumps(content))
 
 
 def reason_record(name: str, stream: str, reason: str) -> Record:
@@ -150,23 +155,34 @@ def _key(name: str, kind: str, what: str = "") -> str:
 
 def read_driver(value: str) -> Driver:
     """Read the value of a ``driver`` record."""
-    return Driver(**json.loads(value))
+    return Driver(**_known(Driver, json.loads(value)))
 
 
 def read_published(value: str) -> Published:
     """Read the value of a ``published`` record."""
     content = json.loads(value)
     files = [
-        (SourceFile(**file), [(first, after) for first, after in ranges])
+        (SourceFile(**_known(SourceFile, file)), [(first, after) for first, after in ranges])
         for file, ranges in content["files"]
     ]
-    return Published(**{**content, "files": files})
+    return Published(**_known(Published, {**content, "files": files}))
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the fields that a later version of fink may have added."""
+    return {each.name: content[each.name] for each in fields(kind) if each.name in content}
 
 
 def record_name(record: Record) -> tuple[str, str]:
-    """Return the distribution that a record belongs to, and its kind."""
-    key = json.loads(record.key)
-    return key["distribution"], key["kind"]
+    """Return the distribution that a record belongs to, and its kind.
+
+    Both are empty for what fink did not write: every publisher may write to the topic.
+    """
+    try:
+        key = json.loads(record.key)
+        return str(key["distribution"]), str(key["kind"])
+    except (ValueError, KeyError, TypeError):
+        return "", ""
 
 
 def own_records(name: str, records: Iterable[Record]) -> Iterable[tuple[str, Record]]:
@@ -206,6 +222,7 @@ class Progress:
         last_published_at: when each stream published last, ISO 8601.
         reasons: why the SQL of a stream raised, by stream.
         replayed: the rows that each driver has replayed, by driver and file.
+        parts: how many transactions each slot of the last batch has committed, by batch and slot.
     """
 
     name: str
@@ -219,6 +236,7 @@ class Progress:
     last_published_at: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     replayed: dict[tuple[str, str], list[Range]] = field(default_factory=dict)
+    parts: Counter[tuple[str, int]] = field(default_factory=Counter)
     _last_batch: str | None = None
 
     def apply(self, records: Iterable[Record]) -> None:
@@ -243,7 +261,10 @@ class Progress:
             for topic, count in topics.items():
                 self.counts[stream, topic] += count
             self.last_published_at[stream] = published.at
-        self.batches += published.batch != self._last_batch
+        if published.batch != self._last_batch:
+            self.batches += 1
+            self.parts.clear()
+        self.parts[published.batch, published.slot] += 1
         self._last_batch = published.batch
         self.last_batch_at = published.at
         for file, ranges in published.files:
@@ -343,7 +364,10 @@ def read_dead_letters(
         if value is None:
             letters.pop(key, None)
             continue
-        content: dict[str, Any] = json.loads(value)
-        if content.pop("distribution") == name:
-            letters[key] = DeadLetter(**content)
+        try:
+            content: dict[str, Any] = json.loads(value)
+            if content["distribution"] == name:
+                letters[key] = DeadLetter(**_known(DeadLetter, content))
+        except (ValueError, KeyError, TypeError):
+            continue  # not written by fink
     return letters

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from fink_cli.admin.publishers import DISTRIBUTIONS, PARTITIONS, TRANSACTIONS
 from fink_cli.distribution.progress import Record
@@ -22,6 +29,7 @@ _TRANSACTION_SECONDS = 60
 # long as it may be open.
 _READ_SECONDS = _TRANSACTION_SECONDS + 15.0
 _ANSWER_SECONDS = 30.0
+_QUEUE_SECONDS = 50.0
 
 Settings = Mapping[str, Any]
 """Settings of librdkafka: the cluster, and the login."""
@@ -118,26 +126,27 @@ def read_partition(
     messages: list[tuple[str, str | None]] = []
     deadline = time.monotonic() + _READ_SECONDS
     end = offset
-    at_end = False
+    target: int | None = None
     while time.monotonic() < deadline:
         message = consumer.poll(0.05)
         if message is not None and message.error() is None:
             key, value = message.key() or b"", message.value()
-            messages.append((key.decode(), None if value is None else value.decode()))
-            end, at_end = (message.offset() or 0) + 1, False
+            text = None if value is None else value.decode(errors="replace")
+            messages.append((key.decode(errors="replace"), text))
+            end = (message.offset() or 0) + 1
             deadline = time.monotonic() + _READ_SECONDS
             continue
         if message is not None:
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                end, at_end = message.offset() or 0, True
+                end = message.offset() or 0
+                if target is None:
+                    # So far it goes with what is not committed yet, now.
+                    _, target = consumer.get_watermark_offsets(place, cached=True)
             elif error is not None and error.code() not in _PASSING_READ:
                 raise KafkaException(error)
-        if at_end:
-            # The end of what is committed; the partition may go on with what is not.
-            _, high = consumer.get_watermark_offsets(place, cached=True)
-            if end >= high:
-                return messages, end
+        if target is not None and end >= target:
+            return messages, end
     raise TimeoutError(f"{end} of partition {partition} is as far as it went")
 
 
@@ -168,13 +177,39 @@ def read_records(consumer: Consumer, name: str, offset: int) -> tuple[list[Recor
     return [Record(key, value) for key, value in messages if value is not None], end
 
 
-def produce_record(producer: Producer, topic: str, name: str, key: str, value: str | None) -> None:
-    """Write a record of a distribution within the producer's transaction."""
-    producer.produce(
+def produce(producer: Producer, topic: str, **message: Any) -> None:
+    """Hand a message to a producer; where its queue is full, once there is room.
+
+    Raises:
+        KafkaException: no broker takes messages, or the transaction has failed.
+    """
+    deadline = time.monotonic() + _QUEUE_SECONDS
+    while True:
+        try:
+            producer.produce(topic, **message)
+            return
+        except BufferError:
+            if time.monotonic() > deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT_QUEUE)) from None
+            producer.poll(0.05)
+
+
+def produce_record(
+    producer: Producer,
+    topic: str,
+    name: str,
+    key: str,
+    value: str | None,
+    on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+) -> None:
+    """Write a record of a distribution within the producer's transaction; see :func:`produce`."""
+    produce(
+        producer,
         topic,
         key=key.encode(),
         value=None if value is None else value.encode(),
         partition=partition_of(name),
+        on_delivery=on_delivery,
     )
 
 

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from fink_cli.distribution.progress import (
 )
 from fink_cli.distribution.progress_topics import (
     Settings,
+    produce,
     produce_record,
 )
 from fink_cli.distribution.slot_failures import FENCING, SlotError, failure_of, kind_of
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
 # A transaction that is open holds back the readers of its partitions, and Kafka ends it after a
 # minute: it is committed by then, also where a filter takes long for the next alerts.
 _PART_BYTES, _PART_SECONDS = 64 * 1024**2, 3.0
-_QUEUE_SECONDS = 60.0
 _COMMIT_SECONDS = 60.0
 _ABORT_SECONDS = 10.0
 # What a message has beside key and value: headers, and the frame of a batch.
@@ -94,7 +94,7 @@ class SlotPublisher:
         self._part = _Part()
         self.unexplained: dict[str, tuple[str, int]] = {}
         taken = take_slot(work, slot, settings)
-        self._producer, self._done, self._parts = taken.producer, taken.done, taken.parts
+        self._producer, self._done, self.parts = taken.producer, taken.done, taken.parts
 
     def publish(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Publish rows.
@@ -110,21 +110,23 @@ class SlotPublisher:
             waited = time.monotonic()
             for batch in batches:
                 waited = time.monotonic() - waited
-                if self._part.rows and waited > _PART_SECONDS:
-                    self._commit()  # the next alerts may take as long
                 self._add(batch)
-                if self._part.bytes > _PART_BYTES or self._age() > _PART_SECONDS:
+                # Where a filter took long for these alerts, it may for the next.
+                if self._part.rows and (self._is_due() or waited > _PART_SECONDS):
                     self._commit()
                 waited = time.monotonic()
             if self._part.rows:
                 self._commit()
         except (SlotError, KafkaException) as error:
             failure = self._explain(error)
-            self._abort()
+            self._abort(failure)
             raise SlotError(failure) from error
 
-    def _age(self) -> float:
-        return time.monotonic() - self._part.began if self._part.began else 0.0
+    def _is_due(self) -> bool:
+        """Whether the transaction is to be committed: readers wait for it."""
+        began = self._part.began
+        age = time.monotonic() - began if began else 0.0
+        return self._work.often or self._part.bytes > _PART_BYTES or age > _PART_SECONDS
 
     def _begin(self) -> None:
         if not self._part.began:
@@ -141,6 +143,8 @@ class SlotPublisher:
         at = _now()
         published_at = at.encode()
         for number in range(batch.num_rows):
+            if self._part.bytes > _PART_BYTES:
+                self._commit()  # between two alerts
             file, row = self._file(files[number]), rows[number]
             if _holds(self._done.get(file.name), row):
                 continue
@@ -208,24 +212,15 @@ class SlotPublisher:
             ("stream", target.stream.encode()),
         ]
         told = partial(self._delivered, letter)
-        deadline = time.monotonic() + _QUEUE_SECONDS
-        while True:
-            try:
-                self._producer.produce(
-                    target.topic,
-                    value=value,
-                    key=encoding.schema,
-                    partition=partition,
-                    headers=headers,
-                    on_delivery=told,
-                )
-                break
-            except BufferError:
-                if time.monotonic() > deadline:
-                    raise SlotError(
-                        Failure(UNREACHABLE, reason="no broker takes messages")
-                    ) from None
-                self._producer.poll(0.05)
+        produce(
+            self._producer,
+            target.topic,
+            value=value,
+            key=encoding.schema,
+            partition=partition,
+            headers=headers,
+            on_delivery=told,
+        )
         if self._work.replay:
             self._take_away(letter)
         self._part.bytes += size
@@ -250,30 +245,32 @@ class SlotPublisher:
     def _bury(self, letter: DeadLetter) -> None:
         self._begin()
         record = dead_letter_record(self._work.distribution, letter)
-        produce_record(
-            self._producer, DEAD_LETTERS, self._work.distribution, record.key, record.value
-        )
+        self._note(DEAD_LETTERS, record.key, record.value)
         if not self._work.replay:
             self._part.dead[letter.stream] += 1
 
     def _take_away(self, letter: DeadLetter) -> None:
         self._begin()
         key = dead_letter_key(self._work.distribution, letter.stream, letter.file, letter.row)
-        produce_record(self._producer, DEAD_LETTERS, self._work.distribution, key, None)
+        self._note(DEAD_LETTERS, key, None)
         self._part.dead[letter.stream] -= 1
 
-    def _delivered(self, letter: DeadLetter, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            failure = Failure(
-                OTHER,
-                error.name(),
-                error.str(),
-                message.topic() or "",
-                letter.file,
-                letter.row,
-                letter.stream,
-            )
-            self._errors.append((error, failure))
+    def _note(self, topic: str, key: str, value: str | None) -> None:
+        """Write to one of the topics of the state."""
+        told = partial(self._delivered, None)
+        produce_record(self._producer, topic, self._work.distribution, key, value, told)
+        self._part.bytes += len(key) + len(value or "")
+
+    def _delivered(
+        self, letter: DeadLetter | None, error: KafkaError | None, message: Message
+    ) -> None:
+        """Note that a message was refused; ``letter`` names its alert, where it is one."""
+        if error is None:
+            return
+        failure = Failure(OTHER, error.name(), error.str(), message.topic() or "")
+        if letter is not None:
+            failure = replace(failure, file=letter.file, row=letter.row, stream=letter.stream)
+        self._errors.append((error, failure))
 
     def _commit(self) -> None:
         """Commit what was sent, with the record of it."""
@@ -285,7 +282,7 @@ class SlotPublisher:
             driver=self._work.driver,
             batch=self._work.batch,
             slot=self._slot,
-            part=self._parts,
+            part=self.parts,
             at=_now(),
             files=files,
             counts={title: dict(topics) for title, topics in part.counts.items()},
@@ -293,9 +290,7 @@ class SlotPublisher:
             replay=self._work.replay,
         )
         record = published_record(self._work.distribution, published)
-        produce_record(
-            self._producer, DISTRIBUTIONS, self._work.distribution, record.key, record.value
-        )
+        self._note(DISTRIBUTIONS, record.key, record.value)
         deadline = time.monotonic() + _COMMIT_SECONDS
         while True:
             try:
@@ -306,7 +301,7 @@ class SlotPublisher:
                     raise
         if self._errors:
             raise SlotError(self._errors[0][1])
-        self._parts += 1
+        self.parts += 1
         self._part = _Part()
 
     def _file_named(self, name: str) -> SourceFile:
@@ -342,15 +337,17 @@ class SlotPublisher:
                 return Failure(**{**asdict(failure), "kind": kind})
         return failure_of(cause)
 
-    def _abort(self) -> None:
-        """Throw away what was not committed; the slot is taken anew next time."""
+    def _abort(self, failure: Failure) -> None:
+        """Throw away what was not committed; the slot is taken anew next time.
+
+        Where brokers are away it is left to whoever takes the slot next, with a new epoch: what is
+        still on its way to them must not arrive behind the end of the transaction.
+        """
         let_go(self._work.distribution, self._slot)
         try:
-            if self._part.began:
-                self._producer.purge()
+            if self._part.began and failure.kind not in (UNREACHABLE, FENCED):
                 self._producer.abort_transaction(_ABORT_SECONDS)
         except KafkaException:
-            # It is fenced or no broker answers: who takes the slot next aborts it.
             return
 
 
@@ -382,4 +379,5 @@ def publish_slot(
         publisher.publish(batches)
     except SlotError as error:
         return Outcome(slot, "", error.failure)
-    return Outcome(slot, worker_id(), unexplained=publisher.unexplained)
+    parts = publisher.parts
+    return Outcome(slot, worker_id(), parts=parts, unexplained=publisher.unexplained)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    stop_when_event_set,
-    wait_exponential,
-    wait_fixed,
-)
 
 from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution import state
@@ -28,12 +19,10 @@ from fink_cli.distribution.batch import BatchPublisher, TryAgainError, UnknownFa
 from fink_cli.distribution.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.earlier import changed_streams, definitions
 from fink_cli.distribution.owner import Owner, read_all
-from fink_cli.distribution.progress import (
-    again_record,
-    read_dead_letters,
-)
+from fink_cli.distribution.progress import DeadLetter, Record, again_record, read_dead_letters
 from fink_cli.distribution.run_report import RunReport
 from fink_cli.distribution.science import sort_out
+from fink_cli.distribution.source_files import footer_digest
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.waiting import WaitingFiles
 from fink_cli.errors import (
@@ -77,21 +66,6 @@ class Run:
         self._batches: BatchPublisher | None = None
         self._planned: Struct | None = None
         self._files_in_hand = 0
-        self._outage = Retrying(
-            retry=retry_if_exception_type(UnreachableError),
-            stop=stop_after_delay(_OUTAGE_SECONDS) | stop_when_event_set(stop),
-            wait=wait_exponential(max=5),
-            before_sleep=self.report.tell_retry,
-            reraise=True,
-        )
-        # Where no file is at fault: a disk was away for a moment, or the system out of memory.
-        self._second_chances = Retrying(
-            retry=retry_if_exception_type(UnknownFailureError),
-            stop=stop_after_attempt(_MOST_ATTEMPTS) | stop_when_event_set(stop),
-            wait=wait_fixed(_PAUSE_SECONDS),
-            before_sleep=self.report.tell_retry,
-            reraise=True,
-        )
 
     def look_within(self) -> None:
         """Tell how far the batch is."""
@@ -124,33 +98,37 @@ class Run:
         """Refuse to go on where the name is that of another source's distribution."""
         progress, here = self.owner.progress, Path(self.job.source)
         before = Path(progress.driver.source) if progress.driver else here
-        if not progress.files or not before.is_dir() or before.samefile(here):
-            return
-        if not any((here / name).exists() for name in progress.files):
+        another = progress.files and before.is_dir() and not before.samefile(here)
+        if another and not self.job.named:
             raise UsageError(
                 f"The distribution '{self.job.name}' publishes another source: {before}.",
-                'Give this one a name of its own: --name NAME, or name = "NAME" in its file',
+                'Give this one a name of its own: --name NAME, or name = "NAME" in its file. '
+                "Where the source was copied, give it the name that it has.",
             )
+
+    def has_work(self) -> bool:
+        """Whether there is something to publish; a service waits for it."""
+        job = self.job
+        waits = bool(self.waiting.files or job.again) or self._is_made_anew()
+        return not job.once or job.replay is not None or waits
 
     def take_over(self) -> None:
         """Make this driver the one that publishes the distribution.
 
         Raises:
+            UsageError: a file that is to be published again was never published.
             FinkError: the brokers do not answer, or refuse.
         """
-        driver = self.owner.progress.driver
-        anew = self._is_made_anew()
+        self.owner.open()
+        records, taken_away = self._again()
         self.owner.take_over(
             source=self.job.source,
             streams=definitions(self.job.distribution.stream),
             topic_ids=_topic_ids(self.job),
-            columns=driver.columns if driver else None,
+            records=records,
+            taken_away=taken_away,
         )
-        if anew:
-            self.owner.write([again_record(self.job.name, None)])
-        if self.job.again:
-            self._publish_again()
-        self.owner.read()
+        self.report.begin()
         self.waiting.start_anew()
         self.waiting.look()
 
@@ -163,22 +141,35 @@ class Run:
         now = self.job.targets[topics[0]].topic_id
         return now is not None and driver.topic_ids.get(topics[0], now) != now
 
-    def _publish_again(self) -> None:
-        unknown = [name for name in self.job.again if not self.waiting.path(name).exists()]
+    def _again(self) -> tuple[list[Record], list[str]]:
+        """What is to be published once more.
+
+        Returns:
+            The records that say so, and the keys of the dead letters that go with it.
+        """
+        anew = self._is_made_anew()
+        names = [os.path.normpath(name) for name in self.job.again]
+        unknown = [name for name in names if name not in self.owner.progress.files]
         if unknown:
             raise UsageError(
-                f"There is no file {unknown[0]} in {self.job.source}.",
+                f"The file {unknown[0]} of {self.job.source} was not published before.",
                 "Name it by its path within the source: --again night=20261127/part-0.parquet",
             )
-        letters = read_dead_letters(
-            self.job.name, read_all(self.job.connection, self.job.name, DEAD_LETTERS)
-        )
-        gone = {key: letter for key, letter in letters.items() if letter.file in self.job.again}
+        if not anew and not names:
+            return [], []
+        letters = self._dead_letters()
+        gone = {key: letter for key, letter in letters.items() if anew or letter.file in names}
+        if anew:
+            return [again_record(self.job.name, None)], list(gone)
         records = []
-        for name in self.job.again:
+        for name in names:
             dead = Counter(letter.stream for letter in gone.values() if letter.file == name)
             records.append(again_record(self.job.name, name, dead))
-        self.owner.write(records, taken_away=list(gone))
+        return records, list(gone)
+
+    def _dead_letters(self) -> Mapping[str, DeadLetter]:
+        messages = read_all(self.job.connection, self.job.name, DEAD_LETTERS)
+        return read_dead_letters(self.job.name, messages)
 
     def start_spark(self) -> None:
         """Begin to start Spark, in a thread: it takes seconds, in which other things are done."""
@@ -242,9 +233,7 @@ class Run:
         """
         self.waiting.look()
         if not self.waiting.files:
-            if self.report.status.error or len(self.report.status.bad_files) != len(
-                self.waiting.bad
-            ):
+            if self.report.status.bad_files != self.waiting.bad_files():
                 self.report.tell_progress()
             return False
         if self._planned != self.waiting.columns:
@@ -254,7 +243,7 @@ class Run:
         self._files_in_hand = len(files)
         self.report.tell(files_in_hand=0.0)
         began = time.monotonic()
-        self._until_published(partial(self.batches.publish_files, files))
+        self.patiently(partial(self.batches.publish_files, files))
         self.report.busy_seconds += time.monotonic() - began
         done = sum(self.batches.is_done(file.name) for file in files)
         self.report.tell_progress(
@@ -265,25 +254,40 @@ class Run:
         )
         return True
 
-    def _until_published(self, publish: Callable[[], None]) -> None:
-        """Try until a batch is published, as far as what fails may pass."""
+    def patiently(self, work: Callable[[], None]) -> None:
+        """Try until something is done, or the run is asked to stop, as far as what fails may pass.
 
-        def once() -> None:
-            while not self.stop.is_set():
-                try:
-                    publish()
-                    return
-                except TryAgainError as error:
-                    self.report.tell(error=str(error))
-                    self.stop.wait(_MENDED_SECONDS)
-
-        self._outage(self._second_chances, once)
+        Raises:
+            FinkError: it does not pass.
+        """
+        away_since: float | None = None
+        mended = failed = 0
+        while not self.stop.is_set():
+            try:
+                work()
+                return
+            except TryAgainError as error:
+                mended += 1
+                stuck = mended > _MOST_ATTEMPTS
+                said, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
+            except UnreachableError as error:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > _OUTAGE_SECONDS:
+                    raise
+                said, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
+            except UnknownFailureError as error:
+                # Where no file is at fault: a disk was away for a moment, or memory short.
+                failed += 1
+                if failed >= _MOST_ATTEMPTS:
+                    raise
+                said, stuck, pause = str(error), True, _PAUSE_SECONDS
+            now = state.STUCK if stuck and self.report.ready else self.report.status.state
+            self.report.tell(state=now, error=f"It is tried again: {said}")
+            self.stop.wait(pause)
 
     def replay(self) -> None:
         """Publish the dead letters of a stream; what still can't be stays one."""
-        letters = read_dead_letters(
-            self.job.name, read_all(self.job.connection, self.job.name, DEAD_LETTERS)
-        )
+        letters = self._dead_letters()
         rows: dict[str, list[int]] = {}
         for letter in letters.values():
             if letter.stream == self.job.replay:
@@ -294,17 +298,27 @@ class Run:
         self.waiting.set_aside([*found.bad, *self.spark.unreadable(list(good))])
         self.waiting.files = {}
         unfit = {each.file for each in self.waiting.bad_files()}
-        files = [
-            replace(published.file, modified=path.stat().st_mtime_ns, size=path.stat().st_size)
-            for name, path in there.items()
-            if path in good
-            and str(path) not in unfit
-            and (published := self.owner.progress.files.get(name)) is not None
-        ]
+        changed = []
+        files = []
+        for name, path in there.items():
+            published = self.owner.progress.files.get(name)
+            if path not in good or str(path) in unfit or published is None:
+                continue
+            stamp, digest = path.stat(), footer_digest(path)
+            now = replace(published.file, size=stamp.st_size, modified=stamp.st_mtime_ns)
+            if replace(now, footer=digest).same_content(published.file):
+                files.append(now)
+            else:
+                changed.append(name)
+        if changed:
+            self.report.tell(
+                warning=f"{len(changed)} file(s) were replaced since: {', '.join(changed[:5])}. "
+                f"Their dead letters are left. Publish the files again: --again {changed[0]}"
+            )
         for file in files:
             if self.stop.is_set():
                 break
-            self._until_published(partial(self.batches.replay_file, file, rows[file.name]))
+            self.patiently(partial(self.batches.replay_file, file, rows[file.name]))
             self.report.tell_progress(error=None)
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-from tenacity import RetryCallState
 
 from fink_cli.distribution import report, state
 from fink_cli.distribution.progress import Progress
@@ -51,11 +50,6 @@ class RunReport:
         with self._telling:
             self.status = replace(self.status, **changes)  # type: ignore[arg-type]
             report.tell(self._folder, psutil.Process(), self.status, ready=self.ready)
-
-    def tell_retry(self, tried: RetryCallState) -> None:
-        """Tell that a batch is tried again, and why."""
-        error = tried.outcome.exception() if tried.outcome else None
-        self.tell(state=state.STUCK, error=f"The batch is tried again: {error}")
 
     def tell_progress(self, **changes: object) -> None:
         """Tell what was published, and which files wait."""

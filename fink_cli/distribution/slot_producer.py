@@ -66,6 +66,10 @@ def take_slot(work: Work, slot: int, settings: Settings) -> TakenSlot:
     for name, ranges in work.done.items():
         done[name] += ranges
     transactional = transactional_id(work.distribution, slot)
+    _let_go_of_others(work)
+    if slot >= work.slots:
+        # Executors may have come since the driver asked how many there would be.
+        raise SlotError(Failure(FENCED, reason=f"slot {slot} of {work.slots} was not noted"))
     if work.holders.get(slot) == worker_id() and transactional in _held:
         return TakenSlot(_held[transactional], done)
     _held.pop(transactional, None)
@@ -79,7 +83,9 @@ def take_slot(work: Work, slot: int, settings: Settings) -> TakenSlot:
                 "linger.ms": 50,
                 "batch.size": work.batch_bytes,
                 "message.max.bytes": 1_000_000_000,
-                "queue.buffering.max.kbytes": 128 * 1024,
+                # What waits to be sent when a transaction is to be committed: a slow link must
+                # manage it within a minute.
+                "queue.buffering.max.kbytes": 32 * 1024,
                 "delivery.report.only.error": True,
             },
         )
@@ -105,13 +111,28 @@ def _require_own(work: Work, slot: int, settings: Settings, taken: TakenSlot) ->
     finally:
         consumer.close()
     for kind, record in own_records(work.distribution, records):
-        if kind == DRIVER and read_driver(record.value).id != work.driver:
-            raise SlotError(Failure(FENCED, reason="another driver took over"))
+        if kind == DRIVER:
+            driver = read_driver(record.value)
+            if driver.id != work.driver:
+                raise SlotError(Failure(FENCED, reason="another driver took over"))
+            if driver.term > work.term:
+                raise SlotError(Failure(FENCED, reason="the driver gave the batch up"))
         if kind == PUBLISHED:
             published = read_published(record.value)
             taken.parts += (published.batch, published.slot) == (work.batch, slot)
             for file, ranges in published.files:
                 taken.done[file.name] += ranges
+
+
+def _let_go_of_others(work: Work) -> None:
+    """Close the producers of slots that other workers hold by now: they are fenced."""
+    own = {
+        transactional_id(work.distribution, slot)
+        for slot, worker in work.holders.items()
+        if worker == worker_id()
+    }
+    for transactional in _held.keys() - own:
+        del _held[transactional]
 
 
 def let_go(distribution: str, slot: int) -> None:

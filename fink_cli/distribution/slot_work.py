@@ -61,6 +61,8 @@ class Work:
     Attributes:
         distribution: the distribution.
         driver: the id of the driver.
+        term: its term.
+        slots: how many slots the driver has noted.
         batch: the micro-batch.
         offset: up to where the driver has read the distribution's records.
         targets: where alerts go; a row's codes are their numbers.
@@ -72,10 +74,13 @@ class Work:
         batch_bytes: how many bytes of messages are sent to a partition together.
         done: rows of the files that were published before.
         replay: the rows are dead letters of the only stream, which are taken away.
+        often: commit after each batch of rows that a filter has decided: it takes long.
     """
 
     distribution: str
     driver: str
+    term: int
+    slots: int
     batch: str
     offset: int
     targets: list[Target]
@@ -87,6 +92,7 @@ class Work:
     batch_bytes: int
     done: dict[str, list[Range]] = field(default_factory=dict)
     replay: bool = False
+    often: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,12 +126,14 @@ class Outcome:
         slot: the slot.
         worker: the worker that holds its producer now; empty where none does.
         failure: why it was not published to its end; ``None`` where it was.
+        parts: how many transactions of it are committed.
         unexplained: of each stream whose SQL raised, a path and a row where it did.
     """
 
     slot: int
     worker: str
     failure: Failure | None = None
+    parts: int = 0
     unexplained: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -140,7 +148,11 @@ def load_outcome(text: str) -> Outcome:
     failure = content["failure"]
     unexplained = {title: (uri, row) for title, (uri, row) in content["unexplained"].items()}
     return Outcome(
-        content["slot"], content["worker"], Failure(**failure) if failure else None, unexplained
+        content["slot"],
+        content["worker"],
+        Failure(**failure) if failure else None,
+        content["parts"],
+        unexplained,
     )
 
 

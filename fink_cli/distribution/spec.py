@@ -47,6 +47,7 @@ class Job:
 
     Attributes:
         name: who the distribution is on its cluster.
+        named: whether it was given that name, and not one that fink made.
         source: the folder of the science database.
         folder: where the distribution keeps its state.
         distribution: the streams, and which columns name an alert and its object.
@@ -64,6 +65,7 @@ class Job:
     """
 
     name: str
+    named: bool
     source: str
     folder: str
     distribution: Distribution

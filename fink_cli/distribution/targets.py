@@ -20,12 +20,12 @@ class TopicNow:
     """A topic.
 
     Attributes:
-        topic_id: Kafka's id of it.
-        partitions: how many it has.
+        topic_id: Kafka's id of it; ``None`` where the login may not know.
+        partitions: how many it has; 0 where the login may not know.
         writable: whether the login may write to it.
     """
 
-    topic_id: str
+    topic_id: str | None
     partitions: int
     writable: bool
 
@@ -46,6 +46,9 @@ def topics_now(connection: Connection, names: Sequence[str]) -> dict[str, TopicN
         except KafkaException as error:
             code = error.args[0].code()
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                continue
+            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                found[name] = TopicNow(None, 0, writable=False)
                 continue
             _kept_admin.cache_clear()  # what the client knew of the cluster may be outdated
             raise explained(error.args[0], connection.attempt("DESCRIBE", "topic", name)) from error

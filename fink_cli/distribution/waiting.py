@@ -43,6 +43,7 @@ class WaitingFiles:
             UsageError: links in the source lead in a circle.
         """
         stamps = self._source.look(full=full)
+        self.replaced = {name for name in self.replaced if self.path(name).exists()}
         if time.monotonic() >= self._bad_at:
             self._bad_at = time.monotonic() + _BAD_SECONDS
             there = {stamp.path for stamp in stamps}
@@ -122,18 +123,19 @@ class WaitingFiles:
         return published is not None and published.whole
 
     def _is_known(self, stamp: Stamp) -> bool:
-        """Whether a file was published as it is."""
+        """Whether a file was published, as it is or with a former content."""
         name = self.name(stamp.path)
         published = self._progress.files.get(name)
-        if published is None or not published.whole:
+        if published is None:
             return False
         file = published.file
         if file.size == stamp.size and (
             file.modified == stamp.modified or _digest(stamp.path) == file.footer
         ):
             self.replaced.discard(name)
-        else:
-            self.replaced.add(name)
+            return published.whole
+        # What was published of its former content may be all or a part of it.
+        self.replaced.add(name)
         return True
 
     def _sort(self, stamps: list[Stamp]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 from fink_cli.distribution.progress import (
@@ -11,6 +12,7 @@ from fink_cli.distribution.progress import (
     Progress,
     Published,
     Range,
+    Record,
     SourceFile,
     again_record,
     dead_letter_key,
@@ -32,7 +34,7 @@ def published(*ranges: Range, batch: str = "d/1", part: int = 0, replay: bool = 
 
 
 def driver(name: str) -> Driver:
-    return Driver(name, "host", 1, "now", 4, "/science", {}, {"t": "id"}, "{}")
+    return Driver(name, 1, "host", 1, "now", 4, "/science", {}, {"t": "id"}, "{}")
 
 
 def progress_of(*records: object) -> Progress:
@@ -84,6 +86,21 @@ def test_the_last_driver_owns_it_and_reasons_are_kept() -> None:
     )
     assert progress.driver == driver("two")
     assert progress.reasons == {"s": "why"}
+
+
+def test_a_record_that_fink_did_not_write_is_passed_over() -> None:
+    """Every publisher may write to the topic; and a later version of fink adds fields."""
+    good = published_record("x", published((0, 10)))
+    newer = {**json.loads(good.value), "a_later_field": 1}
+    foreign = [Record("no JSON", "x"), Record("[1]", "x"), Record(good.key, json.dumps(newer))]
+    assert progress_of(*foreign).read == 10
+    letters = [("key", "no JSON"), ("other", "[]")]
+    assert read_dead_letters("x", letters) == {}
+
+
+def test_letters_that_two_records_take_away_survive_compaction() -> None:
+    one, other = (again_record("x", FILE.name, {"s": 1}) for _ in range(2))
+    assert one.key != other.key
 
 
 def test_a_later_record_of_a_dead_letter_takes_its_place() -> None:

@@ -93,6 +93,20 @@ def test_a_file_that_was_replaced_is_told_and_does_not_wait(
     assert waiting.replaced == {"night=1/a.parquet"}
 
 
+def test_a_file_that_was_replaced_when_a_part_of_it_was_published_is_told_too(
+    waiting: WaitingFiles, progress: Progress, tmp_path: Path
+) -> None:
+    """The rows of the former content say nothing of those of the new one."""
+    file = waiting.files["night=1/a.parquet"]
+    progress.files[file.name] = PublishedFile(file, [(0, 1)])
+    waiting.look(full=True)
+    assert set(waiting.files) == {file.name}
+    write(tmp_path / "night=1" / "a.parquet", 7, 8, 9)
+    waiting.start_anew()
+    waiting.look()
+    assert (set(waiting.files), waiting.replaced) == (set(), {file.name})
+
+
 def test_a_copy_of_a_published_file_is_the_same_one(
     waiting: WaitingFiles, progress: Progress, tmp_path: Path
 ) -> None:
