@@ -126,7 +126,7 @@ def _number(name: str) -> int:
     except KeyError:
         raise UsageError(
             f"FINK_TRUSTED_GROUP names the group '{name}', which this machine does not know.",
-            "Name groups that it knows, with commas between: see yours with: id",
+            "Name one that it knows, or several with commas between. Yours are shown by: id",
         ) from None
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from fink_cli import trusted
 from fink_cli.distribution.filters import load_filter
-from fink_cli.errors import UsageError
+from fink_cli.doctor.finding import State
+from fink_cli.doctor.modes import file_modes
+from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.private import find_weakness, private_folder, refuse_if_changeable
 from tests.conftest import clean_environ, run_fink
 
@@ -331,3 +333,22 @@ def test_a_sandbox_may_not_say_who_has_no_number(
     monkeypatch.setattr(trusted, "_NO_NUMBER", tmp_path / "missing")
     assert trusted.is_trusted_user(65534)
     assert not trusted.is_trusted_user(65533)
+
+
+def test_doctor_looks_at_the_whole_way_to_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_folder = tmp_path / "open"
+    file = open_folder / "mine" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[profiles.k]\npassword = 'p'\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("FINK_CONFIG", str(file))
+    monkeypatch.setenv("FINK_HOME", str(tmp_path / "home"))
+    assert file_modes().state is State.OK
+    open_folder.chmod(0o777)
+    with pytest.warns(FinkWarning, match="could be moved or replaced"):
+        found = file_modes()
+    assert found.state is State.WARNING
+    assert found.found == f"{file} holds a secret, and others can write {open_folder}"
+    assert found.hint.endswith(f"chmod go-w {open_folder}")
