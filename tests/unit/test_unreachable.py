@@ -16,10 +16,20 @@ import pytest
 from fink_cli.addresses import addresses
 from fink_cli.admin import unreachable
 from fink_cli.admin.unreachable import no_answer, speaks_tls, wrong_address
+from fink_cli.connection import Connection
+from fink_cli.doctor import network
+from fink_cli.doctor.network import certificate
 from fink_cli.errors import Attempt
 from tests.broker.tls_server import tls_server
 
 Serve = Callable[[socket.socket], None]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for answers as long as a busy machine needs."""
+    monkeypatch.setattr(unreachable, "CONNECT_SECONDS", 30.0)
+    monkeypatch.setattr(unreachable, "TRY_SECONDS", 60.0)
 
 
 @contextmanager
@@ -85,15 +95,20 @@ def test_nobody_is_told_to_do_without_tls_when_nothing_tells(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The login would go out in the clear."""
-    monkeypatch.setattr(unreachable, "CONNECT_SECONDS", 0.3 if serve is is_silent else 5.0)
+    if serve is is_silent:
+        monkeypatch.setattr(unreachable, "CONNECT_SECONDS", 0.3)
+        monkeypatch.setattr(network, "CONNECT_SECONDS", 0.3)
     with server(serve) as address:
         attempt = Attempt(address, "ann", protocol="SASL_SSL", mechanism="PLAIN")
         assert wrong_address(attempt) is None
         said = no_answer(attempt, "")
+        found = certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
     assert said
     assert f"{address} takes connections, and does not answer SASL_SSL." in said.message
     assert "PLAINTEXT" not in said.message + said.hint
     assert "security protocol" not in said.hint
+    assert found.found.startswith(f"{address}: the TLS handshake fails")
+    assert "PLAINTEXT" not in found.hint
 
 
 @pytest.mark.parametrize("serve", [is_a_broker, greets])
@@ -101,10 +116,12 @@ def test_a_server_is_said_to_be_without_tls_when_it_shows_that(serve: Serve) -> 
     with server(serve) as address:
         wrong = wrong_address(Attempt(address, "ann", protocol="SASL_SSL", mechanism="PLAIN"))
         right = wrong_address(Attempt(address, "ann", protocol="SASL_PLAINTEXT"))
+        found = certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
     assert wrong
     assert wrong.message == f"{address} does not speak TLS, and was tried with it: SASL_SSL."
     assert "FINK_SECURITY_PROTOCOL=SASL_PLAINTEXT" in wrong.hint
     assert right is None
+    assert found.found.startswith(f"{address} does not speak TLS")
 
 
 def test_tls_is_known_by_its_first_bytes(tmp_path: Path) -> None:
