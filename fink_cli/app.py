@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from errno import EBADF
@@ -15,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import typer.core
 
-from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError
+from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError, FinkWarning
 from fink_cli.streams import flush_stdout, is_abandoned, open_streams
 
 _GROUPS: dict[str, tuple[str, str]] = {
@@ -149,6 +150,20 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+_show_other_warning = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *place: Any, **more: Any
+) -> None:
+    if not issubclass(category, FinkWarning):
+        _show_other_warning(message, category, *place, **more)
+        return
+    from fink_cli import output
+
+    output.warn(str(message))
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; a request to end (SIGTERM, SIGHUP) stops as cleanly as Ctrl-C does.
 
@@ -156,6 +171,7 @@ def main(words: Sequence[str] | None = None) -> None:
         words: the arguments; none takes those of the process.
     """
     open_streams()
+    warnings.showwarning = _show_warning
     for each in (signal.SIGTERM, signal.SIGHUP):
         # Who starts it with nohup wants it to go on.
         if signal.getsignal(each) is not signal.SIG_IGN:
@@ -193,6 +209,7 @@ def _get_completion_ready() -> None:
 def _complete(shell: str) -> NoReturn:
     # Ctrl-C while a word is completed is not worth a word.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    warnings.simplefilter("ignore", FinkWarning)  # the command itself will say it
     from fink_cli.completion.complete import complete
 
     try:

@@ -47,6 +47,10 @@ class FinkError(Exception):
         return type(self)(message, self.hint, self.exit_code)
 
 
+class FinkWarning(UserWarning):
+    """A warning meant for the user: what did not stop the command, and what to type next."""
+
+
 class OperationFailedError(FinkError):
     """The operation failed, or the answer is no."""
 

@@ -7,9 +7,7 @@ it. What is obeyed or executed, such as the settings, is refused when others can
 from __future__ import annotations
 
 import errno
-import grp
 import os
-import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -18,9 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fink_cli.errors import UsageError
+from fink_cli.trusted import (
+    group_name,
+    is_member,
+    is_trusted_group,
+    is_trusted_user,
+    or_trust,
+    user_name,
+)
 
-_USERS_HERE = Path("/proc/self/uid_map")
-_NO_NUMBER = Path("/proc/sys/kernel/overflowuid")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -84,52 +88,81 @@ def refuse_if_open(file: Path) -> None:
 
 @dataclass(frozen=True)
 class Weakness:
-    """How somebody else can change a file: what can be changed, in words, and what mends it."""
+    """How somebody else can change a file.
 
+    Attributes:
+        place: the file, or the folder or link on the way to it, that can be changed.
+        reason: what can be changed, in words.
+        fix: what mends it.
+    """
+
+    place: Path
     reason: str
     fix: str
 
 
 def refuse_if_changeable(path: Path, additions: bool = False) -> None:
-    """Refuse what is obeyed or executed when others can change it; see :func:`find_weakness`.
+    """Refuse what is obeyed or executed when others can change it; see :func:`weaknesses`.
 
     Raises:
         UsageError: others can change it; the hint mends that.
     """
     weakness = find_weakness(path, additions)
     if weakness:
-        raise UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
+        raise not_obeyed(path, weakness)
+
+
+def not_obeyed(path: Path, weakness: Weakness) -> UsageError:
+    """The error about what others can change."""
+    return UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
 
 
 def find_weakness(path: Path, additions: bool = False) -> Weakness | None:
-    """Return how somebody else can change a file, looked at as ssh does; else ``None``.
+    """Return the first of :func:`weaknesses`; ``None`` when there is none."""
+    return next(weaknesses(path, additions), None)
+
+
+def weaknesses(path: Path, additions: bool = False) -> Iterator[Weakness]:
+    """Yield how somebody else can change a file, looked at as ssh does.
 
     The file and each folder and link on the way to it must belong to this user or to root, and
     nobody else may write in them. In a sticky folder, such as ``/tmp``, nobody can replace
-    another's file. A group of the user's own with nobody else in it counts as the user.
+    another's file. A group with nobody else in it counts as the user, and so do the members of a
+    group that ``FINK_TRUSTED_GROUP`` names.
 
     Args:
         path: a file, or a folder, that exists.
         additions: whether new files in a folder count as well, as where modules are imported from.
+
+    Raises:
+        UsageError: ``FINK_TRUSTED_GROUP`` names a group that is not known.
     """
-    trusted = _trusted_users()
     for step in _steps(path.absolute()):
         status = step.lstat()
-        if status.st_uid not in trusted:
-            owner, you = _user_name(status.st_uid), _user_name(os.geteuid())
-            return Weakness(
-                f"{step} belongs to {owner}, who can change it",
-                f"If you trust what it says, make it yours: chown {you} {step}",
+        owner = status.st_uid
+        if not is_trusted_user(owner):
+            also = or_trust(status.st_gid) if is_member(owner, status.st_gid) else ""
+            yield Weakness(
+                step,
+                f"{step} belongs to {user_name(owner)}, who can change it",
+                f"If you trust what it says, make it yours: "
+                f"chown {user_name(os.geteuid())} {step}{also}",
             )
+            continue
         sticky = status.st_mode & stat.S_ISVTX and not (additions and step == path.absolute())
-        if not stat.S_ISLNK(status.st_mode) and not sticky and _others_write(status):
-            return Weakness(
-                f"others can write {step}",
+        if stat.S_ISLNK(status.st_mode) or sticky:
+            continue
+        all_write = bool(status.st_mode & stat.S_IWOTH)
+        if all_write or (status.st_mode & stat.S_IWGRP and not is_trusted_group(status.st_gid)):
+            who = "others" if all_write else f"the group {group_name(status.st_gid)}"
+            yield Weakness(
+                step,
+                f"{who} can write {step}",
                 "Move it to a folder that only you can write."
                 if status.st_mode & stat.S_ISVTX
-                else f"If you trust what it says, keep it to yourself: chmod go-w {step}",
+                else f"If you trust what it says, keep it to yourself: chmod go-w {step}"
+                + ("" if all_write else or_trust(status.st_gid)),
             )
-    return None
 
 
 def _steps(path: Path) -> Iterator[Path]:
@@ -141,34 +174,3 @@ def _steps(path: Path) -> Iterator[Path]:
         if current.is_symlink():
             yield from _steps(current.parent / current.readlink())
             current = current.resolve()
-
-
-def _others_write(status: os.stat_result) -> bool:
-    if status.st_mode & stat.S_IWOTH:
-        return True
-    return bool(status.st_mode & stat.S_IWGRP) and not _is_own_group(status.st_gid)
-
-
-def _is_own_group(number: int) -> bool:
-    """Return whether a group is the private one that many systems give each user."""
-    try:
-        group, user = grp.getgrgid(number), pwd.getpwuid(os.geteuid())
-    except KeyError:
-        return False
-    own = number == user.pw_gid and group.gr_name == user.pw_name
-    return own and not set(group.gr_mem) - {user.pw_name}
-
-
-def _trusted_users() -> set[int]:
-    trusted = {0, os.geteuid()}
-    if _USERS_HERE.exists() and _USERS_HERE.read_text().split() != ["0", "0", str(2**32 - 1)]:
-        # In a container that maps users, root of the machine is among those who have no number.
-        trusted.add(int(_NO_NUMBER.read_text()))
-    return trusted
-
-
-def _user_name(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

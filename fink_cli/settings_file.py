@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from fink_cli.errors import UsageError
+from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.paths import config_file
-from fink_cli.private import refuse_if_changeable, write_private
+from fink_cli.private import not_obeyed, weaknesses, write_private
 
 
 def read_text(file: Path) -> str | None:
@@ -43,12 +44,30 @@ def read_config(file: Path) -> dict[str, Any]:
         UsageError: it can't be read, is not TOML, or others can change it.
     """
     text = read_text(file)
-    if text is not None:
-        refuse_if_changeable(file)
     try:
-        return tomllib.loads(text or "")
+        document = tomllib.loads(text or "")
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(file, error) from error
+    if text is not None:
+        _look_at_rights(file, executed="password_command" in str(document))
+    return document
+
+
+def _look_at_rights(file: Path, executed: bool) -> None:
+    """Refuse settings that others can change.
+
+    Where it is a folder on the way, and the file is in order, others can put no file of their own
+    there, since it would belong to them: that is a warning, unless something is executed.
+    """
+    for weakness in weaknesses(file):
+        place = weakness.place
+        if executed or place.is_symlink() or place == file.resolve():
+            raise not_obeyed(file, weakness)
+        warnings.warn(
+            f"{file} could be moved or replaced, because {weakness.reason}. {weakness.fix}",
+            FinkWarning,
+            stacklevel=2,
+        )
 
 
 def read_profiles() -> dict[str, Any]:

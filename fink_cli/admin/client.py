@@ -140,6 +140,9 @@ def kafka_errors(attempt: Attempt, client: AdminClient | None = None) -> Iterato
         yield
     except KafkaException as error:
         raise explained(error.args[0], attempt, client) from error
+    except TimeoutError as error:
+        # A future is waited for as long as librdkafka waits, which says so later, if at all.
+        raise explained(KafkaError(KafkaError._TIMED_OUT), attempt, client) from error
 
 
 def settings_for(connection: Connection, watch: ErrorWatch) -> dict[str, Any]:

@@ -139,13 +139,13 @@ def _describe(
         asked = client.describe_consumer_groups(
             list(names), include_authorized_operations=rights, request_timeout=_SECONDS
         )
-        try:
-            return {name: future.result(_SECONDS) for name, future in asked.items()}
-        except KafkaException as error:
-            kafka_error = error.args[0]
-            if kafka_error.code() not in _NO_COORDINATOR or time.monotonic() > deadline:
-                attempt = connection.attempt("DESCRIBE", "group", ", ".join(names))
-                raise explained(kafka_error, attempt) from error
+        with kafka_errors(connection.attempt("DESCRIBE", "group", ", ".join(names))):
+            try:
+                return {name: future.result(_SECONDS) for name, future in asked.items()}
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code not in _NO_COORDINATOR or time.monotonic() > deadline:
+                    raise
         time.sleep(0.2)
 
 

@@ -56,7 +56,7 @@ def _retention(client: AdminClient, topics: set[str]) -> dict[str, int]:
     for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
         try:
             settings = future.result(_SECONDS)
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             continue
         milliseconds = int(settings["retention.ms"].value)
         if "delete" in settings["cleanup.policy"].value and milliseconds >= 0:

@@ -1,26 +1,33 @@
 """Why a cluster gives no answer: its name, its port, TLS or not, a login or not.
 
 librdkafka says the same of most of these ("1/1 brokers are down"), so the way to the brokers is
-tried here, after a failure only. Nothing is sent but the beginning of a TLS handshake.
+tried here, after a failure only. Nothing is sent but the beginning of a TLS handshake, and Kafka's
+question for the versions that a broker speaks, which comes before any login.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from fink_cli.addresses import Address, addresses
 from fink_cli.beside import begin
 from fink_cli.errors import Attempt, FinkError, UnreachableError
 
-# Of all names together, and of one connection.
+# Of all names together, of one connection or answer, and when no other address is tried any more.
 LOOK_UP_SECONDS = 1.5
 CONNECT_SECONDS = 1.5
-# What a TLS server answers to a client that it does not like; another server says nothing like it.
-_TLS_ALERT = "ALERT"
+TRY_SECONDS = 3.0
+# What TLS sends first: a handshake or an alert, of version 3.
+_TLS_BEGINS = (b"\x16\x03", b"\x15\x03")
+# Kafka's ApiVersions of version 0, after its length; the answer begins with its length and this id.
+_ID = b"fink"
+_API_VERSIONS = struct.pack(">ihh4sh", 10, 18, 0, _ID, -1)
 
 
 def wrong_address(attempt: Attempt) -> FinkError | None:
@@ -30,7 +37,7 @@ def wrong_address(attempt: Attempt) -> FinkError | None:
         attempt: what was tried, with the bootstrap servers and the security protocol.
 
     Returns:
-        The error: no host is known, or the first that takes connections speaks TLS and was tried
+        The error: no host is known, or the first of which it can be told speaks TLS and was tried
         without, or the other way round; else ``None``.
     """
     given = addresses(attempt.servers)
@@ -41,7 +48,10 @@ def wrong_address(attempt: Attempt) -> FinkError | None:
             f"The host '{host}' is not known to this machine: {why}.",
             "Check its spelling: fink config show, or name another: --bootstrap-servers HOST:PORT",
         )
+    deadline = time.monotonic() + TRY_SECONDS
     for address in given:
+        if time.monotonic() > deadline:
+            break
         if address.host not in unknown and (tls := speaks_tls(address)) is not None:
             return _other_protocol(address, tls, attempt.protocol)
     return None
@@ -51,13 +61,18 @@ def _other_protocol(address: Address, tls: bool, tried: str) -> FinkError | None
     if tls == tried.endswith("SSL"):
         return None
     wanted = f"{'SASL_' if tried.startswith('SASL') else ''}{'SSL' if tls else 'PLAINTEXT'}"
-    hint = (
-        f"Set FINK_SECURITY_PROTOCOL={wanted}, or in the profile: "
+    setting = (
+        f"FINK_SECURITY_PROTOCOL={wanted}, or in the profile: "
         f"fink config set security_protocol {wanted}"
     )
     if tls:
-        return UnreachableError(f"{address} speaks TLS, and was tried without: {tried}.", hint)
-    return UnreachableError(f"{address} does not speak TLS, and was tried with it: {tried}.", hint)
+        return UnreachableError(
+            f"{address} speaks TLS, and was tried without: {tried}.", f"Set {setting}"
+        )
+    return UnreachableError(
+        f"{address} does not speak TLS, and was tried with it: {tried}.",
+        f"Check the address. Only if its operator says that it has no TLS: set {setting}",
+    )
 
 
 def no_answer(
@@ -74,7 +89,7 @@ def no_answer(
         The error; ``None`` when no server takes a connection.
     """
     for address in addresses(attempt.servers):
-        if speaks_tls(address) is None:
+        if not _takes_connections(address):
             continue
         if named := ", ".join(map(str, sorted(unreachable))):
             error: FinkError = UnreachableError(
@@ -84,7 +99,8 @@ def no_answer(
         else:
             error = UnreachableError(
                 f"{address} takes connections, and does not answer {attempt.protocol}.",
-                "Check the port and the security protocol: fink config show"
+                "It may be overloaded, stopping or no broker: try later, or check the port: "
+                "fink config show"
                 if attempt.mechanism
                 else "It may want a login: set FINK_USERNAME and FINK_PASSWORD",
             )
@@ -113,18 +129,56 @@ def _unknown_names(given: Sequence[Address]) -> dict[str, str]:
 
 
 def speaks_tls(address: Address) -> bool | None:
-    """Tell whether a server speaks TLS, whoever it is; ``None`` when it takes no connection."""
+    """Tell whether a server speaks TLS, whoever it is.
+
+    Returns:
+        ``True`` when its first bytes are TLS's, ``False`` when they are others, or when it answers
+        Kafka's first question without TLS; ``None`` when nothing tells: it takes no connection, is
+        silent, or closes it, as a broker without TLS does, and one that stops.
+    """
+    try:
+        first = _first_bytes(address, _client_hello(address.host), 2)
+    except TimeoutError:
+        return None
+    except OSError:
+        first = b""
+    if len(first) == 2:
+        return first in _TLS_BEGINS
+    try:
+        answer = _first_bytes(address, _API_VERSIONS, 8)
+    except OSError:
+        return None
+    return False if answer[4:] == _ID else None
+
+
+def _takes_connections(address: Address) -> bool:
+    try:
+        socket.create_connection(address, CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _first_bytes(address: Address, question: bytes, size: int) -> bytes:
+    """What a server answers first: so many bytes, or fewer where it closes the connection.
+
+    Raises:
+        OSError: it takes no connection, breaks it, or is silent (``TimeoutError``).
+    """
+    with socket.create_connection(address, CONNECT_SECONDS) as connection:
+        connection.sendall(question)
+        answer = b""
+        while len(answer) < size and (more := connection.recv(size - len(answer))):
+            answer += more
+        return answer
+
+
+def _client_hello(host: str) -> bytes:
+    """What a TLS client says first."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent to it
-    try:
-        plain = socket.create_connection(address, CONNECT_SECONDS)
-    except OSError:
-        return None
-    try:
-        with plain, context.wrap_socket(plain, server_hostname=address.host):
-            return True
-    except ssl.SSLError as error:
-        return _TLS_ALERT in (error.reason or "")
-    except OSError:
-        return False
+    said = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=host).do_handshake()
+    return said.read()

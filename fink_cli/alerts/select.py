@@ -92,6 +92,28 @@ def value_at(alert: Any, steps: Iterable[str | int]) -> Any:
     return value
 
 
+def shows_no_such(alert: Any, steps: Iterable[str | int]) -> bool:
+    """Whether an alert shows that there is nothing where the steps lead.
+
+    A null on the way, or an array that is shorter, says nothing of other alerts.
+    """
+    value = alert
+    for step in steps:
+        if value is None:
+            return False
+        if isinstance(step, str):
+            if not isinstance(value, Mapping) or step not in value:
+                return True
+            value = value[step]
+        elif not isinstance(value, list):
+            return True
+        elif -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return False
+    return False
+
+
 def missing_paths(schema: Schema, paths: Iterable[Path]) -> list[Path]:
     """The paths at which no alert of a schema can have a value."""
     return [each for each in paths if not can_lead(schema.parsed, each.steps)]

@@ -239,8 +239,7 @@ def consume(
             warnings.leave()
             came_before = recent.found if marks else 0
             summarise(source, counts, form, group, place, saver, came_before)
-    selected.refuse_unseen()
-    _end(ended or interrupted(), counts.skipped if strict else 0, saving is not None)
+    _end(selected, ended or interrupted(), counts.skipped if strict else 0, saving is not None)
 
 
 def _decoder(
@@ -252,9 +251,10 @@ def _decoder(
     return decoder_of(schema, None if saving or browse else needed(look, where))
 
 
-def _end(was_interrupted: bool, skipped: int, saving: bool) -> None:
+def _end(selected: Selected, was_interrupted: bool, skipped: int, saving: bool) -> None:
     if was_interrupted:
         raise typer.Exit(INTERRUPTED)
+    selected.refuse_unseen()
     if skipped:
         raise OperationFailedError(
             f"{count(skipped, 'message')} could not be decoded{' or saved' if saving else ''}.",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from fink_cli import output
-from fink_cli.alerts.select import Mistake, Path, missing_paths, value_at
+from fink_cli.alerts.select import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.dedup import Recent
 from fink_cli.consumer.read import Alert
@@ -116,7 +116,7 @@ class Selected:
         for path in self._fields:
             if path in self._seen:
                 continue
-            if value_at(alert.content, path.steps) is None:
+            if shows_no_such(alert.content, path.steps):
                 self._unseen[path] = alert
             else:
                 self._seen.add(path)

@@ -270,6 +270,7 @@ def _follow(
         waiting = Waiting(topic.topic_id, wish.newest)
         desk = Desk(
             wish.topic,
+            source.topic_id,
             wish.channels,
             existing,
             waiting,
@@ -277,6 +278,7 @@ def _follow(
             curve_of=curve_of,
             send=send,
             skip=_skip,
+            warn=output.warn,
         )
         counts = Counts()
         rules = Rules(

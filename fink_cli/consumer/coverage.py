@@ -9,21 +9,19 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from fink_cli.admin.client import ANSWER_SECONDS, explained, kafka_errors
 from fink_cli.admin.groups import count_members
 from fink_cli.connection import Connection
-from fink_cli.consumer.passing import GONE, PASSING, passes
+from fink_cli.consumer.passing import GONE, PASSING
 from fink_cli.consumer.places import (
     Partition,
     Span,
     created_again,
     deleted_unread,
-    first_offsets,
     spans_of,
+    starting_offsets,
 )
 from fink_cli.consumer.positions import Positions
-from fink_cli.consumer.start import Earliest, Since, Start
-from fink_cli.consumer.watch import TopicState, TopicWatch
+from fink_cli.consumer.start import Earliest, Start
+from fink_cli.consumer.watch import KnownTopics, TopicState, TopicWatch
 from fink_cli.errors import Attempt, UnreachableError
-
-_TOPIC_ID = "topic-id="
 
 
 class Coverage:
@@ -83,11 +81,9 @@ class Coverage:
         self._found_empty = False
         self._begun = False
         self._placed = False
-        self._states: dict[str, TopicState] = {}
-        # Ids that a broker may still tell when a topic has been created again; topics that were
-        # deleted; partitions whose next offset the brokers no longer have.
-        self._former_ids: set[str] = set()
-        self._deleted: set[str] = set()
+        self._known = KnownTopics()
+        # Topics that were created again; partitions whose next offset the brokers no longer have.
+        self._recreated: set[str] = set()
         self._overtaken: set[Partition] = set()
         # What --from is about, which is what there was at the beginning.
         self._first: set[Partition] = set()
@@ -143,16 +139,17 @@ class Coverage:
 
     def topic_id(self, topic: str) -> str:
         """Kafka's id of a topic."""
-        return self._states[topic].id
+        return self._known.id(topic)
 
     def mark(self, topic: str) -> str:
         """What is committed beside an offset: the id of the topic that it is of."""
-        return f"{_TOPIC_ID}{self._states[topic].id}" if topic in self._states else ""
+        return self._known.mark(topic)
 
     def place(self) -> None:
         """Begin to read: at once without a group, else when the group has shared out the work."""
-        self._states = self._watch.describe(self.topics)
-        partitions = [each for state in self._states.values() for each in state.partitions]
+        states = self._watch.describe(self.topics)
+        self._known.take(states)
+        partitions = [each for state in states.values() for each in state.partitions]
         self._first = set(partitions)
         if self._group is None:
             with kafka_errors(self._attempt()):
@@ -177,33 +174,43 @@ class Coverage:
         self._take_given(given)
 
     def _take_given(self, given: list[TopicPartition]) -> None:
-        """Begin to read what the group handed out; later, if the cluster is away just now."""
+        """Begin to read what the group handed out; later, if that is not to be had just now."""
         try:
             self._begin_given(given)
-        except (KafkaException, UnreachableError) as error:
-            if not (self._keeps_trying and passes(error)):
+        except UnreachableError:
+            if not self._keeps_trying:
                 raise
-            # Else librdkafka would read it from somewhere.
-            self._consumer.assign([])
+        except KafkaException as error:
+            # A partition that was just created may have no leader yet, or one of a topic that was
+            # just deleted none any more.
+            if not (self._keeps_trying and error.args[0].code() in PASSING | GONE):
+                raise explained(error.args[0], self._attempt()) from error
         else:
             self._given = None
+            return
+        # Else librdkafka would read it from somewhere.
+        self._consumer.assign([])
 
     def _begin_given(self, given: list[TopicPartition]) -> None:
         partitions = [Partition(each.topic, each.partition) for each in given]
         self._note_states(self._watch.describe(sorted({each.topic for each in partitions})))
-        committed = {
-            Partition(each.topic, each.partition): each.offset
-            for each in self._consumer.committed(given, timeout=ANSWER_SECONDS)
-            # What was committed of a topic that was deleted is not about the one of that name now.
-            if each.offset >= 0 and self._is_of_topic(each)
-        }
-        with kafka_errors(self._attempt()):
-            self._begin(partitions, committed)
+        self._begin(partitions, self._committed(given))
         self._left.clear()
 
-    def _is_of_topic(self, committed: TopicPartition) -> bool:
-        mark = committed.metadata or ""
-        return not mark.startswith(_TOPIC_ID) or mark == self.mark(committed.topic)
+    def _committed(self, given: list[TopicPartition]) -> dict[Partition, int]:
+        """What the group has committed of partitions, where it has.
+
+        Raises:
+            KafkaException: the brokers do not say.
+        """
+        found = {}
+        for each in self._consumer.committed(given, timeout=ANSWER_SECONDS):
+            if each.error is not None:
+                raise KafkaException(each.error)
+            # What was committed of a topic that was deleted is not about the one of that name now.
+            if each.offset >= 0 and self._known.is_of(each.topic, each.metadata or ""):
+                found[Partition(each.topic, each.partition)] = each.offset
+        return found
 
     def _hand_over(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
         self.leaving()
@@ -233,7 +240,7 @@ class Coverage:
         """
         spans = spans_of(self._consumer, partitions)
         new = {each: spans[each] for each in partitions if each not in self._spans}
-        first = self._first_offsets(new)
+        first = starting_offsets(self._consumer, self._start, new, new.keys() - self._first)
         self._spans |= new
         self._starts |= first
         self._highs |= {each: span.high for each, span in spans.items()}
@@ -257,18 +264,10 @@ class Coverage:
         self._read_on()
         self._placed = True
 
-    def _first_offsets(self, spans: Mapping[Partition, Span]) -> dict[Partition, int]:
-        """Where --from leads. What came later is read from its start, or from the time that it
-        names: --from latest is about what there was."""
-        late = {each: span for each, span in spans.items() if each not in self._first}
-        there = {each: span for each, span in spans.items() if each in self._first}
-        start = self._start if isinstance(self._start, Since) else Earliest()
-        return first_offsets(self._consumer, self._start, there) | first_offsets(
-            self._consumer, start, late
-        )
-
     def look(self, at_once: bool = False) -> None:
         """Read what came later: topics that match, partitions, topics that were created again.
+
+        Where the end is what it was at the beginning, only the last.
 
         Args:
             at_once: wait for an answer; else it is asked at a pace, and mostly nothing happens.
@@ -279,8 +278,9 @@ class Coverage:
         states = self._watch.look(at_once)
         if states is None:
             return
-        for topic in sorted(self._states.keys() - states.keys() - self._deleted):
-            self._deleted.add(topic)
+        if self.is_bounded:
+            states = {topic: state for topic, state in states.items() if topic in self._known}
+        for topic in () if self.is_bounded else self._known.gone(states):
             for partition in [each for each in self.positions.handled if each.topic == topic]:
                 del self.positions.handled[partition]
             self._warn(
@@ -292,6 +292,8 @@ class Coverage:
         self.topics += tuple(new_topics)
         new = {each for state in states.values() for each in state.partitions}
         new -= self.positions.next.keys()
+        if self.is_bounded:
+            new = {each for each in new if each.topic in self._recreated}
         if self._group is not None:
             # The group hands out what is new; what is ours was forgotten with its topic.
             new &= {Partition(each.topic, each.partition) for each in self._consumer.assignment()}
@@ -313,23 +315,14 @@ class Coverage:
 
     def _note_states(self, states: Mapping[str, TopicState]) -> None:
         """Take what topics are like now, and forget those that were created again."""
-        recreated = {
-            topic
-            for topic, state in states.items()
-            if topic in self._states
-            and state.id != self._states[topic].id
-            and state.id not in self._former_ids
-        }
+        recreated = self._known.recreated(states)
         if recreated:
             # Offsets that are held back would be taken for those of the new topics.
             self.leaving()
-        for topic in sorted(recreated):
-            self._former_ids.add(self._states[topic].id)
+        for topic in recreated:
             self._forget(topic)
-        self._deleted -= states.keys()
-        self._states |= {
-            topic: state for topic, state in states.items() if state.id not in self._former_ids
-        }
+        self._recreated |= set(recreated)
+        self._known.take(states)
 
     def _forget(self, topic: str) -> None:
         """Forget how far a topic was read that is not there any more, and say what was lost."""
@@ -341,6 +334,9 @@ class Coverage:
         )
         self._warn(created_again(topic, unread))
         self._first = {each for each in self._first if each.topic != topic}
+        if any(each.topic == topic for each in self.positions.next):
+            # What there is now is yet to be begun.
+            self._placed = False
         for each in [each for each in self._spans if each.topic == topic]:
             for known in (self._spans, self._starts, self._highs, self._left, self._ends):
                 known.pop(each, None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError, KafkaException
-
-from fink_cli.errors import UnreachableError
+from confluent_kafka import KafkaError
 
 # Errors that pass by themselves: librdkafka connects again, finds the new leader, joins again.
 PASSING = {
@@ -36,8 +34,3 @@ GONE = {
     KafkaError._UNKNOWN_PARTITION,
     KafkaError._UNKNOWN_TOPIC,
 }
-
-
-def passes(error: KafkaException | UnreachableError) -> bool:
-    """Whether it may be tried again. (A login that is refused is told by the next poll.)"""
-    return isinstance(error, UnreachableError) or error.args[0].code() in PASSING

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fink_cli.admin.client import ANSWER_SECONDS
-from fink_cli.consumer.start import AtOffset, Earliest, Latest, Start
+from fink_cli.consumer.start import AtOffset, Earliest, Latest, Since, Start
 
 
 class Partition(NamedTuple):
@@ -69,6 +69,29 @@ def first_offsets(
         # A negative offset stands for the end: no message is that young.
         found[partition] = answer.offset if answer.offset >= 0 else spans[partition].high
     return found
+
+
+def starting_offsets(
+    consumer: Consumer, start: Start, spans: Mapping[Partition, Span], late: Set[Partition]
+) -> dict[Partition, int]:
+    """Where --from leads.
+
+    What came later is read from its start, or from the time that it names: --from latest is about
+    what there was.
+
+    Args:
+        consumer: asks the brokers.
+        start: what --from says.
+        spans: what the partitions hold.
+        late: those of them that came later.
+
+    Raises:
+        KafkaException: the brokers do not say.
+    """
+    there = {each: span for each, span in spans.items() if each not in late}
+    came = {each: span for each, span in spans.items() if each in late}
+    later = start if isinstance(start, Since) else Earliest()
+    return first_offsets(consumer, start, there) | first_offsets(consumer, later, came)
 
 
 def deleted_unread(offsets: Mapping[Partition, int], spans: Mapping[Partition, Span]) -> list[str]:

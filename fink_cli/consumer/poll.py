@@ -107,7 +107,7 @@ class Source:
             FinkError: the topics can't be read, or the cluster is lost.
         """
         self._coverage.catch_up()
-        if self.connected and not self._coverage.is_bounded:
+        if self.connected:
             self._coverage.look()
         with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
             found = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)

@@ -17,6 +17,7 @@ from fink_cli.consumer.topics import is_pattern, matching
 
 LOOK_SECONDS = 5.0
 _LIST_SECONDS = 2.0
+_TOPIC_ID = "topic-id="
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,62 @@ class TopicState:
 
     id: str
     partitions: tuple[Partition, ...]
+
+
+class KnownTopics:
+    """What topics were like when they were last looked at.
+
+    Attributes:
+        deleted: those that were deleted, and are not there again.
+    """
+
+    def __init__(self) -> None:
+        self.deleted: set[str] = set()
+        self._states: dict[str, TopicState] = {}
+        # A broker may still tell these when a topic has been created again.
+        self._former_ids: set[str] = set()
+        self._missing: set[str] = set()
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._states
+
+    def id(self, topic: str) -> str:
+        """Kafka's id of a topic."""
+        return self._states[topic].id
+
+    def mark(self, topic: str) -> str:
+        """What is committed beside an offset of a topic: its id; empty where it is not known."""
+        return f"{_TOPIC_ID}{self.id(topic)}" if topic in self else ""
+
+    def is_of(self, topic: str, mark: str) -> bool:
+        """Whether what was committed with this mark is of the topic; others leave no mark."""
+        return not mark.startswith(_TOPIC_ID) or mark == self.mark(topic)
+
+    def recreated(self, states: Mapping[str, TopicState]) -> list[str]:
+        """Those that were created again since."""
+        return sorted(
+            topic
+            for topic, state in states.items()
+            if topic in self._states
+            and state.id != self._states[topic].id
+            and state.id not in self._former_ids
+        )
+
+    def gone(self, states: Mapping[str, TopicState]) -> list[str]:
+        """Those that were deleted since: a broker that just started may lack them at one look."""
+        missing = self._states.keys() - states.keys() - self.deleted
+        gone = sorted(missing & self._missing)
+        self._missing = missing - set(gone)
+        self.deleted |= set(gone)
+        return gone
+
+    def take(self, states: Mapping[str, TopicState]) -> None:
+        """Know what topics are like now."""
+        self._former_ids |= {self._states[each].id for each in self.recreated(states)}
+        self.deleted -= states.keys()
+        self._states |= {
+            topic: state for topic, state in states.items() if state.id not in self._former_ids
+        }
 
 
 class TopicWatch:

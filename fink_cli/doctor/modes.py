@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from fink_cli.config import local_login_file
 from fink_cli.doctor.finding import Finding, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
-from fink_cli.private import refuse_if_open
+from fink_cli.private import find_weakness, refuse_if_open
 from fink_cli.settings_file import profiles_of, read_profiles
 
 _SECRETS = {"password", "slack_token"}
@@ -25,15 +24,11 @@ def file_modes() -> Finding:
         files = [each for each in _files(profiles) if each.is_file()]
         for each in files:
             refuse_if_open(each)
+        weak = [(each, weakness) for each in files if (weakness := find_weakness(each))]
     except FinkError as error:
         return failed("file modes", error)
-    shared = [each for each in {file.parent for file in files} if _others_write(each)]
-    if shared:
-        return warning(
-            "file modes",
-            f"others can write the folder {shared[0]}, which holds a secret",
-            f"chmod go-w {shared[0]}",
-        )
+    for file, weakness in weak:
+        return warning("file modes", f"{file} holds a secret, and {weakness.reason}", weakness.fix)
     if not files:
         return fine("file modes", "no file holds a secret yet")
     return fine("file modes", f"{len(files)} file(s) with secrets, which only you can read")
@@ -49,9 +44,3 @@ def _files(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
     yield local_login_file(home)
     yield cluster_folder(home) / "cluster.json"
     yield keystore_file(home)
-
-
-def _others_write(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    # In a sticky folder, such as /tmp, nobody can replace another's file.
-    return bool(mode & (stat.S_IWGRP | stat.S_IWOTH)) and not mode & stat.S_ISVTX

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from fink_cli.addresses import Address
+from fink_cli.admin.unreachable import speaks_tls
 from fink_cli.connection import Connection
 from fink_cli.doctor.finding import Finding, failure, fine, warning
 
@@ -90,13 +91,27 @@ def certificate(address: Address, connection: Connection) -> Finding:
         )
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or "no answer"
+        return _no_tls(address, reason)
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    return judge_certificate(f"{address} speaks {version}", ends, datetime.now(UTC))
+
+
+def _no_tls(address: Address, reason: str) -> Finding:
+    tls = speaks_tls(address)
+    if tls is False:
         return failure(
             "tls",
             f"{address} does not speak TLS: {reason}",
-            "Without TLS it is: fink config set security_protocol SASL_PLAINTEXT",
+            "Check the address. Only if its operator says that it has no TLS: "
+            "fink config set security_protocol SASL_PLAINTEXT",
         )
-    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
-    return judge_certificate(f"{address} speaks {version}", ends, datetime.now(UTC))
+    return failure(
+        "tls",
+        f"{address}: the TLS handshake fails: {reason}",
+        "Ask its operator what it wants of a client"
+        if tls
+        else "It may be overloaded, stopping or no broker: try later, or ask its operator",
+    )
 
 
 def judge_certificate(what: str, ends: datetime, now: datetime) -> Finding:

@@ -152,6 +152,21 @@ class Waiting:
         """Forget what waited: it will be read again."""
         self._channels.clear()
 
+    def begin(self, topic_id: str) -> int:
+        """Begin with another topic of the name.
+
+        Args:
+            topic_id: Kafka's id of it.
+
+        Returns:
+            How many alerts of the former one waited, counted for each channel. Their offsets say
+            nothing of this one, and none of them can be read again.
+        """
+        waited = sum(each.alerts for each in self.digests())
+        self._topic_id = topic_id
+        self._channels.clear()
+        return waited
+
     def first_offsets(self) -> dict[int, int]:
         """For each partition, the offset of the first alert that waits."""
         found: dict[int, int] = {}

@@ -19,7 +19,7 @@ from fink_cli.consumer.read import Alert, Skipped
 from fink_cli.slack.channels import ChannelMap
 from fink_cli.slack.digest import OTHERS, Item, Waiting
 from fink_cli.slack.journal import Journal
-from fink_cli.slack.messages import Row, link_to
+from fink_cli.slack.messages import Row, counted, link_to
 
 _MOST_CLASSES = 1000
 NO_CLASS = "(none)"
@@ -60,6 +60,8 @@ class Desk:
 
     Args:
         topic: the topic that the alerts are from.
+        topic_id: gives Kafka's id of it: offsets are about one topic, and not about another that is
+            created with its name.
         channels: which channels a class goes to.
         existing: the channels that there are, when known.
         waiting: where the alerts wait.
@@ -67,6 +69,7 @@ class Desk:
         curve_of: gives the light curve of an alert, if that is to be drawn.
         send: sends what waits, and removes from it what Slack has accepted.
         skip: told of each message that is no alert.
+        warn: is told how many alerts of a topic that is gone Slack never accepted.
 
     Attributes:
         waiting: where the alerts wait.
@@ -77,6 +80,7 @@ class Desk:
     def __init__(
         self,
         topic: str,
+        topic_id: Callable[[str], str],
         channels: ChannelMap,
         existing: Container[str] | None,
         waiting: Waiting,
@@ -85,9 +89,11 @@ class Desk:
         curve_of: Callable[[Mapping[str, Any]], LightCurve],
         send: Callable[[Desk], None],
         skip: Callable[[Skipped], None],
+        warn: Callable[[str], None],
     ) -> None:
         self.tally = Tally()
-        self._topic, self._send, self._skip = topic, send, skip
+        self._topic, self._send, self._skip, self._warn = topic, send, skip, warn
+        self._topic_id = topic_id
         self._curve_of = curve_of
         self._channels = channels
         self._existing = existing
@@ -97,6 +103,7 @@ class Desk:
 
     def add(self, record: Alert | Skipped) -> None:
         """Let an alert wait for the channels of its class."""
+        self._follow_topic()
         if isinstance(record, Skipped):
             self._skip(record)
         else:
@@ -104,6 +111,7 @@ class Desk:
 
     def flush(self) -> Held:
         """Send what waits; what Slack did not accept goes on waiting."""
+        self._follow_topic()
         self._send(self)
         first = self.waiting.first_offsets()
         return {Partition(self._topic, number): offset for number, offset in first.items()}
@@ -111,6 +119,18 @@ class Desk:
     def committed(self, offsets: Held) -> None:
         """Keep no longer in the journal what Kafka knows now."""
         self.journal.committed({each.number: offset for each, offset in offsets.items()})
+
+    def _follow_topic(self) -> None:
+        """Begin anew where the topic was created again, whose offsets start again."""
+        now = self._topic_id(self._topic)
+        if now == self.journal.topic_id:
+            return
+        self.journal.begin(now)
+        if waited := self.waiting.begin(now):
+            self._warn(
+                f"{counted(waited, 'alert')} of {self._topic} before it was created again: not "
+                "sent, as Slack had not accepted them."
+            )
 
     def _sort(self, alert: Alert) -> None:
         shape = self._shape(alert.schema)

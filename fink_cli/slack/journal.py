@@ -21,17 +21,58 @@ from fink_cli.private import private_folder, write_private
 
 
 class Journal:
-    """The journal of a group on a topic. Open one with :func:`open_journal`."""
+    """The journal of a group on a topic. Open one with :func:`open_journal`.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        text = file.read_text(encoding="utf-8") if file.exists() else "{}"
-        found = _loaded(text, file)
-        self._posted: dict[str, dict[int, int]] = {
+    Args:
+        folder: the folder of the journals.
+        cluster_id: Kafka's id of the cluster.
+        group: the consumer group.
+
+    Attributes:
+        topic_id: Kafka's id of the topic that it is about.
+    """
+
+    topic_id = ""
+
+    def __init__(self, folder: Path, cluster_id: str, group: str) -> None:
+        self._folder, self._cluster_id, self._group = folder, cluster_id, group
+        self._lock: FileLock | None = None
+        self._posted: dict[str, dict[int, int]] = {}
+        self._sending: dict[str, str] = {}
+
+    def begin(self, topic_id: str) -> None:
+        """Go on with the journal of a topic, in place of the one before.
+
+        Args:
+            topic_id: Kafka's id of the topic, which one that is created again does not share.
+
+        Raises:
+            OperationFailedError: another process has it open, or the file is damaged.
+        """
+        key = f"{self._cluster_id} {topic_id} {self._group}"
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        file = private_folder(self._folder) / f"{name}.json"
+        lock = FileLock(file.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OperationFailedError(
+                f"Another fink slack alerts is running for the group '{self._group}'.",
+                "Stop that one, or use another group: --group NAME",
+            ) from error
+        self.close()
+        self._lock, self._file, self.topic_id = lock, file, topic_id
+        found = _loaded(file.read_text(encoding="utf-8") if file.exists() else "{}", file)
+        self._posted = {
             channel: {int(number): int(offset) for number, offset in offsets.items()}
             for channel, offsets in found.get("posted", {}).items()
         }
-        self._sending: dict[str, str] = dict(found.get("sending", {}))
+        self._sending = dict(found.get("sending", {}))
+
+    def close(self) -> None:
+        """Let others open it."""
+        if self._lock is not None:
+            self._lock.release()
 
     def posted_before(self, channel: str, partition: int) -> int:
         """The offset up to which a channel has a partition's alerts."""
@@ -104,17 +145,9 @@ def open_journal(folder: Path, cluster_id: str, topic_id: str, group: str) -> It
     Raises:
         OperationFailedError: another process has it open, or the file is damaged.
     """
-    key = hashlib.sha256(f"{cluster_id} {topic_id} {group}".encode()).hexdigest()[:16]
-    file = private_folder(folder) / f"{key}.json"
-    lock = FileLock(file.with_suffix(".lock"))
+    journal = Journal(folder, cluster_id, group)
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OperationFailedError(
-            f"Another fink slack alerts is running for the group '{group}'.",
-            "Stop that one, or use another group: --group NAME",
-        ) from error
-    try:
-        yield Journal(file)
+        journal.begin(topic_id)
+        yield journal
     finally:
-        lock.release()
+        journal.close()

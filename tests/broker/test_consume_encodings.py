@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import fastavro
 
-from tests.broker.watching import KEY, SCHEMA, Fink, alert, lines, message, numbers
+from tests.broker.watching import KEY, SCHEMA, Fink, alert, lines, message, numbers, running
 
 
 def test_files_of_the_survey_sent_as_they_are(
@@ -48,7 +49,9 @@ def test_many_records_framing_and_json(
     assert numbers(fink(*grouped, "--limit", "3")) == [0, 1, 2]
 
 
-def test_json_as_others_write_it_and_what_is_no_alert(fink: Fink, topic: str, publish: Any) -> None:
+def test_json_as_others_write_it_and_what_is_no_alert(
+    fink: Fink, cluster: Any, topic: str, publish: Any
+) -> None:
     values = [
         '{"number": 0, "mag": NaN}',
         '{"number": 1, "mag": 17.5, "err": Infinity}',
@@ -71,3 +74,11 @@ def test_json_as_others_write_it_and_what_is_no_alert(fink: Fink, topic: str, pu
     wrong = fink(*words, "number,Mag")
     assert wrong.returncode == 2
     assert "--fields names Mag, and the alerts have no such field" in wrong.stderr
+    # The first has this field, and no value of it.
+    assert fink("consume", "-t", topic, "--limit", "1", "--fields", "number,mag").returncode == 0
+    with running(cluster.environ, "consume", "-t", topic, "-o", "json", "--fields", "Mag") as live:
+        assert live.stdout is not None
+        live.stdout.readline()
+        live.send_signal(signal.SIGINT)
+        _, said = live.communicate(timeout=60)
+        assert live.returncode == 130, said

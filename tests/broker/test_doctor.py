@@ -330,7 +330,7 @@ def test_a_profile_that_others_can_read(consumer: dict[str, str]) -> None:
     file.parent.chmod(0o777)
     shared = doctor(env)["file modes"]
     assert shared["state"] == "warning"
-    assert shared["hint"] == f"chmod go-w {file.parent}"
+    assert shared["hint"].endswith(f"chmod go-w {file.parent}")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from fink_cli.alerts.lightcurve import LightCurve
+from fink_cli.alerts.schema import read_schema
+from fink_cli.consumer.places import Partition
+from fink_cli.consumer.read import Alert
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.slack.channels import parse_channel_map, read_channel_map
 from fink_cli.slack.classes import channel_of
 from fink_cli.slack.digest import Item, Waiting
+from fink_cli.slack.follow import Desk
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
 from tests.slack.fake_slack import wrong_in
@@ -157,3 +162,53 @@ def test_the_journal(tmp_path: Path) -> None:
         assert journal.unanswered("#b") is None
     with open_journal(tmp_path, "cluster", "topic made anew", "group") as journal:
         assert journal.posted_before("#a", 1) == 0
+
+
+def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) -> None:
+    kind = {"name": "cdsxmatch", "type": "string"}
+    schema = read_schema(json.dumps({"type": "record", "name": "r", "fields": [kind]}))
+    channels = parse_channel_map({"classes": {"A": "#a", "B": "#b"}}, "map")
+    sent: list[tuple[str, int]] = []
+    said: list[str] = []
+
+    def send(desk: Desk) -> None:
+        for digest in desk.waiting.digests():
+            if digest.channel == "#a":
+                desk.journal.accepted("#a", digest.ends)
+                desk.waiting.remove("#a")
+                sent.append((digest.id, digest.alerts))
+
+    def alert(offset: int, kind: str = "A") -> Alert:
+        return Alert("topic", 0, offset, None, schema, {"cdsxmatch": kind})
+
+    topic_id = "first"
+    with open_journal(tmp_path, "cluster", topic_id, "group") as journal:
+        desk = Desk(
+            "topic",
+            lambda _topic: topic_id,
+            channels,
+            None,
+            Waiting(topic_id, 3),
+            journal,
+            curve_of=lambda _alert: LightCurve(),
+            send=send,
+            skip=lambda _skipped: None,
+            warn=said.append,
+        )
+        desk.add(alert(98, "B"))
+        desk.add(alert(99))
+        # What Slack has of the topic is not committed: the channel b refuses.
+        assert desk.flush() == {Partition("topic", 0): 98}
+        topic_id = "second"
+        for offset in range(3):
+            desk.add(alert(offset))
+        assert desk.flush() == {}
+    assert [count for _, count in sent] == [1, 3]
+    assert said == [
+        "1 alert of topic before it was created again: not sent, as Slack had not accepted them."
+    ]
+    # A restart knows what Slack has of the second topic, as nothing of it was committed.
+    with open_journal(tmp_path, "cluster", "second", "group") as journal:
+        assert journal.posted_before("#a", 0) == 3
+    with open_journal(tmp_path, "cluster", "first", "group") as journal:
+        assert journal.posted_before("#a", 0) == 100

@@ -175,7 +175,6 @@ def test_the_local_cluster_is_known_by_its_address(
 ) -> None:
     monkeypatch.setenv("FINK_HOME", str(tmp_path))
     assert not is_local("127.0.0.1:9093")
-    login = Login("u", "p")
-    write_cluster(tmp_path, Cluster("id", (Broker(1, 9093, 9094),), login, login, login))
+    write_cluster(tmp_path, Cluster("id", (Broker(1, 9093, 9094),), Login("u", "p")))
     assert is_local("elsewhere:1, 127.0.0.1:9093")
     assert not is_local("127.0.0.1:9999")

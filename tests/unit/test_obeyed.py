@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from fink_cli import trusted
 from fink_cli.distribution.filters import load_filter
-from fink_cli.errors import UsageError
-from fink_cli.private import private_folder, refuse_if_changeable
+from fink_cli.doctor.finding import State
+from fink_cli.doctor.modes import file_modes
+from fink_cli.errors import FinkWarning, UsageError
+from fink_cli.private import find_weakness, private_folder, refuse_if_changeable
 from tests.conftest import clean_environ, run_fink
 
 NOBODY = 65534
@@ -146,3 +150,205 @@ def test_what_nobody_else_can_change_is_obeyed(tmp_path: Path) -> None:
     link.symlink_to(Path("made") / ".." / "made" / "by")
     for path in (file, inside, link / "fink" / "config.toml", folder):
         refuse_if_changeable(path)
+
+
+class Account(NamedTuple):
+    """What the system says of a user."""
+
+    pw_name: str
+    pw_uid: int
+    pw_gid: int
+
+
+class Group(NamedTuple):
+    """What the system says of a group."""
+
+    gr_name: str
+    gr_gid: int
+    gr_mem: list[str]
+
+
+ROOT, JOVYAN = Account("root", 0, 0), Account("jovyan", 1000, 100)
+HALT, BOB = Account("halt", 7, 0), Account("bob", 1001, 100)
+SURVEY = 5000
+
+
+class Machine:
+    """The accounts and groups of a machine, as the system's functions give them."""
+
+    def __init__(self, accounts: list[Account], unlisted: list[Account]):
+        self.accounts, self.known = accounts, accounts + unlisted
+        self.members: dict[int, list[str]] = {0: ["root"], 100: [], SURVEY: []}
+        self.names = {0: "root", 100: "users", SURVEY: "survey"}
+
+    def getpwall(self) -> list[Account]:
+        return self.accounts
+
+    def getpwuid(self, number: int) -> Account:
+        found = [each for each in self.known if each.pw_uid == number]
+        if not found:
+            raise KeyError(number)
+        return found[0]
+
+    def getgrgid(self, number: int) -> Group:
+        return Group(self.names[number], number, self.members[number])
+
+    def getgrnam(self, name: str) -> Group:
+        number = {each: key for key, each in self.names.items()}[name]
+        return self.getgrgid(number)
+
+    def getgrouplist(self, name: str, first: int) -> list[int]:
+        return [first, *(key for key, names in self.members.items() if name in names)]
+
+
+Installed = Callable[..., Machine]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Installed:
+    """Have accounts, and be one of them."""
+
+    def install(user: int, *accounts: Account, unlisted: tuple[Account, ...] = ()) -> Machine:
+        made = Machine([ROOT, *accounts], list(unlisted))
+        monkeypatch.setattr(trusted, "pwd", made)
+        monkeypatch.setattr(trusted, "grp", made)
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        monkeypatch.setattr(os, "getgroups", lambda: [SURVEY])
+        monkeypatch.setattr(os, "getgrouplist", made.getgrouplist)
+        return made
+
+    return install
+
+
+def folder_of(path: Path, user: int, group: int, mode: int) -> Path:
+    """A folder with a file, both of one owner and mode."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file away")
+    folder = path / "given"
+    folder.mkdir()
+    file = folder / "d.toml"
+    file.write_text("")
+    for each in (file, folder):
+        os.chown(each, user, group)
+        each.chmod(mode)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("user", "accounts", "group", "fine"),
+    [
+        (1000, (JOVYAN,), 100, True),  # /home/jovyan of Jupyter's images
+        (1000, (JOVYAN, BOB), 100, False),
+        (1000000, (HALT,), 0, True),  # OpenShift gives a number that has no account, and group 0
+        (1000000, (Account("ann", 1002, 0),), 0, False),
+        (1000, (JOVYAN,), SURVEY, False),
+    ],
+)
+def test_a_group_with_nobody_else_in_it_is_the_user(
+    user: int,
+    accounts: tuple[Account, ...],
+    group: int,
+    fine: bool,
+    machine: Installed,
+    tmp_path: Path,
+) -> None:
+    file = folder_of(tmp_path, user, group, 0o2775)
+    made = machine(user, *accounts)
+    assert (find_weakness(file) is None) == fine
+    made.members[group] = ["eve"]
+    assert find_weakness(file) is not None
+
+
+def test_a_group_of_a_directory_that_lists_nobody_is_not_the_user(
+    machine: Installed, tmp_path: Path
+) -> None:
+    """Others may have it as their first group, and nobody can say so."""
+    file = folder_of(tmp_path, 1000, 100, 0o775)
+    machine(1000, unlisted=(JOVYAN,))
+    assert find_weakness(file) is not None
+
+
+def test_root_of_a_container_obeys_whose_home_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CI service mounts a home that belongs to the runner."""
+    file = folder_of(tmp_path, 1001, 1001, 0o755)
+    environ = {**clean_environ(tmp_path / "home"), "HOME": str(file.parent)}
+    words = ("config", "show")
+    environ["FINK_CONFIG"] = str(file)
+    assert "is not obeyed" not in run_fink(*words, env=environ).stderr
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_weakness(file) is not None
+
+
+def test_settings_in_a_weak_folder_are_warned_of_unless_they_execute(tmp_path: Path) -> None:
+    environ = clean_environ(tmp_path / "home")
+    file = Path(environ["FINK_CONFIG"])
+    file.parent.mkdir(parents=True)
+    text = "default = 'k'\n[profiles.k]\nbootstrap_servers = '127.0.0.1:1'\n"
+    file.write_text(text)
+    file.parent.chmod(0o777)
+    warned = run_fink("config", "show", env=environ)
+    assert warned.returncode == 0, warned.stderr
+    assert warned.stderr.count("could be moved or replaced") == 1
+    assert f"chmod go-w {file.parent}" in warned.stderr
+    file.write_text(text + "password_command = 'true'\n")
+    assert "is not obeyed" in run_fink("config", "show", env=environ).stderr
+    file.write_text(text)
+    file.chmod(0o666)
+    assert "is not obeyed" in run_fink("config", "show", env=environ).stderr
+
+
+def test_a_group_that_is_trusted_may_change_what_is_obeyed(
+    machine: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collaboration shares a space, in which files belong to whoever wrote them."""
+    file = folder_of(tmp_path, 1001, SURVEY, 0o2775)
+    made = machine(1000, JOVYAN, BOB)
+    made.members[SURVEY] = ["bob", "jovyan"]
+    weakness = find_weakness(file)
+    assert weakness
+    assert "export FINK_TRUSTED_GROUP=survey" in weakness.fix
+    monkeypatch.setenv("FINK_TRUSTED_GROUP", "users, survey")
+    assert find_weakness(file) is None
+    monkeypatch.setenv("FINK_TRUSTED_GROUP", str(SURVEY))
+    assert find_weakness(file) is None
+    # Who has left the group, or is anybody at all, is not trusted.
+    made.members[SURVEY] = ["jovyan"]
+    assert find_weakness(file) is not None
+    made.members[SURVEY] = ["bob", "jovyan"]
+    file.chmod(0o666)
+    assert find_weakness(file) is not None
+    monkeypatch.setenv("FINK_TRUSTED_GROUP", "surwey")
+    with pytest.raises(UsageError, match="names the group 'surwey'"):
+        find_weakness(file)
+
+
+def test_a_sandbox_may_not_say_who_has_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped = tmp_path / "uid_map"
+    mapped.write_text("0 1000 1\n")
+    monkeypatch.setattr(trusted, "_USERS_HERE", mapped)
+    monkeypatch.setattr(trusted, "_NO_NUMBER", tmp_path / "missing")
+    assert trusted.is_trusted_user(65534)
+    assert not trusted.is_trusted_user(65533)
+
+
+def test_doctor_looks_at_the_whole_way_to_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_folder = tmp_path / "open"
+    file = open_folder / "mine" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[profiles.k]\npassword = 'p'\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("FINK_CONFIG", str(file))
+    monkeypatch.setenv("FINK_HOME", str(tmp_path / "home"))
+    assert file_modes().state is State.OK
+    open_folder.chmod(0o777)
+    with pytest.warns(FinkWarning, match="could be moved or replaced"):
+        found = file_modes()
+    assert found.state is State.WARNING
+    assert found.found == f"{file} holds a secret, and others can write {open_folder}"
+    assert found.hint.endswith(f"chmod go-w {open_folder}")

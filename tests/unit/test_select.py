@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fink_cli.alerts.select import parse_fields, pick
+from fink_cli.alerts.select import parse_fields, pick, shows_no_such
 from fink_cli.errors import UsageError
 
 ALERT: dict[str, Any] = {
@@ -76,3 +76,24 @@ def test_a_malformed_path_is_shown_with_its_place(text: str, position: int) -> N
         parse_fields(text)
     assert f"at character {position}:" in caught.value.message
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("a", False),
+        ("null", False),
+        ("null.deeper[0]", False),
+        ("list[0].b", False),
+        ("list[7].b", False),
+        ("list[0].c", True),
+        ("list.b", True),
+        ("a.b", True),
+        ("a[0]", True),
+        ("A", True),
+    ],
+)
+def test_which_fields_an_alert_shows_not_to_be_there(path: str, shown: bool) -> None:
+    alert = {"a": 1, "null": None, "list": [{"b": None}]}
+    (parsed,) = parse_fields(path)
+    assert shows_no_such(alert, parsed.steps) is shown

@@ -1,0 +1,137 @@
+"""Which users and groups of this machine may change what fink obeys."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+from fink_cli.errors import UsageError
+
+_USERS_HERE = Path("/proc/self/uid_map")
+_NO_NUMBER = Path("/proc/sys/kernel/overflowuid")
+_USUAL_NO_NUMBER = 65534
+_ROOT = 0
+# Accounts with a lower number are of the system.
+_FIRST_PERSON = 1000
+_VARIABLE = "FINK_TRUSTED_GROUP"
+
+
+def is_trusted_user(number: int) -> bool:
+    """Return whether a user is this one or root, or a member of a trusted group.
+
+    Raises:
+        UsageError: ``FINK_TRUSTED_GROUP`` names a group that is not known.
+    """
+    return (
+        number in _own_users()
+        or (_maps_users() and number == _no_number())
+        or any(is_member(number, group) for group in _named_groups())
+    )
+
+
+def is_trusted_group(number: int) -> bool:
+    """Return whether nobody but trusted users is in a group, as far as the machine lists them.
+
+    It is then the first group of this user or of root, as many systems make one for each user and
+    containers share one.
+
+    Raises:
+        UsageError: ``FINK_TRUSTED_GROUP`` names a group that is not known.
+    """
+    if number in _named_groups():
+        return True
+    own = [account for user in _own_users() if (account := _account(user))]
+    names = {account.pw_name for account in own if account.pw_gid == number}
+    try:
+        group = grp.getgrgid(number)
+    except KeyError:
+        group = None
+    if not names or (group and set(group.gr_mem) - {account.pw_name for account in own}):
+        return False
+    if group and group.gr_name in names and number != _ROOT:
+        return True
+    listed = pwd.getpwall()
+    # A directory of users that does not list them may have others with this group.
+    if not names <= {account.pw_name for account in listed}:
+        return False
+    first = {account.pw_uid for account in listed if account.pw_gid == number}
+    if number == _ROOT:
+        # Some systems give root's group to accounts, such as "halt", that nobody logs in as.
+        first = {user for user in first if user >= _FIRST_PERSON}
+    return first <= _own_users()
+
+
+def is_member(user: int, group: int) -> bool:
+    """Return whether a user is in a group."""
+    account = _account(user)
+    return account is not None and group in os.getgrouplist(account.pw_name, account.pw_gid)
+
+
+def or_trust(group: int) -> str:
+    """The end of a hint: how to trust a group that this user is in; empty for another."""
+    if group not in {os.getegid(), *os.getgroups()} or group == _ROOT:
+        return ""
+    groups = ",".join([*_names(), group_name(group)])
+    return f"; or, if you trust all members of that group: export {_VARIABLE}={groups}"
+
+
+def user_name(number: int) -> str:
+    """The name of a user; the number where it has none."""
+    account = _account(number)
+    return account.pw_name if account else str(number)
+
+
+def group_name(number: int) -> str:
+    """The name of a group; the number where it has none."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _own_users() -> set[int]:
+    """This user and root; for root also whose home it has, as in a container of a CI service."""
+    own = {_ROOT, os.geteuid()}
+    home = os.environ.get("HOME")
+    if os.geteuid() == _ROOT and home and Path(home).is_dir():
+        own.add(Path(home).stat().st_uid)
+    return own
+
+
+def _maps_users() -> bool:
+    """Whether root of the machine is among those who have no number, as in some containers."""
+    return _USERS_HERE.exists() and _USERS_HERE.read_text().split() != ["0", "0", str(2**32 - 1)]
+
+
+def _no_number() -> int:
+    try:
+        return int(_NO_NUMBER.read_text())
+    except OSError:  # a sandbox may lack it
+        return _USUAL_NO_NUMBER
+
+
+def _names() -> list[str]:
+    return [name for part in os.environ.get(_VARIABLE, "").split(",") if (name := part.strip())]
+
+
+def _named_groups() -> set[int]:
+    return {_number(name) for name in _names()}
+
+
+def _number(name: str) -> int:
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise UsageError(
+            f"FINK_TRUSTED_GROUP names the group '{name}', which this machine does not know.",
+            "Name one that it knows, or several with commas between. Yours are shown by: id",
+        ) from None
+
+
+def _account(number: int) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(number)
+    except KeyError:
+        return None

@@ -1,0 +1,161 @@
+"""Which partitions are read while topics come and go: what Kafka answers is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from fink_cli.connection import Connection
+from fink_cli.consumer.coverage import Coverage
+from fink_cli.consumer.places import Partition
+from fink_cli.consumer.watch import TopicState, TopicWatch
+from fink_cli.errors import OperationFailedError
+
+FIRST, SECOND = Partition("t", 0), Partition("t", 1)
+
+
+class Brokers:
+    """What the brokers hold, and the consumer and the watch that ask them.
+
+    Attributes:
+        topics: by name the id and the ends of the partitions.
+        error: what they answer instead, when asked for the ends.
+        committed_error: what they answer of each partition, when asked for what is committed.
+        assigned: what the consumer reads, from where.
+    """
+
+    def __init__(self, **topics: tuple[str, list[int]]) -> None:
+        self.topics = topics
+        self.error: int | None = None
+        self.committed_error: int | None = None
+        self.assigned: dict[Partition, int] = {}
+        self.on_assign: Callable[..., None]
+
+    def describe(self, names: Any) -> dict[str, TopicState]:
+        return {name: state for name, state in self.look().items() if name in names}
+
+    def look(self, at_once: bool = False) -> dict[str, TopicState]:
+        return {
+            name: TopicState(made, tuple(Partition(name, n) for n in range(len(ends))))
+            for name, (made, ends) in self.topics.items()
+        }
+
+    def pause(self, _partitions: list[TopicPartition]) -> None:
+        pass
+
+    def subscribe(self, _topics: list[str], on_assign: Callable[..., None], **_more: Any) -> None:
+        self.on_assign = on_assign
+
+    def share_out(self, *partitions: Partition) -> None:
+        self.on_assign(self, [TopicPartition(*each) for each in partitions])
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = {Partition(each.topic, each.partition): each.offset for each in partitions}
+
+    def committed(self, given: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        if self.committed_error is not None:
+            raise KafkaException(KafkaError(self.committed_error))
+        return [TopicPartition(each.topic, each.partition, -1001) for each in given]
+
+    def get_watermark_offsets(self, place: TopicPartition, **how: Any) -> tuple[int, int] | None:
+        if how.get("cached"):
+            return None
+        if self.error is not None:
+            raise KafkaException(KafkaError(self.error))
+        return 0, self.topics[place.topic][1][place.partition]
+
+
+def coverage_of(
+    brokers: Brokers, said: list[str], group: str | None = None, until_end: bool = False
+) -> Coverage:
+    coverage = Coverage(
+        Connection("127.0.0.1:1"),
+        cast("Consumer", brokers),
+        watch=cast("TopicWatch", brokers),
+        names=["t"],
+        group=group,
+        start=None,
+        until_end=until_end,
+        warn=said.append,
+        keeps_trying=not until_end,
+    )
+    coverage.place()
+    return coverage
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+    ],
+)
+def test_a_partition_without_a_leader_is_begun_later(passing: int) -> None:
+    brokers = Brokers(t=("one", [5, 7]))
+    coverage = coverage_of(brokers, [], "group")
+    brokers.error = passing
+    brokers.share_out(FIRST, SECOND)
+    assert brokers.assigned == {}
+    brokers.error, brokers.committed_error = None, passing
+    coverage.catch_up()
+    assert brokers.assigned == {}
+    brokers.committed_error = None
+    coverage.catch_up()
+    assert brokers.assigned == {FIRST: 0, SECOND: 0}
+
+
+def test_a_right_that_lacks_ends_it() -> None:
+    brokers = Brokers(t=("one", [5]))
+    coverage = coverage_of(brokers, [], "group")
+    brokers.error = KafkaError.TOPIC_AUTHORIZATION_FAILED
+    with pytest.raises(OperationFailedError):
+        brokers.share_out(FIRST)
+    with pytest.raises(OperationFailedError):
+        coverage.catch_up()
+
+
+def test_a_topic_that_is_filled_again_is_read_from_its_start_to_its_end() -> None:
+    said: list[str] = []
+    brokers = Brokers(t=("one", [50]))
+    coverage = coverage_of(brokers, said, until_end=True)
+    coverage.accept(FIRST, 9)
+    coverage.positions.handle_before(FIRST, 10)
+    # What else comes is beyond the end that there was.
+    brokers.topics |= {"t": ("one", [60, 3]), "u": ("three", [5])}
+    coverage.look()
+    assert (coverage.topics, set(coverage.positions.next), said) == (("t",), {FIRST}, [])
+    brokers.topics["t"] = ("two", [20])
+    brokers.error = KafkaError.LEADER_NOT_AVAILABLE
+    coverage.look()
+    assert "t was deleted and created again" in said[0]
+    assert not coverage.finished
+    brokers.error = None
+    coverage.look()
+    assert brokers.assigned == {FIRST: 0}
+    assert coverage.mark("t") == "topic-id=two"
+    assert coverage.accept(FIRST, 18)
+    assert not coverage.finished
+    assert coverage.accept(FIRST, 19)
+    assert coverage.finished
+
+
+def test_a_topic_that_one_look_lacks_is_not_deleted() -> None:
+    said: list[str] = []
+    brokers = Brokers(t=("one", [50]))
+    coverage = coverage_of(brokers, said)
+    coverage.positions.handle_before(FIRST, 10)
+    there = brokers.topics
+    for topics in ({}, there, {}):
+        brokers.topics = topics
+        coverage.look()
+        assert (said, coverage.positions.handled) == ([], {FIRST: 10})
+    coverage.look()
+    assert (len(said), coverage.positions.handled) == (1, {})
+    assert "was deleted" in said[0]
+    coverage.look()
+    assert len(said) == 1
