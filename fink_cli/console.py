@@ -9,12 +9,24 @@ from typing import Any
 
 from rich.console import Console
 
+from fink_cli.streams import has_no_reader, silence
+
 
 class _Console(Console):
     """A console that leaves it to the program what happens where nobody reads any more."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+
+class _ConsoleBeside(_Console):
+    """A console of what is said beside the data, which is lost where nobody reads it."""
+
+    def on_broken_pipe(self) -> None:
+        if has_no_reader(1):
+            super().on_broken_pipe()
+        # What is being done goes on, as it does where stderr is closed.
+        silence(2)
 
 
 @cache
@@ -26,7 +38,7 @@ def stdout() -> Console:
 @cache
 def stderr() -> Console:
     """The console of all else."""
-    return _Console(
+    return _ConsoleBeside(
         stderr=True, highlight=False, markup=False, emoji=False, **_without_colour(sys.stderr)
     )
 

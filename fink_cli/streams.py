@@ -42,11 +42,18 @@ def use_utf8() -> None:
 
 
 def is_abandoned() -> bool:
-    """Whether nobody reads stdout or stderr any more; what is written there then goes nowhere."""
-    gone = [number for number in (1, 2) if has_no_reader(number)]
-    for number in gone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-    return bool(gone)
+    """Whether nobody reads stdout any more; what is written to it then goes nowhere."""
+    gone = has_no_reader(1)
+    if gone:
+        silence(1)
+    if has_no_reader(2):
+        silence(2)
+    return gone
+
+
+def silence(number: int) -> None:
+    """Let go nowhere what is written to a stream from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def has_no_reader(number: int) -> bool:
@@ -67,6 +74,6 @@ def flush_stdout() -> OSError | None:
     except OSError as error:
         is_unread = isinstance(error, BrokenPipeError) and is_abandoned()
         # What the buffer holds goes nowhere, and not into an error at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        silence(1)
         return None if is_unread else error
     return None

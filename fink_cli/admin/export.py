@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 
@@ -142,20 +143,24 @@ def write_certificate(client: ClientFile, file: Path) -> Path | None:
 def format_of(text: str, user: str) -> ClientFormat | None:
     """Tell whose file a text is, with the login of ``user`` alone; ``None`` when it is none."""
     with suppress(ValueError):
-        profiles = tomllib.loads(text).get("profiles", {})
-        logins = [profile.get("username") for profile in profiles.values()]
-        return ClientFormat.FINK if logins == [user] else None
+        profiles = tomllib.loads(text).get("profiles")
+        logins = list(profiles.values()) if isinstance(profiles, dict) else []
+        return ClientFormat.FINK if _is_one_login(logins, user) else None
     with suppress(ValueError):
-        return ClientFormat.FINK_CLIENT if json.loads(text).get("username") == user else None
-    rows = list(csv.DictReader(io.StringIO(text)))
-    if [row.get("username") for row in rows] == [user]:
-        return ClientFormat.HOP
+        return ClientFormat.FINK_CLIENT if _is_one_login([json.loads(text)], user) else None
+    with suppress(csv.Error):
+        if _is_one_login(list(csv.DictReader(io.StringIO(text))), user):
+            return ClientFormat.HOP
     lines = text.splitlines()
     if f"sasl.username={user}" in lines:
         return ClientFormat.LIBRDKAFKA
     login = _in_properties(f"username={quoted(user)}")
     java = any(line.startswith("sasl.jaas.config=") and login in line for line in lines)
     return ClientFormat.JAVA if java else None
+
+
+def _is_one_login(found: list[Any], user: str) -> bool:
+    return len(found) == 1 and isinstance(found[0], dict) and found[0].get("username") == user
 
 
 def _librdkafka(connection: Connection) -> str:

@@ -12,9 +12,13 @@ from fink_cli.admin.client import ANSWER_SECONDS, explained
 from fink_cli.beside import begin
 from fink_cli.connection import Connection
 from fink_cli.consumer.passing import GONE, MOVED, PASSING
+from fink_cli.consumer.places import Partition
+from fink_cli.errors import FinkError
 
 # It takes milliseconds, unless a commit is not answered.
 _CLOSE_SECONDS = 3.0
+# What moved to another member, or is of a deleted topic, is forgotten when told.
+_FORGOTTEN = PASSING | MOVED | GONE
 
 
 class Committer:
@@ -33,9 +37,9 @@ class Committer:
         self._consumer = consumer
         self._connection = connection
         self._group = group
-        self._pending: Future[object] | None = None
+        self._pending: Future[set[Partition]] | None = None
 
-    def commit(self, offsets: Sequence[TopicPartition], last: bool) -> bool:
+    def commit(self, offsets: Sequence[TopicPartition], last: bool) -> set[Partition]:
         """Commit offsets; all before them is durable.
 
         Args:
@@ -43,35 +47,50 @@ class Committer:
             last: wait for an answer to an earlier commit, which else is given another try later.
 
         Returns:
-            Whether it was answered in time. Where it was not, they may be committed later.
+            The partitions of which they were committed. Where it is not answered in time there
+            are none, and they may be committed later.
 
         Raises:
             FinkError: the cluster refused it.
         """
         if self._pending is not None:
-            self._is_done(self._pending, ANSWER_SECONDS if last else 0.0)
+            self._committed(self._pending, ANSWER_SECONDS if last else 0.0)
         if self._pending is not None:
-            return False
-        self._pending = begin(
-            lambda: self._consumer.commit(offsets=list(offsets), asynchronous=False)
-        )
-        return self._is_done(self._pending, ANSWER_SECONDS)
+            return set()
+        self._pending = begin(lambda: self._commit(offsets))
+        return self._committed(self._pending, ANSWER_SECONDS)
 
-    def _is_done(self, pending: Future[object], seconds: float) -> bool:
-        """Whether offsets were committed, after so many seconds at most."""
+    def _commit(self, offsets: Sequence[TopicPartition]) -> set[Partition]:
+        """Commit offsets, and tell of which partitions.
+
+        librdkafka raises an error only where it commits none of them.
+        """
+        committed = set()
+        for each in self._consumer.commit(offsets=list(offsets), asynchronous=False) or ():
+            if each.error is None:
+                committed.add(Partition(each.topic, each.partition))
+            elif each.error.code() not in _FORGOTTEN:
+                attempt = self._connection.attempt("READ", "topic", each.topic)
+                raise explained(each.error, attempt)
+        return committed
+
+    def _committed(self, pending: Future[set[Partition]], seconds: float) -> set[Partition]:
+        """The partitions of which offsets were committed, after so many seconds at most."""
         try:
-            pending.result(seconds)
+            committed = pending.result(seconds)
         except TimeoutError:
-            return False
+            return set()
         except KafkaException as error:
             self._pending = None
-            # What moved to another member, or is of a deleted topic, is forgotten when told.
-            if error.args[0].code() not in PASSING | MOVED | GONE:
+            if error.args[0].code() not in _FORGOTTEN:
                 attempt = self._connection.attempt("READ", "group", self._group)
                 raise explained(error.args[0], attempt) from error
-            return False
+            return set()
+        except FinkError:
+            self._pending = None
+            raise
         self._pending = None
-        return True
+        return committed
 
 
 def close(consumer: Consumer) -> None:

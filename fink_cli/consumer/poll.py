@@ -148,22 +148,22 @@ class Source:
         if self._committer is None or not handled:
             return {}
         offsets = {each: min(at, held.get(each, at)) for each, at in handled.items()}
+        done: set[Partition] = set()
         # It waits for a minute where nobody answers; an error may be of one broker among others.
-        done = self._ask(at_once=last) is None and self._committer.commit(
-            [
+        if self._ask(at_once=last) is None:
+            wanted = [
                 TopicPartition(*each, at, metadata=self._coverage.mark(each.topic))
                 for each, at in offsets.items()
-            ],
-            last,
-        )
-        if done:
-            self._coverage.positions.committed(offsets)
-        elif last:
+            ]
+            done = self._committer.commit(wanted, last)
+        if last and not done >= offsets.keys():
             self._warn(
                 f"What was read last could not be committed: the group '{self._group}' "
                 "reads it again."
             )
-        return offsets if done else {}
+        committed = {each: at for each, at in offsets.items() if each in done}
+        self._coverage.positions.committed(committed)
+        return committed
 
     def _accept(self, message: Message) -> bool:
         """Whether this is a message to show, rather than an event or one after the end."""

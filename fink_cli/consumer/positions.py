@@ -70,4 +70,4 @@ class Positions:
 
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Note that offsets were committed; what is handled beyond them may be committed later."""
-        self.handled = {each: at for each, at in self.handled.items() if offsets[each] < at}
+        self.handled = {each: at for each, at in self.handled.items() if offsets.get(each, -1) < at}

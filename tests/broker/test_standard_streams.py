@@ -42,6 +42,12 @@ def test_streams_that_are_closed_or_not_read(
         assert says in done.stderr
         assert b"Traceback" not in done.stderr
     assert shell(cluster.environ, "$fink kafka topic list 2>&- <&-").returncode == 0
+    # Nobody reads what is said beside the data: the work goes on, and ends as it would.
+    publish(topic, (None, b"no alert"), (None, b"no alert"), message(3))
+    saved = tmp_path / "saved"
+    save = f"$fink consume -t {topic} --until-end --save {saved} --format ndjson"
+    assert shell(cluster.environ, f"{save} --strict 2> >(head -1 > /dev/null)").returncode == 1
+    assert sum(len(each.read_bytes().splitlines()) for each in saved.iterdir()) == 4
     # A script's shell lets what it starts in the background ignore SIGINT.
     wait = "until grep -q alert $out; do sleep 0.2; done; kill -INT $!; wait $!; echo $?"
     done = shell(cluster.environ, f"{consume} > $out & {wait}", out=str(tmp_path / "out"))

@@ -148,7 +148,8 @@ def test_a_file_is_known_by_its_user(form: ClientFormat) -> None:
         assert format_of(text, user) is form
         assert format_of(text, "alic") is None
     both = "[profiles.a]\nusername = 'a'\n[profiles.b]\nusername = 'b'\n"
-    for other in ("", "x", "{}", "[1]", "a,b\n1,2\n", both):
+    odd = ("[1, 2]", '"x"', "1", "null", "profiles = 1", "profiles.a = 1", "a,b\n1\r2,3\n")
+    for other in ("", "x", "{}", "[1]", "a,b\n1,2\n", both, *odd):
         assert format_of(other, "a") is None
 
 
