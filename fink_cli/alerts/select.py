@@ -143,6 +143,10 @@ class Mistake:
             _suggestion(self.path, schema),
         )
 
+    def is_misspelt(self, schema: Schema) -> bool:
+        """Tell whether the alerts have a field of nearly this name."""
+        return self.path is not None and bool(_close_names(self.path, schema))
+
     def warning(self, option: str, topic: str) -> str:
         """What is said where it is so of the alerts of one topic among others."""
         if self.path is None:
@@ -153,13 +157,17 @@ class Mistake:
         )
 
 
-def _suggestion(path: Path, schema: Schema) -> str:
+def _close_names(path: Path, schema: Schema) -> list[str]:
     names = leaf_paths(schema.parsed)
     last = next(each for each in reversed(path.steps) if isinstance(each, str))
     ends = {each.rpartition(".")[2].lower(): each for each in names}
-    close = [each for each in names if each.rpartition(".")[2] == last] or [
+    return [each for each in names if each.rpartition(".")[2] == last] or [
         ends[each] for each in get_close_matches(last.lower(), ends, 3)
     ]
+
+
+def _suggestion(path: Path, schema: Schema) -> str:
+    close = _close_names(path, schema)
     if close:
         return f"Is it {' or '.join(close[:3])} that you mean?"
     return "See which there are: fink consume --topic NAME --limit 1 -o json"

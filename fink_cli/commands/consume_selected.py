@@ -89,7 +89,7 @@ class Selected:
         """
         if alert.topic not in self._checked:
             self._check(alert)
-        if self._fields and alert.schema.inferred:
+        if alert.schema.inferred or self._unseen:
             self._look_for_fields(alert)
         if self._where is not None and not self._where.matches(alert.content):
             return False
@@ -101,7 +101,10 @@ class Selected:
             self._wrong[option, mistake] += 1
             count = self._wrong[option, mistake]
             is_everywhere = count == len(self._checked) and count >= self._topics
-            if is_everywhere and not alert.schema.inferred:
+            if option == "--fields" and mistake.path and not mistake.is_misspelt(alert.schema):
+                # Alerts of a later schema may have it: surveys add fields.
+                self._unseen.setdefault(mistake.path, alert)
+            elif is_everywhere and not alert.schema.inferred:
                 raise mistake.error(option, alert.schema)
             self._warn(mistake.warning(option, alert.topic))
 
@@ -115,6 +118,8 @@ class Selected:
     def _look_for_fields(self, alert: Alert) -> None:
         for path in self._fields:
             if path in self._seen:
+                continue
+            if not alert.schema.inferred and path not in self._unseen:
                 continue
             if shows_no_such(alert.content, path.steps):
                 self._unseen[path] = alert

@@ -223,7 +223,7 @@ def test_apply_makes_it_so_and_the_plan_is_empty_then(
         'hosts = ["*", "::1"]\n'
     )
     plan = read(fink, "acl", "plan", file)
-    assert [each["action"] for each in plan["changes"]].count("add") == 2 * (4 + 3 - 1 + 1)
+    assert [each["action"] for each in plan["changes"]].count("add") == 2 * (4 + 3 - 1 + 1 + 8)
     assert plan["changes"][0] == {
         "action": "create",
         "user": None,

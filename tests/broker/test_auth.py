@@ -20,8 +20,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from fink_cli.admin.publishers import STATE_TOPICS
 from tests.broker.watching import wait_for
 from tests.conftest import PROGRAM, Fink, TestCluster
+
+STATE_OPERATIONS = ("READ", "WRITE", "DESCRIBE")
 
 
 @pytest.fixture
@@ -373,6 +376,9 @@ def test_onboard_gives_working_access(
         ("DESCRIBE", "TOPIC", writes),
         ("CREATE", "TOPIC", writes),
         ("READ", "GROUP", f"{user}-"),
+        *((operation, "TOPIC", topic) for topic in STATE_TOPICS for operation in STATE_OPERATIONS),
+        ("WRITE", "TRANSACTIONAL_ID", "fink."),
+        ("DESCRIBE", "TRANSACTIONAL_ID", "fink."),
     }
     assert json.loads(done.stdout)["proven"] == [
         f"logged in as '{user}'",

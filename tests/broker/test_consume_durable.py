@@ -247,6 +247,7 @@ def broker_that_hangs(cluster: TestCluster) -> Iterator[None]:
             each.resume()
 
 
+@pytest.mark.timeout(600)  # nine programs end one after the other
 def test_a_broker_that_hangs_while_it_ends(cluster: TestCluster, start: Start) -> None:
     members = [start(sink) for sink in SINKS]
     for member in members:

@@ -48,7 +48,7 @@ def test_a_stale_reference_is_found(tmp_path: Path) -> None:
 
 
 # Variables by which one process of fink tells another something.
-BETWEEN_PROCESSES = {"FINK_DRIVER_OF", "FINK_JAAS"}
+BETWEEN_PROCESSES = {"FINK_DRIVER_OF", "FINK_JAAS", "FINK_LIBRDKAFKA_SECRET"}
 FOREIGN = {"JAVA_HOME", "KAFKA_HEAP_OPTS", "KAFKA_HOME", "NO_COLOR", "SLACK_API_TOKEN"}
 
 

@@ -88,9 +88,9 @@ def test_what_is_no_condition_is_refused_beside_conditions(spark: SparkSession, 
     streams = [*good, Stream(topic="wrong", filter=wrong)]
     columns = Struct({"long": Scalar("long"), "bool": Scalar("boolean")})
     shape = describe_alerts(columns, Distribution(stream=good))
-    make_plan(spark, shape, good, {}, None)
+    make_plan(spark, shape, good, None)
     with pytest.raises(UsageError, match=r"^Stream wrong: .*(refused|not true or false).*\Z"):
-        make_plan(spark, shape, streams, {}, None)
+        make_plan(spark, shape, streams, None)
 
 
 def test_a_class_column_that_is_not_there_is_refused(spark: SparkSession) -> None:
@@ -98,7 +98,7 @@ def test_a_class_column_that_is_not_there_is_refused(spark: SparkSession) -> Non
     stream = Stream.model_validate(wanted)
     shape = describe_alerts(Struct({"long": Scalar("long")}), Distribution(stream=[stream]))
     with pytest.raises(UsageError, match="no column nothing to take the class from"):
-        make_plan(spark, shape, [stream], {}, None)
+        make_plan(spark, shape, [stream], None)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_the_example_is_valid_and_every_topic_of_it_can_exist() -> None:
         ),
         ('[[stream]]\ntopic = "no blanks"', "'no blanks' can't be a topic"),
         ("topic = a", "is not TOML"),
-        ('topic = "a"\n[[stream]]\ntopic = "a"', "topic: there is no such setting; there are so"),
+        ('topic = "a"\n[[stream]]\ntopic = "a"', "topic: there is no such setting; there are na"),
         ('[[stream]]\ntopic = "a"\nclas = "c"', "did you mean class or classes?"),
         ('[[stream]]\ntopic = "a"\ncolumns = "c"', "stream 1 (a): columns: must be a list"),
         ('[[stream]]\ntopic = "a"\ncolumns = ["c", 1]', "columns: item 2: must be text"),
