@@ -14,7 +14,9 @@ from typing import Any
 import fastavro
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.broker.watching import wait_for
 from tests.conftest import PROGRAM, Fink, TestCluster
 from tests.slack.fake_slack import FakeSlack, broken, limited
 
@@ -334,6 +336,41 @@ def test_a_following_reporter_keeps_to_its_interval(
         {"channel": "#a", "alerts": posted[0]["alerts"], "messages": len(slack.posts)}
     ]
     assert len(set(objects(slack, "a"))) == posted[0]["alerts"] <= first
+
+
+def test_a_topic_that_is_created_again_while_a_channel_refuses(
+    slack: FakeSlack,
+    slack_env: dict[str, str],
+    cluster: TestCluster,
+    publish: Publish,
+    topic: str,
+    by_name: Path,
+) -> None:
+    admin = AdminClient(cluster.connection.librdkafka())
+    slack.add_channel("a")
+    # Slack refuses what is sent to this one, so nothing is committed after the first alert.
+    slack.add_channel("b", member=False)
+    publish(topic, ("B0", "B"), *several("A", 5))
+    words = ("slack", "alerts", "--topic", topic, "--every", "1s", "--channels", str(by_name))
+    with subprocess.Popen(
+        [PROGRAM, *words],
+        env={**cluster.environ, **slack_env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_for(lambda: objects(slack, "a"))
+            admin.delete_topics([topic])[topic].result()
+            wait_for(lambda: topic not in admin.list_topics().topics)
+            admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+            publish(topic, *several("A", 3, first=10))
+            wait_for(lambda: len(objects(slack, "a")) >= 8)
+        finally:
+            process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "created again" in said
 
 
 @pytest.mark.parametrize(
