@@ -13,7 +13,7 @@ import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ from fink_cli.distribution.progress_topics import (
     produce,
     produce_record,
 )
-from fink_cli.distribution.slot_failures import FENCING, SlotError, failure_of, kind_of
+from fink_cli.distribution.slot_failures import SlotError, failure_of, kind_of
 from fink_cli.distribution.slot_producer import let_go, take_slot, worker_id
 from fink_cli.distribution.slot_work import (
     FENCED,
@@ -212,15 +212,20 @@ class SlotPublisher:
             ("stream", target.stream.encode()),
         ]
         told = partial(self._delivered, letter)
-        produce(
-            self._producer,
-            target.topic,
-            value=value,
-            key=encoding.schema,
-            partition=partition,
-            headers=headers,
-            on_delivery=told,
-        )
+        try:
+            produce(
+                self._producer,
+                target.topic,
+                value=value,
+                key=encoding.schema,
+                partition=partition,
+                headers=headers,
+                on_delivery=told,
+            )
+        except KafkaException as error:
+            # A producer that is kept may not know yet that a topic was given partitions.
+            failure = failure_of(error.args[0])
+            raise SlotError(replace(failure, topic=target.topic)) from error
         if self._work.replay:
             self._take_away(letter)
         self._part.bytes += size
@@ -326,16 +331,14 @@ class SlotPublisher:
     def _explain(self, error: SlotError | KafkaException) -> Failure:
         """Find the cause: that of a message, where one failed, before that of the transaction."""
         self._producer.poll(0)
-        if isinstance(error, SlotError):
-            return error.failure
-        cause: KafkaError = error.args[0]
-        if cause.code() in FENCING:
-            return Failure(FENCED, cause.name(), cause.str())
-        for told, failure in self._errors:
-            kind = kind_of(told)
-            if kind != OTHER:
-                return Failure(**{**asdict(failure), "kind": kind})
-        return failure_of(cause)
+        is_own = isinstance(error, SlotError)
+        failure = error.failure if isinstance(error, SlotError) else failure_of(error.args[0])
+        if failure.kind == FENCED or (is_own and failure.kind != OTHER):
+            return failure
+        for told, of_message in self._errors:
+            if (kind := kind_of(told)) != OTHER:
+                return replace(of_message, kind=kind)
+        return failure
 
     def _abort(self, failure: Failure) -> None:
         """Throw away what was not committed; the slot is taken anew next time.
