@@ -251,6 +251,8 @@ def listen(port, serve):
 
 def refused(connection):
     seen["knocks"] += 1
+    if seen["knocks"] == 1:
+        print("knock", flush=True)
     try:
         told = context.wrap_socket(connection, server_side=True).recv(65536)
         seen["told"] += told.decode("latin-1")
@@ -302,6 +304,8 @@ def attack_the_dead_broker(environ: dict[str, str], victim: int, tmp_path: Path)
         login = replace(admin(environ), bootstrap_servers=f"127.0.0.1:{dead['port']}")
         Producer(login.librdkafka()).list_topics(timeout=20)
         assert run_fink("kafka", "topic", "create", "u", env=environ).returncode == 0
+        # A broker tries again within seconds.
+        assert attacker.stdout.readline() == "knock\n"
         said, _ = attacker.communicate("", timeout=60)
     seen = json.loads(said)
     assert seen["user"] == (65534 if os.geteuid() == 0 else os.geteuid())
