@@ -37,7 +37,7 @@ from fink_cli.distribution.slot_work import (
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.targets import topics_now
 from fink_cli.distribution.waiting import WaitingFiles
-from fink_cli.errors import OperationFailedError, UnreachableError, explain_kafka
+from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, explain_kafka
 
 if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
@@ -239,7 +239,9 @@ class BatchPublisher:
         by_kind = {failure.kind: failure for failure in reversed(failures)}
         if failure := by_kind.get(REFUSED):
             attempt = self._job.connection.attempt("WRITE", "transactional id", self._job.name)
-            raise explain_kafka(failure.name, failure.reason, attempt)
+            refused = explain_kafka(failure.name, failure.reason, attempt)
+            # Of no kind that is tried again: a login that is refused stays so.
+            raise FinkError(refused.message, refused.hint, refused.exit_code)
         if failure := by_kind.get(UNREACHABLE):
             raise UnreachableError(
                 f"The brokers did not take all alerts: {failure.reason}.",
