@@ -37,7 +37,7 @@ from fink_cli.distribution.slot_work import (
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.targets import topics_now
 from fink_cli.distribution.waiting import WaitingFiles
-from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, explain_kafka
+from fink_cli.errors import OperationFailedError, UnreachableError, explain_kafka
 
 if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
@@ -61,6 +61,7 @@ class BatchPublisher:
 
     Attributes:
         streams: those that are published.
+        refused: whether the login was refused: it stays so, however often it is tried.
     """
 
     def __init__(self, job: Job, owner: Owner, waiting: WaitingFiles, spark: SparkJob) -> None:
@@ -68,6 +69,7 @@ class BatchPublisher:
         self.streams = [
             stream for stream in job.distribution.stream if job.replay in (None, stream.title)
         ]
+        self.refused = False
         self._job = job
         self._owner = owner
         self._waiting = waiting
@@ -239,9 +241,8 @@ class BatchPublisher:
         by_kind = {failure.kind: failure for failure in reversed(failures)}
         if failure := by_kind.get(REFUSED):
             attempt = self._job.connection.attempt("WRITE", "transactional id", self._job.name)
-            refused = explain_kafka(failure.name, failure.reason, attempt)
-            # Of no kind that is tried again: a login that is refused stays so.
-            raise FinkError(refused.message, refused.hint, refused.exit_code)
+            self.refused = True
+            raise explain_kafka(failure.name, failure.reason, attempt)
         if failure := by_kind.get(UNREACHABLE):
             raise UnreachableError(
                 f"The brokers did not take all alerts: {failure.reason}.",

@@ -272,7 +272,8 @@ class Run:
                 said, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
             except UnreachableError as error:
                 away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > _OUTAGE_SECONDS:
+                refused = self._batches is not None and self._batches.refused
+                if refused or time.monotonic() - away_since > _OUTAGE_SECONDS:
                     raise
                 said, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
             except UnknownFailureError as error:
