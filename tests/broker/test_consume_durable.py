@@ -247,9 +247,6 @@ def broker_that_hangs(cluster: TestCluster) -> Iterator[None]:
             each.resume()
 
 
-# Twice in a run of two workers it took the tests' own process with it, for a reason not found; by
-# itself, and with those before it, it passes.
-@pytest.mark.long
 def test_a_broker_that_hangs_while_it_ends(cluster: TestCluster, start: Start) -> None:
     members = [start(sink) for sink in SINKS]
     for member in members:

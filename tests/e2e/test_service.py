@@ -314,8 +314,6 @@ def test_a_start_that_fails_ends_as_the_run_does(service: Service, tmp_path: Pat
     assert "nothing_like_it" in json.loads(shown.stdout)["error"]
 
 
-# Open: it takes minutes since batches are tried again in another place; see issue 16.
-@pytest.mark.long
 def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_path: Path) -> None:
     user, password = f"user_{service.topic}", "its-secret"
     set_password(service.cluster.connection, user, password)
