@@ -71,6 +71,10 @@ class UnreachableError(FinkError):
     exit_code = UNREACHABLE
 
 
+class LoginRefusedError(UnreachableError):
+    """The cluster refused the login: it stays so, however often it is tried."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What was tried on Kafka, so that an error can name it.
@@ -117,12 +121,12 @@ _NO_ANSWER = _Explanation(
     "Start one with: fink kafka start, or name another: --bootstrap-servers HOST:PORT",
 )
 _BAD_LOGIN = _Explanation(
-    UnreachableError,
+    LoginRefusedError,
     "The cluster at {servers} refused the login of user '{user}'.",
     "Check the user and the password: fink config show, or set FINK_USERNAME and FINK_PASSWORD",
 )
 _OTHER_MECHANISM = _Explanation(
-    UnreachableError,
+    LoginRefusedError,
     "The cluster at {servers} does not offer the SASL mechanism {mechanism}; it offers {offered}.",
     "Set FINK_SASL_MECHANISM, or in the profile: fink config set sasl_mechanism {usable}",
 )
@@ -153,6 +157,7 @@ _KAFKA: dict[str, _Explanation] = {
     "TOPIC_AUTHORIZATION_FAILED": _REFUSED,
     "GROUP_AUTHORIZATION_FAILED": _REFUSED,
     "CLUSTER_AUTHORIZATION_FAILED": _REFUSED,
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": _REFUSED,
     "SECURITY_DISABLED": _Explanation(
         OperationFailedError,
         "The cluster at {servers} has no authorizer: everybody may do everything.",

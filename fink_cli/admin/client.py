@@ -29,7 +29,8 @@ _FIRST_SECONDS = 0.5
 # librdkafka's name of a broker that it was told of by another: PROTOCOL://HOST:PORT/ID. Before it
 # is told of any, the login has been accepted; the bootstrap servers have a word for the number.
 _LEARNED = re.compile(r"^\w+://(.+):(\d+)/\d+: ")
-_LOGIN_ERRORS = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+# librdkafka's words where a broker went away before it answered: that is no refused login.
+_WENT_AWAY = re.compile(r"mechanism handshake failed: Local: ")
 _NO_ANSWER = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
@@ -46,6 +47,21 @@ _MISSING_TOPIC = {
 _silent = logging.getLogger("fink_cli.librdkafka")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
+
+
+def is_refused_login(error: KafkaError) -> bool:
+    """Whether an error says that a broker refused the login."""
+    return error.code() == KafkaError._AUTHENTICATION and not _WENT_AWAY.search(error.str())
+
+
+def raise_refused_login(error: KafkaError) -> None:
+    """End what a client does when its login is refused (``error_cb``).
+
+    Raises:
+        KafkaException: it was; whichever call of the client serves its callbacks raises it.
+    """
+    if is_refused_login(error):
+        raise KafkaException(error)
 
 
 class ErrorWatch:
@@ -68,7 +84,7 @@ class ErrorWatch:
 
     def __call__(self, error: KafkaError) -> None:
         """Take an error from librdkafka (``error_cb``)."""
-        if error.code() in _LOGIN_ERRORS:
+        if is_refused_login(error) or error.code() == KafkaError._SSL:
             self.login = error
         else:
             self.connection = error

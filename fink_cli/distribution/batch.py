@@ -61,7 +61,6 @@ class BatchPublisher:
 
     Attributes:
         streams: those that are published.
-        refused: whether the login was refused: it stays so, however often it is tried.
     """
 
     def __init__(self, job: Job, owner: Owner, waiting: WaitingFiles, spark: SparkJob) -> None:
@@ -69,7 +68,6 @@ class BatchPublisher:
         self.streams = [
             stream for stream in job.distribution.stream if job.replay in (None, stream.title)
         ]
-        self.refused = False
         self._job = job
         self._owner = owner
         self._waiting = waiting
@@ -241,7 +239,6 @@ class BatchPublisher:
         by_kind = {failure.kind: failure for failure in reversed(failures)}
         if failure := by_kind.get(REFUSED):
             attempt = self._job.connection.attempt("WRITE", "transactional id", self._job.name)
-            self.refused = True
             raise explain_kafka(failure.name, failure.reason, attempt)
         if failure := by_kind.get(UNREACHABLE):
             raise UnreachableError(

@@ -18,6 +18,7 @@ from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.connection import Connection
 from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
 from fink_cli.distribution.progress_topics import (
+    commit,
     fence_slots,
     open_consumer,
     open_producer,
@@ -29,7 +30,7 @@ from fink_cli.distribution.progress_topics import (
 )
 from fink_cli.distribution.slot_failures import failure_of
 from fink_cli.distribution.slot_work import UNREACHABLE
-from fink_cli.errors import FinkError, OperationFailedError, UnreachableError
+from fink_cli.errors import FinkError, LoginRefusedError, OperationFailedError, UnreachableError
 
 _COMMIT_SECONDS = 30.0
 # A first batch of a core or two opens no more: then no second record of the driver is needed.
@@ -205,7 +206,7 @@ class Owner:
         """
         try:
             self._write(records, taken_away)
-        except FencedError:
+        except (FencedError, LoginRefusedError):
             raise
         except FinkError:
             # A producer that failed writes no more. A new one fences whoever has its id: it is
@@ -224,7 +225,7 @@ class Owner:
                 produce_record(self._producer, DISTRIBUTIONS, self._name, record.key, record.value)
             for key in taken_away:
                 produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
-            self._producer.commit_transaction(_COMMIT_SECONDS)
+            commit(self._producer, _COMMIT_SECONDS)
 
     @contextmanager
     def _transactions(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from fink_cli.admin.client import raise_refused_login
 from fink_cli.admin.publishers import DISTRIBUTIONS, PARTITIONS, TRANSACTIONS
 from fink_cli.distribution.progress import Record
 
@@ -51,12 +52,6 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
     Raises:
         KafkaException: no broker answers, or the user lacks a right.
     """
-    refused: list[KafkaError] = []
-
-    def watch(error: KafkaError) -> None:
-        if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL):
-            refused.append(error)
-
     producer = Producer(
         {
             **settings,
@@ -64,7 +59,7 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
             "transaction.timeout.ms": _TRANSACTION_SECONDS * 1000,
             # A topic that is missing is told by then.
             "topic.metadata.propagation.max.ms": 5000,
-            "error_cb": watch,
+            "error_cb": raise_refused_login,
             **more,
         }
     )
@@ -74,9 +69,7 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
             producer.init_transactions(1.0)
             return producer
         except KafkaException as error:
-            producer.poll(0)
-            if refused:
-                raise KafkaException(refused[-1]) from error
+            producer.poll(0)  # raises when the login is refused
             # A transaction that its former owner was committing has to end first.
             if not error.args[0].retriable() or time.monotonic() > deadline:
                 raise
@@ -92,6 +85,7 @@ def open_consumer(settings: Settings) -> Consumer:
     return Consumer(
         {
             **settings,
+            "error_cb": raise_refused_login,
             "group.id": f"{user}-groupless" if user else "groupless",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -192,6 +186,24 @@ def produce(producer: Producer, topic: str, **message: Any) -> None:
             if time.monotonic() > deadline:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT_QUEUE)) from None
             producer.poll(0.05)
+
+
+def commit(producer: Producer, seconds: float) -> None:
+    """Commit the producer's transaction.
+
+    Raises:
+        KafkaException: it was not committed, or within that time it is not known to be; or the
+            login is refused.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            producer.commit_transaction(1.0)
+            return
+        except KafkaException as error:
+            producer.poll(0)  # raises when the login is refused
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
 
 
 def produce_record(

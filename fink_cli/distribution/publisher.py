@@ -38,6 +38,7 @@ from fink_cli.distribution.progress import (
 )
 from fink_cli.distribution.progress_topics import (
     Settings,
+    commit,
     produce,
     produce_record,
 )
@@ -296,14 +297,7 @@ class SlotPublisher:
         )
         record = published_record(self._work.distribution, published)
         self._note(DISTRIBUTIONS, record.key, record.value)
-        deadline = time.monotonic() + _COMMIT_SECONDS
-        while True:
-            try:
-                self._producer.commit_transaction(5.0)
-                break
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
+        commit(self._producer, _COMMIT_SECONDS)
         if self._errors:
             raise SlotError(self._errors[0][1])
         self.parts += 1

@@ -25,10 +25,7 @@ from fink_cli.distribution.science import sort_out
 from fink_cli.distribution.source_files import footer_digest
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.waiting import WaitingFiles
-from fink_cli.errors import (
-    UnreachableError,
-    UsageError,
-)
+from fink_cli.errors import LoginRefusedError, UnreachableError, UsageError
 from fink_cli.private import write_private
 
 if TYPE_CHECKING:
@@ -237,7 +234,10 @@ class Run:
                 self.report.tell_progress()
             return False
         if self._planned != self.waiting.columns:
-            self.get_ready()  # the first good file, or the first with a type for a column
+            # The first good file, or the first with a type for a column.
+            self.patiently(self.get_ready)
+            if self.stop.is_set():
+                return False
         most = _BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
@@ -270,10 +270,11 @@ class Run:
                 mended += 1
                 stuck = mended > _MOST_ATTEMPTS
                 said, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
+            except LoginRefusedError:
+                raise
             except UnreachableError as error:
                 away_since = away_since or time.monotonic()
-                refused = self._batches is not None and self._batches.refused
-                if refused or time.monotonic() - away_since > _OUTAGE_SECONDS:
+                if time.monotonic() - away_since > _OUTAGE_SECONDS:
                     raise
                 said, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
             except UnknownFailureError as error:
