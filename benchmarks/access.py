@@ -27,8 +27,9 @@ from confluent_kafka.admin import (
 )
 from night import cluster, fink
 
-from fink_cli.admin.acls import create_rules
-from fink_cli.admin.rules import CONSUMER, Flags, Operation, ResourceType, role_rules, rules_from
+from fink_cli.admin.acl.client import create_rules
+from fink_cli.admin.acl.flags import Flags, rules_from
+from fink_cli.admin.acl.model import CONSUMER, Operation, ResourceType, role_rules
 from fink_cli.admin.topics import create_topics
 from fink_cli.config import resolve_connection
 

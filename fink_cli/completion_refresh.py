@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.completion.complete import write_tree
 from fink_cli.completion.names import Known, asks_for_its_password, away_file, write_known
 from fink_cli.completion.tree import Node, described
 from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, UnreachableError
+from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.paths import config_file
 from fink_cli.private import write_private
 from fink_cli.settings_file import profiles_of, read_config

@@ -17,12 +17,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
-from fink_cli.admin.client import connect_admin, explained, kafka_errors, topic_names
-from fink_cli.admin.counting import count_messages
+from fink_cli.admin.acl.model import Operation
 from fink_cli.admin.retention import time_left
-from fink_cli.admin.rules import Operation
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, did_you_mean, explain_kafka
+from fink_cli.kafka.client import connect_admin, explained, kafka_errors, topic_names
+from fink_cli.kafka.message_count import count_messages
 
 _SECONDS = 30.0
 # On a new cluster the first look at a group makes the topic of the offsets.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fink_cli.admin.rules import (
+from fink_cli.admin.acl.model import (
     ANY,
     PRODUCER,
     Operation,

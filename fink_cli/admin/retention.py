@@ -9,8 +9,8 @@ from datetime import timedelta
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from fink_cli.admin.client import ErrorWatch, groupless_settings
 from fink_cli.connection import Connection
+from fink_cli.kafka.client import ErrorWatch, groupless_settings
 
 _SECONDS = 30.0
 _READ_SECONDS = 5.0

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from fink_cli.admin.client import connect_admin, explained
 from fink_cli.admin.publishers import PARTITIONS, STATE_TOPICS
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
+from fink_cli.kafka.client import connect_admin, explained
 
 _SECONDS = 30.0
 _MOST_COPIES = 3

@@ -20,10 +20,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from fink_cli.admin.client import connect_admin, explained, kafka_errors
-from fink_cli.admin.counting import count_messages
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.kafka.client import connect_admin, explained, kafka_errors
+from fink_cli.kafka.message_count import count_messages
 
 _SECONDS = 30.0
 _BROKERS_DEFAULT = -1

@@ -14,11 +14,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from fink_cli.admin.client import connect_admin, kafka_errors
-from fink_cli.admin.rights import require_cluster_right
-from fink_cli.admin.rules import Operation
+from fink_cli.admin.acl.model import Operation
+from fink_cli.admin.cluster_rights import require_cluster_right
 from fink_cli.connection import Connection, scram_name_fault
 from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
+from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.text import fink_command, printable
 
 # What Kafka's own tools use.

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fink_cli.admin.client import connect_admin, kafka_errors
 from fink_cli.cluster import process
 from fink_cli.cluster.broker import (
     broker_log,
@@ -43,6 +42,7 @@ from fink_cli.config import write_local_login
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
 from fink_cli.jars import Report
+from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.private import private_folder, refuse_if_changeable
 from fink_cli.processes import signals_held_back
 

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin import acls
-from fink_cli.admin.access import read_audit
-from fink_cli.admin.apply import apply_plan, read_plan
-from fink_cli.admin.authorizer import Policy, Role, answer, hosts_that_differ, questions
-from fink_cli.admin.declaration import read_declaration
-from fink_cli.admin.plan import require_same_cluster
-from fink_cli.admin.rules import ANY, Flags, Operation, kafka_host, rules_from, user_name
+from fink_cli.admin.acl import client as acls
+from fink_cli.admin.acl.access_file import read_declaration
+from fink_cli.admin.acl.apply import apply_plan, read_plan
+from fink_cli.admin.acl.audit import read_audit
+from fink_cli.admin.acl.authorizer import Policy, Role, answer, hosts_that_differ, questions
+from fink_cli.admin.acl.flags import Flags, rules_from
+from fink_cli.admin.acl.model import ANY, Operation, kafka_host, user_name
+from fink_cli.admin.acl.plan import require_same_cluster
 from fink_cli.cluster.own import own_users_of, super_users_of
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, bare_user
 from fink_cli.commands.own_users import explain_own_users

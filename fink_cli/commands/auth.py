@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin import access, users
-from fink_cli.admin.client import connect_admin
-from fink_cli.admin.export import (
+from fink_cli.admin import onboarding, users
+from fink_cli.admin.client_files import (
     ClientFile,
     ClientFormat,
     client_file,
@@ -35,6 +34,7 @@ from fink_cli.commands.passwords import (
 from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, did_you_mean
+from fink_cli.kafka.client import connect_admin
 from fink_cli.output import Format
 from fink_cli.private import write_private
 from fink_cli.text import fink_command
@@ -78,7 +78,7 @@ def add(
     users.require_login_name(user)
     check_destination(generate, out)
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, own_users_of(connection))
+    onboarding.require_ordinary(user, own_users_of(connection))
     users.require_absent(users.list_users(connection), user)
     if dry_run:
         output.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
@@ -131,13 +131,13 @@ def rotate(
     if generate and out is None:
         output.refuse_open_stdout()
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, own_users_of(connection))
+    onboarding.require_ordinary(user, own_users_of(connection))
     mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
     if dry_run:
         output.emit(_changed(user, "would rotate", mechanisms, None, None), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    login = access.login_of(connection, user, chosen.text)
+    login = onboarding.login_of(connection, user, chosen.text)
     file = client_file(login, client or there or ClientFormat.FINK, out) if out else ClientFile("")
     with kept(file.text, out):
         users.set_password(connection, user, chosen.text, mechanisms)
@@ -162,7 +162,7 @@ def delete(
 ) -> None:
     """Delete a user, and the access rules that name it."""
     connection = resolve_connection(profile, servers)
-    found = access.find_presence(connection, user)
+    found = onboarding.find_presence(connection, user)
     if not found.mechanisms:
         left = f"; {len(found.rules)} rule(s) name it" if found.rules else ""
         raise OperationFailedError(
@@ -185,7 +185,7 @@ def offboard(
 ) -> None:
     """Remove a user and every rule that names it, whichever of them there is."""
     connection = resolve_connection(profile, servers)
-    found = access.find_presence(connection, user)
+    found = onboarding.find_presence(connection, user)
     if not (found.mechanisms or found.rules):
         raise OperationFailedError(
             f"There is no user '{user}', and no rule names it.", _who_there_is(connection, user)
@@ -199,12 +199,12 @@ def _who_there_is(connection: Connection, user: str) -> str:
 
 
 def _remove(
-    connection: Connection, found: access.Presence, yes: bool, dry_run: bool, form: Format
+    connection: Connection, found: onboarding.Presence, yes: bool, dry_run: bool, form: Format
 ) -> None:
-    access.require_dispensable(connection, found.user, own_users_of(connection))
+    onboarding.require_dispensable(connection, found.user, own_users_of(connection))
     if not dry_run:
         output.confirm("Delete?", found.lines(), yes)
-        access.remove(connection, found)
+        onboarding.remove(connection, found)
     outcome = "would delete" if dry_run else "deleted"
     mechanisms = ", ".join(found.mechanisms)
     output.emit(users.UserChange(found.user, outcome, mechanisms, rules=len(found.rules)), form)
@@ -228,12 +228,12 @@ def export(
     if out is None:
         output.refuse_open_stdout()
     else:
-        access.require_new_file(out)
+        onboarding.require_new_file(out)
     connection = resolve_connection(profile, servers)
     if user != connection.username or password is not None or from_stdin:
         users.require_login_name(user)
         chosen = new_password(user, password, from_stdin, generate=None)
-        login = access.login_of(connection, user, chosen.text)
+        login = onboarding.login_of(connection, user, chosen.text)
     else:
         login = connection.with_authority_inside()
     file = client_file(login, client, out)
@@ -288,13 +288,13 @@ def onboard(
     """
     users.require_login_name(user)
     connection = resolve_connection(profile, servers)
-    access.require_ordinary(user, own_users_of(connection))
+    onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
-    newcomer = access.Newcomer(user, consume or [], produce or [], client, file)
+    newcomer = onboarding.Newcomer(user, consume or [], produce or [], client, file)
     if dry_run:
-        output.emit(access.onboard(connection, newcomer, "", dry_run=True), form)
+        output.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    done = access.onboard(connection, newcomer, chosen.text)
+    done = onboarding.onboard(connection, newcomer, chosen.text)
     output.emit(done, form)
     _tell_of(done.file, user, done.certificate)

@@ -38,12 +38,12 @@ from fink_cli.commands.consume_summary import count, summarise
 from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
-from fink_cli.consumer.bad import keep_bad
-from fink_cli.consumer.dedup import MARKED_WINDOW, WINDOW, Duplicates, Recent
-from fink_cli.consumer.files import made_folder
+from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, Recent
+from fink_cli.consumer.files.bad_messages import keep_bad
+from fink_cli.consumer.files.saver import Saver
+from fink_cli.consumer.files.whole_file import made_folder
 from fink_cli.consumer.loop import Counts, Rules, follow
-from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.save import Saver
+from fink_cli.consumer.source import open_source
 from fink_cli.consumer.start import parse_start
 from fink_cli.errors import INTERRUPTED, OperationFailedError
 from fink_cli.output import Format

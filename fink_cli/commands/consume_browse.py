@@ -11,10 +11,10 @@ from pathlib import Path
 from fink_cli import console
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.browse.feed import Feed
 from fink_cli.consumer.loop import Counts, Rules, follow
-from fink_cli.consumer.poll import Source
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.message import Alert
+from fink_cli.consumer.source import Source
+from fink_cli.consumer.view.browse.feed import Feed
 from fink_cli.errors import UsageError
 
 
@@ -59,7 +59,7 @@ def browse(
         FinkError: the topics can't be read, or the cluster is lost.
     """
     # Loaded here: Textual is needed by nothing else.
-    from fink_cli.consumer.browse.app import Browser
+    from fink_cli.consumer.view.browse.app import Browser
 
     feed = Feed()
     with ThreadPoolExecutor(1) as pool:

@@ -14,8 +14,8 @@ from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
 from fink_cli.alerts.sky import Position
 from fink_cli.commands.consume_browse import require_terminal
 from fink_cli.commands.consume_sinks import Needed
-from fink_cli.consumer.dedup import Duplicates
-from fink_cli.consumer.topics import split_names
+from fink_cli.consumer.duplicates import Duplicates
+from fink_cli.consumer.topic_names import split_names
 from fink_cli.errors import UsageError
 from fink_cli.output import Format
 

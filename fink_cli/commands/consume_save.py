@@ -11,10 +11,11 @@ from pathlib import Path
 from fink_cli import output
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.commands.consume_tables import Printed, say_skipped
-from fink_cli.consumer.dedup import Recent
-from fink_cli.consumer.loop import NOTHING_HELD, Counts, Held, Progress, Rules
-from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.save import FLUSH_WHEN, Saver
+from fink_cli.consumer.duplicates import Recent
+from fink_cli.consumer.files.saver import FLUSH_WHEN, Saver
+from fink_cli.consumer.loop import Counts, Progress, Rules
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.sinks import NOTHING_HELD, Held
 from fink_cli.errors import OperationFailedError
 
 _NAMED = 3

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from fink_cli import output
 from fink_cli.alerts.select import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
-from fink_cli.consumer.dedup import Recent
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.duplicates import Recent
+from fink_cli.consumer.message import Alert
 
 
 class Warnings:

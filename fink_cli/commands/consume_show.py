@@ -16,12 +16,12 @@ from fink_cli.commands.consume_options import Positions, decoder_of, topic_names
 from fink_cli.commands.consume_sinks import record
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
-from fink_cli.consumer.describe import describe
-from fink_cli.consumer.detail import DetailView
-from fink_cli.consumer.find import Search, find_alert
-from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.find_alert import Search, find_alert
+from fink_cli.consumer.message import Alert
+from fink_cli.consumer.source import open_source
 from fink_cli.consumer.start import Earliest
+from fink_cli.consumer.view.alert_summary import describe
+from fink_cli.consumer.view.detail import DetailView
 from fink_cli.errors import OperationFailedError
 from fink_cli.output import Format
 

@@ -27,10 +27,10 @@ from fink_cli.commands.consume_tables import (
     Printed,
     Rows,
 )
-from fink_cli.consumer.describe import describe
-from fink_cli.consumer.detail import DetailView
-from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.table import AGAIN_SIGN, skipped_text
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.view.alert_summary import describe
+from fink_cli.consumer.view.detail import DetailView
+from fink_cli.consumer.view.table import AGAIN_SIGN, skipped_text
 from fink_cli.output import Format
 
 Needed = Callable[[Schema], Iterable[Steps] | None]

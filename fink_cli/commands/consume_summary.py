@@ -6,11 +6,11 @@ import orjson
 
 from fink_cli import output
 from fink_cli.commands.consume_save import saved_text, summary_of
+from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts
-from fink_cli.consumer.poll import Source
-from fink_cli.consumer.save import Saver
+from fink_cli.consumer.source import Source
 from fink_cli.consumer.start import Earliest, Start
-from fink_cli.consumer.table import AGAIN_SIGN, topics_text
+from fink_cli.consumer.view.table import AGAIN_SIGN, topics_text
 from fink_cli.output import Format
 
 

@@ -16,10 +16,11 @@ from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.schema import Schema
 from fink_cli.alerts.select import Path, pick
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.cells import cell, role_text, typed_column
-from fink_cli.consumer.loop import NOTHING_HELD, Held, Progress
-from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.table import (
+from fink_cli.consumer.loop import Progress
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.sinks import NOTHING_HELD, Held
+from fink_cli.consumer.view.cells import cell, role_text, typed_column
+from fink_cli.consumer.view.table import (
     AGAIN,
     AGAIN_SIGN,
     TOPIC,

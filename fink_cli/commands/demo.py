@@ -17,9 +17,9 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.acls import create_rules
+from fink_cli.admin.acl.client import create_rules
+from fink_cli.admin.acl.model import CONSUMER, ResourceType, role_rules
 from fink_cli.admin.publishers import publisher_rules
-from fink_cli.admin.rules import CONSUMER, ResourceType, role_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import set_password
@@ -33,7 +33,7 @@ from fink_cli.commands.distribute import progress
 from fink_cli.commands.kafka import fetching
 from fink_cli.connection import Connection
 from fink_cli.consumer.loop import Counts, Rules, follow
-from fink_cli.consumer.poll import open_source
+from fink_cli.consumer.source import open_source
 from fink_cli.distribution import launch
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.state import DONE

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.usable import (
+from fink_cli.admin.topic_rights import (
     find_usable_topics,
     no_such_topics,
     refuse_compacted,

@@ -9,8 +9,8 @@ import typer
 
 from fink_cli import output
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.consumer.topics import split_names
-from fink_cli.doctor.examine import examine
+from fink_cli.consumer.topic_names import split_names
+from fink_cli.doctor.checks import examine
 from fink_cli.doctor.finding import State
 from fink_cli.errors import FAILED
 from fink_cli.output import Format

@@ -9,7 +9,7 @@ import typer
 
 from fink_cli import output
 from fink_cli.admin import topics
-from fink_cli.admin.usable import ONE_KEY, is_compacted, uncompacted
+from fink_cli.admin.topic_rights import ONE_KEY, is_compacted, uncompacted
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
 from fink_cli.config import resolve_connection
 from fink_cli.errors import UsageError, explain_kafka

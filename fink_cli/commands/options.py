@@ -11,7 +11,7 @@ from fink_cli.output import Format
 
 def bare_user(text: str | None) -> str | None:
     """Return the user that an option names, also where it is written as ``User:ann``."""
-    from fink_cli.admin.rules import user_name
+    from fink_cli.admin.acl.model import user_name
 
     return text if text is None else user_name(text)
 

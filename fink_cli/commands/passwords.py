@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from fink_cli import output
-from fink_cli.admin.access import require_new_file
-from fink_cli.admin.export import ClientFormat, format_of, usable_password
+from fink_cli.admin.client_files import ClientFormat, format_of, usable_password
+from fink_cli.admin.onboarding import require_new_file
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.private import staged_private
 

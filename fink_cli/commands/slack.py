@@ -16,10 +16,10 @@ from fink_cli.connection import Connection
 from fink_cli.consumer.start import parse_start
 from fink_cli.errors import FAILED, INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.output import Format
-from fink_cli.slack.channels import read_channel_map
+from fink_cli.slack.channel_map import read_channel_map
+from fink_cli.slack.channel_names import channel_name
 from fink_cli.slack.check import NEEDED
 from fink_cli.slack.check import check as run_check
-from fink_cli.slack.classes import channel_name
 from fink_cli.slack.client import get_slack_client
 from fink_cli.text import printable
 

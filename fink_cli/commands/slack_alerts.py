@@ -10,27 +10,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fink_cli import output
-from fink_cli.admin.usable import usable_topic
+from fink_cli.admin.topic_rights import usable_topic
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
 from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.connection import Connection
-from fink_cli.consumer.loop import Counts, FlushWhen, Rules, follow
-from fink_cli.consumer.poll import open_source
-from fink_cli.consumer.read import Skipped
+from fink_cli.consumer.loop import Counts, Rules, follow
+from fink_cli.consumer.message import Skipped
+from fink_cli.consumer.sinks import FlushWhen
+from fink_cli.consumer.source import open_source
 from fink_cli.consumer.start import Start
-from fink_cli.consumer.table import skipped_text
+from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import UsageError
 from fink_cli.paths import fink_home
-from fink_cli.slack.channels import ChannelMap
+from fink_cli.slack.channel_map import ChannelMap
 from fink_cli.slack.check import UPLOAD
 from fink_cli.slack.client import SlackClient
-from fink_cli.slack.deliver import Outcome, deliver, illustrate
+from fink_cli.slack.delivery import Outcome, deliver, illustrate
 from fink_cli.slack.digest import Waiting
-from fink_cli.slack.follow import Desk, Tally
+from fink_cli.slack.digest_sink import Desk, Tally
+from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import counted, plain
-from fink_cli.slack.refusals import SlackRefusedError
 
 _INTERVAL = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from fink_cli.alerts.codec import Decoder
-from fink_cli.consumer.places import Partition
-from fink_cli.consumer.poll import Source
-from fink_cli.consumer.read import Alert, Skipped, read_message
+from fink_cli.consumer.decoding import read_message
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.sinks import FLUSH_OFTEN, PULSE_SECONDS, FlushWhen, Held, Sink
+from fink_cli.consumer.source import Source
 
-PULSE_SECONDS = 0.25
 _RATE_SECONDS = 5.0
 
 
@@ -49,40 +48,6 @@ class Progress:
     age: float | None = None
 
 
-Held = Mapping[Partition, int]
-"""The first offset of each partition that a sink holds and has not made durable."""
-NOTHING_HELD: Held = {}
-
-
-class Sink(Protocol):
-    """Where alerts go: shown, saved, or posted.
-
-    Only what a ``flush`` that succeeded has made durable is committed.
-    """
-
-    def add(self, record: Alert | Skipped) -> None:
-        """Take an alert, or a message that is none."""
-
-    def flush(self) -> Held:
-        """Make durable what was added: printed, on the disk under its name, or accepted by Slack.
-
-        Returns:
-            What is not durable yet; mostly nothing.
-
-        Raises:
-            FinkError, OSError: it can't be. Nothing since the last flush is committed then.
-        """
-
-
-@dataclass(frozen=True)
-class FlushWhen:
-    """When a sink is flushed: after so many seconds, and before them at so many alerts or bytes."""
-
-    seconds: float = PULSE_SECONDS
-    alerts: int | None = None
-    size: int | None = None
-
-
 @dataclass(frozen=True)
 class Rules:
     """What is done with messages.
@@ -106,7 +71,7 @@ class Rules:
     keep: Callable[[Skipped], None] | None = None
     raw: bool = False
     whole: bool = False
-    flush_when: FlushWhen = FlushWhen()
+    flush_when: FlushWhen = FLUSH_OFTEN
     commits: bool = True
     discard: Callable[[], None] | None = None
     committed: Callable[[Held], None] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from fink_cli.consumer.places import Partition
+from fink_cli.kafka.offsets import Partition
 
 
 class Positions:

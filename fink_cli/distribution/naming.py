@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from fink_cli.admin.client import ErrorWatch, settings_for
 from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.connection import Connection
 from fink_cli.distribution import state
@@ -17,6 +16,7 @@ from fink_cli.distribution.progress_topics import (
     open_consumer,
     read_every,
 )
+from fink_cli.kafka.client import ErrorWatch, settings_for
 
 
 def default_name(called: str, source: Path, topics: Collection[str]) -> str:

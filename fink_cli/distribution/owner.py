@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from fink_cli.admin.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.connection import Connection
 from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
@@ -31,6 +30,7 @@ from fink_cli.distribution.progress_topics import (
 from fink_cli.distribution.slot_failures import failure_of
 from fink_cli.distribution.slot_work import UNREACHABLE
 from fink_cli.errors import FinkError, LoginRefusedError, OperationFailedError, UnreachableError
+from fink_cli.kafka.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
 
 _COMMIT_SECONDS = 30.0
 # A first batch of a core or two opens no more: then no second record of the driver is needed.

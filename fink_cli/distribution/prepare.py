@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fink_cli import jars
 from fink_cli.admin.state_topics import ensure_topics
-from fink_cli.admin.usable import (
+from fink_cli.admin.topic_rights import (
     TopicFacts,
     find_usable_topics,
     largest_messages,

@@ -21,9 +21,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from fink_cli.admin.client import raise_refused_login
 from fink_cli.admin.publishers import DISTRIBUTIONS, PARTITIONS, TRANSACTIONS
 from fink_cli.distribution.progress import Record
+from fink_cli.kafka.client import raise_refused_login
 
 _TRANSACTION_SECONDS = 60
 # A transaction of another distribution that was killed holds back readers of its partition for as
@@ -79,7 +79,7 @@ def open_consumer(settings: Settings) -> Consumer:
     """Open a consumer of committed messages that joins no group.
 
     librdkafka wants the name of one all the same: it is one that a publisher may use
-    (:func:`fink_cli.admin.client.groupless_settings`).
+    (:func:`fink_cli.kafka.client.groupless_settings`).
     """
     user = settings.get("sasl.username")
     return Consumer(

@@ -9,8 +9,8 @@ from functools import lru_cache
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from fink_cli.admin.client import connect_admin, explained
 from fink_cli.connection import Connection
+from fink_cli.kafka.client import connect_admin, explained
 
 _SECONDS = 10.0
 

@@ -9,12 +9,11 @@ from typing import NamedTuple
 from confluent_kafka.admin import AdminClient
 
 from fink_cli.addresses import Address
-from fink_cli.admin.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
-from fink_cli.admin.usable import ONE_KEY, compacted_topics, uncompacted, usable_topic
+from fink_cli.admin.topic_rights import ONE_KEY, compacted_topics, uncompacted, usable_topic
 from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.connection import Connection
-from fink_cli.consumer.topics import is_pattern, selected
+from fink_cli.consumer.topic_names import is_pattern, selected
 from fink_cli.doctor.finding import (
     Finding,
     State,
@@ -24,8 +23,9 @@ from fink_cli.doctor.finding import (
     unlooked,
     warning,
 )
-from fink_cli.doctor.newest import newest_message
+from fink_cli.doctor.newest_message import newest_message
 from fink_cli.errors import FinkError, explain_kafka
+from fink_cli.kafka.client import ErrorWatch, kafka_errors, settings_for, wait_for_answer
 from fink_cli.text import fink_command
 
 LOGIN_SECONDS = 5.0

@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from fink_cli.addresses import Address
-from fink_cli.admin.unreachable import speaks_tls
 from fink_cli.connection import Connection
 from fink_cli.doctor.finding import Finding, failure, fine, warning
+from fink_cli.kafka.unreachable import speaks_tls
 
 # Of one address; a name may have several.
 CONNECT_SECONDS = 2.0

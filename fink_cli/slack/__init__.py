@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fink_cli.slack.batch import send_slack_alerts
     from fink_cli.slack.client import get_slack_client
-    from fink_cli.slack.send import send_slack_alerts
 
 __all__ = ["get_slack_client", "send_slack_alerts"]
 
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return get_slack_client
     if name == "send_slack_alerts":
-        from fink_cli.slack.send import send_slack_alerts
+        from fink_cli.slack.batch import send_slack_alerts
 
         return send_slack_alerts
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,9 +19,9 @@ from slack_sdk.web import SlackResponse
 
 from fink_cli.config import slack_token
 from fink_cli.errors import OperationFailedError, UsageError
-from fink_cli.slack.classes import CHANNEL_ID
+from fink_cli.slack.channel_names import CHANNEL_ID
+from fink_cli.slack.errors import refusal, unreachable
 from fink_cli.slack.messages import MOST_TEXT, Message
-from fink_cli.slack.refusals import refusal, unreachable
 from fink_cli.slack.retries import retries
 from fink_cli.text import printable
 

@@ -16,19 +16,18 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from fink_cli.admin.acls import create_rules, delete_rules, read_rules
-from fink_cli.admin.authorizer import Policy, Question, Role, answer, authorize, questions
-from fink_cli.admin.rules import (
+from fink_cli.admin.acl.authorizer import Policy, Question, Role, answer, authorize, questions
+from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
+from fink_cli.admin.acl.flags import Flags, rules_from
+from fink_cli.admin.acl.model import (
     CLUSTER,
     OPERATIONS,
-    Flags,
     Operation,
     PatternType,
     Permission,
     Resource,
     ResourceType,
     Rule,
-    rules_from,
 )
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import delete_logins, set_password

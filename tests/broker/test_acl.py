@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AclBindingFilter, AdminClient
 
-from fink_cli.admin.acls import create_rules
-from fink_cli.admin.rules import (
+from fink_cli.admin.acl.client import create_rules
+from fink_cli.admin.acl.model import (
     CONSUMER,
     Operation,
     PatternType,

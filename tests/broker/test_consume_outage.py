@@ -9,9 +9,11 @@ from typing import Any, NoReturn
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from fink_cli.consumer import coverage, places, poll
-from fink_cli.consumer.poll import Source, open_source
+from fink_cli.consumer import assignment
+from fink_cli.consumer import source as source_module
+from fink_cli.consumer.source import Source, open_source
 from fink_cli.errors import UnreachableError
+from fink_cli.kafka import offsets
 from tests.broker.watching import Fink, messages, numbers, running, shown_by, wait_for
 
 
@@ -39,7 +41,7 @@ def test_what_was_shown_after_an_outage_is_committed(
         assert shown_by(following, 1) == [0]
         assert fink("kafka", "stop").returncode == 0
         # Who follows goes on for ever; who has an end gives up after a while, here a short one.
-        monkeypatch.setattr(poll, "LOST_SECONDS", 1.0)
+        monkeypatch.setattr(source_module, "LOST_SECONDS", 1.0)
         with pytest.raises(UnreachableError):
             poll_for_ever(going_on, ending)
         assert following.stderr is not None
@@ -73,9 +75,9 @@ def test_what_a_group_hands_out_while_the_cluster_is_away_is_read_later(
         tries += 1
         if tries < 3:
             raise away
-        return places.spans_of(*given)
+        return offsets.spans_of(*given)
 
-    monkeypatch.setattr(coverage, "spans_of", spans_of)
+    monkeypatch.setattr(assignment, "spans_of", spans_of)
     with open_source(cluster.connection, [topic], f"g-{topic}", keeps_trying=True) as source:
         read: list[int | None] = []
         while len(read) < 3:

@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Message
 
-from fink_cli.admin.acls import CONSUMER, allow_on_topic, create_rules
+from fink_cli.admin.acl.client import allow_on_topic, create_rules
+from fink_cli.admin.acl.model import CONSUMER
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password

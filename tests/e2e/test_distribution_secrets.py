@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.admin.acls import create_rules
+from fink_cli.admin.acl.client import create_rules
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password

@@ -17,7 +17,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from fink_cli.admin.acls import create_rules
+from fink_cli.admin.acl.client import create_rules
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password

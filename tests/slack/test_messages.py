@@ -10,13 +10,13 @@ import pytest
 
 from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.places import Partition
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError, UsageError
-from fink_cli.slack.channels import parse_channel_map, read_channel_map
-from fink_cli.slack.classes import channel_of
+from fink_cli.kafka.offsets import Partition
+from fink_cli.slack.channel_map import parse_channel_map, read_channel_map
+from fink_cli.slack.channel_names import channel_of
 from fink_cli.slack.digest import Item, Waiting
-from fink_cli.slack.follow import Desk
+from fink_cli.slack.digest_sink import Desk
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
 from tests.slack.fake_slack import wrong_in

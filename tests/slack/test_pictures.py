@@ -17,9 +17,9 @@ from confluent_kafka import Producer
 
 from fink_cli.alerts.lightcurve import LightCurve, Point, light_curve
 from fink_cli.slack.client import SlackClient
+from fink_cli.slack.errors import SlackRefusedError
+from fink_cli.slack.light_curve_png import light_curve_png
 from fink_cli.slack.messages import Message
-from fink_cli.slack.picture import light_curve_png
-from fink_cli.slack.refusals import SlackRefusedError
 from tests.conftest import Fink, TestCluster
 from tests.slack.fake_slack import FakeSlack, Upload, broken, limited, refused
 

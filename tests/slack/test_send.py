@@ -15,7 +15,7 @@ from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.profiles import write_local_profile
 from fink_cli.slack import get_slack_client, send_slack_alerts
 from fink_cli.slack.client import SlackClient
-from fink_cli.slack.refusals import SlackRefusedError
+from fink_cli.slack.errors import SlackRefusedError
 from tests.conftest import clean_environ, run_fink
 from tests.slack.fake_slack import TOKEN, FakeSlack, broken, limited
 
@@ -226,7 +226,7 @@ def test_check(slack: FakeSlack, slack_env: dict[str, str], tmp_path: Path) -> N
 
 def test_the_package_loads_the_client_only_when_it_is_used() -> None:
     program = (
-        "import sys, fink_cli.slack, fink_cli.slack.messages, fink_cli.slack.classes\n"
+        "import sys, fink_cli.slack, fink_cli.slack.messages, fink_cli.slack.channel_names\n"
         "assert not {'slack_sdk', 'pandas', 'pyspark'} & set(sys.modules)\n"
         "from fink_cli.slack import get_slack_client, send_slack_alerts\n"
         "assert not {'pandas', 'pyspark'} & set(sys.modules)"

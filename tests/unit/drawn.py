@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.read import Alert
+from fink_cli.consumer.message import Alert
 
 SCREENS = Path(__file__).parent.parent / "screens"
 JD = 2459540.5

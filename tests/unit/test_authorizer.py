@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fink_cli.admin.authorizer import (
+from fink_cli.admin.acl.authorizer import (
     Answer,
     Policy,
     Question,
@@ -17,19 +17,16 @@ from fink_cli.admin.authorizer import (
     hosts_that_differ,
     questions,
 )
-from fink_cli.admin.rules import (
-    Flags,
+from fink_cli.admin.acl.flags import Flags, add_command, delete_command, rules_from
+from fink_cli.admin.acl.model import (
     Operation,
     PatternType,
     Permission,
     Resource,
     ResourceType,
     Rule,
-    add_command,
-    delete_command,
     kafka_host,
     principal_of,
-    rules_from,
     user_name,
 )
 from fink_cli.errors import UsageError

@@ -18,11 +18,11 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.browse.app import Browser, FilterLine
-from fink_cli.consumer.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
-from fink_cli.consumer.browse.screens import DetailScreen
 from fink_cli.consumer.loop import Counts, Progress
-from fink_cli.consumer.read import Alert, Skipped
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.view.browse.app import Browser, FilterLine
+from fink_cli.consumer.view.browse.detail_screen import DetailScreen
+from fink_cli.consumer.view.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
 from tests.unit.drawn import alert_of, check_screen, small, ztf
 
 SIZE = (80, 24)

@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from fink_cli.connection import Connection
 from fink_cli.consumer.commits import Committer
-from fink_cli.consumer.places import Partition
 from fink_cli.errors import OperationFailedError
+from fink_cli.kafka.offsets import Partition
 
 
 class Answer:

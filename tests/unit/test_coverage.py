@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from fink_cli.connection import Connection
-from fink_cli.consumer.coverage import Coverage
-from fink_cli.consumer.places import Partition
-from fink_cli.consumer.watch import TopicState, TopicWatch
+from fink_cli.consumer.assignment import Coverage
+from fink_cli.consumer.topic_changes import TopicState, TopicWatch
 from fink_cli.errors import OperationFailedError
+from fink_cli.kafka.offsets import Partition
 
 FIRST, SECOND = Partition("t", 0), Partition("t", 1)
 

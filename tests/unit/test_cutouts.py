@@ -22,7 +22,7 @@ from fink_cli.alerts.cutouts import (
     resampled,
     stretched,
 )
-from fink_cli.consumer.picture import SHADES, picture
+from fink_cli.consumer.view.cutout import SHADES, picture
 from tests.unit.drawn import fits_of, stars
 
 

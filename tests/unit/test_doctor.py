@@ -14,10 +14,10 @@ from fink_cli.beside import begin
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
 from fink_cli.connection import Connection
-from fink_cli.doctor.bounded import Deadline
+from fink_cli.doctor.checks import tolerant
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
-from fink_cli.doctor.examine import tolerant
+from fink_cli.doctor.deadline import Deadline
 from fink_cli.doctor.finding import Finding, State, failure, fine
 from fink_cli.doctor.machine import LITTLE_BYTES, Space, is_local, judge_disk, judge_java
 from fink_cli.doctor.network import judge_certificate

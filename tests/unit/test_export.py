@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fink_cli.admin.export import (
+from fink_cli.admin.client_files import (
     ClientFormat,
     client_file,
     file_name,

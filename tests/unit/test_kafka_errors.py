@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from fink_cli.admin.client import kafka_errors
 from fink_cli.errors import UNREACHABLE, Attempt, UnreachableError
+from fink_cli.kafka.client import kafka_errors
 
 
 def test_an_answer_that_does_not_come_in_time() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from fink_cli.consumer.keep import keep_alert
+from fink_cli.consumer.files.one_alert import keep_alert
 from fink_cli.errors import OperationFailedError
 from tests.unit.drawn import alert_of, small, ztf
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.alerts.lightcurve import MOST_POINTS, LightCurve, light_curve
-from fink_cli.consumer.plot import LIMIT, MARKS, OWN, plot, ticks
+from fink_cli.consumer.view.light_curve import LIMIT, MARKS, OWN, plot, ticks
 from tests.unit.drawn import JD, limit, measured, rubin, ztf
 
 MJD = JD - 2400000.5

@@ -9,11 +9,10 @@ from itertools import product
 
 import pytest
 
-from fink_cli.admin.audit import make_audit
-from fink_cli.admin.authorizer import Policy, Question, Role, authorize, questions
-from fink_cli.admin.declaration import Declaration
-from fink_cli.admin.plan import Current, make_plan
-from fink_cli.admin.rules import (
+from fink_cli.admin.acl.access_file import Declaration
+from fink_cli.admin.acl.audit import make_audit
+from fink_cli.admin.acl.authorizer import Policy, Question, Role, authorize, questions
+from fink_cli.admin.acl.model import (
     CONSUMER,
     OPERATIONS,
     Operation,
@@ -25,6 +24,7 @@ from fink_cli.admin.rules import (
     order,
     role_rules,
 )
+from fink_cli.admin.acl.plan import Current, make_plan
 from fink_cli.admin.users import User
 
 USERS = ("ann", "bob", "*")

@@ -11,8 +11,8 @@ import pytest
 
 from fink_cli import trusted
 from fink_cli.distribution.filters import load_filter
+from fink_cli.doctor.file_modes import file_modes
 from fink_cli.doctor.finding import State
-from fink_cli.doctor.modes import file_modes
 from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.private import find_weakness, private_folder, refuse_if_changeable
 from tests.conftest import clean_environ, run_fink

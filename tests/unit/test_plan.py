@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.admin.audit import Kind, make_audit
-from fink_cli.admin.authorizer import Policy
-from fink_cli.admin.declaration import Declaration, read_declaration
-from fink_cli.admin.plan import Action, Current, Plan, make_plan, require_same_cluster
-from fink_cli.admin.rules import (
+from fink_cli.admin.acl.access_file import Declaration, read_declaration
+from fink_cli.admin.acl.audit import Kind, make_audit
+from fink_cli.admin.acl.authorizer import Policy
+from fink_cli.admin.acl.model import (
     CONSUMER,
     Operation,
     PatternType,
@@ -21,6 +20,7 @@ from fink_cli.admin.rules import (
     Rule,
     role_rules,
 )
+from fink_cli.admin.acl.plan import Action, Current, Plan, make_plan, require_same_cluster
 from fink_cli.admin.users import User
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.paths import shipped

@@ -25,9 +25,10 @@ from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema
 from fink_cli.commands.consume_save import Saving, open_saver
+from fink_cli.consumer.files.saved_ranges import Place, saved_before
+from fink_cli.consumer.files.saver import PACKED_BYTES, Saver
 from fink_cli.consumer.loop import Counts
-from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.save import PACKED_BYTES, Place, Saver, saved_before
+from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.errors import OperationFailedError
 from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
 from tests.unit.test_quick import Sampler, reference
@@ -400,7 +401,7 @@ def test_only_empty_alerts(tmp_path: Path) -> None:
 LEAVE_A_PART = """
 import sys
 from pathlib import Path
-from fink_cli.consumer.files import set_aside
+from fink_cli.consumer.files.whole_file import set_aside
 with set_aside(Path(sys.argv[1])) as aside:
     aside.write_bytes(b"half")
     print(aside.name, flush=True)

@@ -18,11 +18,11 @@ from rich.console import Console, RenderableType
 
 from fink_cli.alerts.sky import Position
 from fink_cli.commands.consume_tables import Rows
-from fink_cli.consumer.describe import describe
-from fink_cli.consumer.detail import DetailView
 from fink_cli.consumer.loop import Counts, Progress
-from fink_cli.consumer.read import Alert, Skipped
-from fink_cli.consumer.table import header_line, live_view, row_line
+from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.view.alert_summary import describe
+from fink_cli.consumer.view.detail import DetailView
+from fink_cli.consumer.view.table import header_line, live_view, row_line
 from tests.unit.drawn import alert_of, check_screen, rubin, small, ztf
 from tests.unit.test_viewer_table import HOSTILE
 

@@ -14,12 +14,12 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 
 from fink_cli.addresses import addresses
-from fink_cli.admin import unreachable
-from fink_cli.admin.unreachable import no_answer, speaks_tls, wrong_address
 from fink_cli.connection import Connection
 from fink_cli.doctor import network
 from fink_cli.doctor.network import certificate
 from fink_cli.errors import Attempt
+from fink_cli.kafka import unreachable
+from fink_cli.kafka.unreachable import no_answer, speaks_tls, wrong_address
 from tests.broker.tls_server import tls_server
 
 Serve = Callable[[socket.socket], None]

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from fink_cli.consumer.dedup import Recent
+from fink_cli.consumer.duplicates import Recent
 from fink_cli.consumer.loop import Counts, Progress
-from fink_cli.consumer.table import Heading, age_text, live_view
+from fink_cli.consumer.view.table import Heading, age_text, live_view
 
 
 def test_what_came_within_the_window_is_not_new() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.consumer.bad import keep_bad
-from fink_cli.consumer.files import made_folder, set_aside
-from fink_cli.consumer.read import Skipped
-from fink_cli.consumer.table import skipped_text
+from fink_cli.consumer.files.bad_messages import keep_bad
+from fink_cli.consumer.files.whole_file import made_folder, set_aside
+from fink_cli.consumer.message import Skipped
+from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import OperationFailedError, UsageError
 
 

@@ -14,10 +14,10 @@ from rich.console import Console, RenderableType
 
 from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.cells import cell, time_text, value_text
 from fink_cli.consumer.loop import Counts, Pace, Progress
-from fink_cli.consumer.read import Skipped
-from fink_cli.consumer.table import (
+from fink_cli.consumer.message import Skipped
+from fink_cli.consumer.view.cells import cell, time_text, value_text
+from fink_cli.consumer.view.table import (
     MOST_COLUMNS,
     Heading,
     Row,

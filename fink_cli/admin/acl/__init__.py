@@ -1,0 +1,1 @@
+"""Access control lists (ACLs): rules as data, what they decide, and those of a cluster."""

@@ -1,0 +1,135 @@
+"""Declared access: the TOML file that ``fink acl plan`` and ``apply`` read.
+
+``conf/access.toml`` is an example with every setting explained.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from fink_cli.admin.acl.model import ANY, kafka_host, pattern, user_name
+from fink_cli.admin.client_files import group_prefix
+from fink_cli.admin.users import valid_user
+from fink_cli.errors import UsageError
+from fink_cli.mistakes import described_mistake
+
+
+def _checked_by(check: Callable[[str], object]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            check(text)
+        except UsageError as error:  # pydantic wants a ValueError, and adds the place in the file
+            raise ValueError(error.message) from error
+        return text
+
+    return AfterValidator(validate)
+
+
+_Name = Annotated[str, _checked_by(pattern)]
+_Host = Annotated[str, _checked_by(kafka_host)]
+_User = Annotated[str, _checked_by(valid_user)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DeclaredTopic(_Table):
+    """A topic that is to exist; none leaves a number to the brokers.
+
+    Attributes:
+        partitions: of a topic that is created.
+        replication_factor: of a topic that is created.
+        config: Kafka's settings of a topic that is created.
+    """
+
+    partitions: Annotated[int, Field(ge=1)] | None = None
+    replication_factor: Annotated[int, Field(ge=1)] | None = None
+    config: dict[str, str] = {}
+
+
+class DeclaredUser(_Table):
+    """What a user is to have, and nothing else. In a name, ``fink_*`` means all that begin so.
+
+    Attributes:
+        consumer: the topics that it reads.
+        producer: the topics that it writes.
+        groups: the consumer groups that it may use; none: those that begin with its name and
+            ``-``, where it reads a topic.
+        hosts: the IP addresses that it comes from; ``*`` for any.
+    """
+
+    consumer: list[_Name] = []
+    producer: list[_Name] = []
+    groups: list[_Name] | None = None
+    hosts: Annotated[list[_Host], Field(min_length=1)] = [ANY]
+
+    def groups_of(self, user: str) -> list[str]:
+        """The groups that the user may use."""
+        if self.groups is not None:
+            return self.groups
+        return [f"{group_prefix(user)}{ANY}"] if self.consumer else []
+
+
+class Declaration(_Table):
+    """A file of declared access.
+
+    Attributes:
+        cluster_id: the cluster that it is for; none for any.
+        topics: the topics that are to exist, by name.
+        users: the users that the file governs, by name.
+    """
+
+    cluster_id: str | None = None
+    topics: dict[str, DeclaredTopic] = {}
+    users: dict[_User, DeclaredUser] = {}
+
+    @field_validator("users", mode="before")
+    @classmethod
+    def _bare_users(cls, users: object) -> object:
+        if not isinstance(users, dict):
+            return users
+        bare = {user_name(str(name)): user for name, user in users.items()}
+        if len(bare) < len(users):
+            raise ValueError("a user stands there twice, once as 'User:NAME'")
+        return bare
+
+
+def read_declaration(file: Path) -> Declaration:
+    """Read a file of declared access.
+
+    Raises:
+        UsageError: it can't be read, is not TOML, or does not say what it may say.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(
+            f"{file} can't be read: {error.strerror}.", "Name another file."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}.", f"Mend the file: {file}") from error
+    try:
+        return Declaration.model_validate(content)
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {described_mistake(each, _settings_at(each))}"
+            for each in error.errors()
+        )
+        raise UsageError(
+            f"{file} does not declare access as it should: {said}",
+            "An example with every setting: conf/access.toml",
+        ) from error
+
+
+def _settings_at(error: ErrorDetails) -> list[str]:
+    """The settings that may stand where a mistake is."""
+    tables: dict[object, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
+    table = tables.get(error["loc"][0]) if len(error["loc"]) > 1 else None
+    return list((table or Declaration).model_fields)

@@ -1,0 +1,44 @@
+"""Declared access, compared with a cluster and brought to it."""
+
+from __future__ import annotations
+
+from fink_cli.admin.acl.access_file import Declaration
+from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
+from fink_cli.admin.acl.plan import Action, Current, Plan, make_plan
+from fink_cli.admin.topics import create_topics, list_topics
+from fink_cli.admin.users import list_users
+from fink_cli.connection import Connection
+from fink_cli.kafka.client import connect_admin
+
+_SECONDS = 30.0
+
+
+def read_plan(connection: Connection, declared: Declaration) -> Plan:
+    """What has to change on a cluster.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the user lacks DESCRIBE on the cluster.
+    """
+    client = connect_admin(connection)
+    current = Current(
+        cluster_id=str(client.list_topics(timeout=_SECONDS).cluster_id),
+        rules=frozenset(read_rules(connection)),
+        topics={each.name: each.partitions for each in list_topics(connection, internal=True)},
+        users=frozenset(row.user for row in list_users(connection)),
+    )
+    return make_plan(declared, current)
+
+
+def apply_plan(connection: Connection, declared: Declaration, plan: Plan) -> None:
+    """Do what a plan says. One that failed half-way goes on where it stopped, when done again.
+
+    Raises:
+        UnreachableError: no broker answers, or the login is refused.
+        OperationFailedError: the user lacks a right, or the cluster refuses a topic.
+    """
+    for name in plan.topics():
+        topic = declared.topics[name]
+        create_topics(connection, [name], topic.partitions, topic.replication_factor, topic.config)
+    create_rules(connection, plan.rules(Action.ADD))
+    delete_rules(connection, plan.rules(Action.REMOVE))

@@ -1,0 +1,165 @@
+"""Turn the flags of `fink acl add` and `delete` into rules, and a rule into its command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fink_cli.admin.acl.model import (
+    ANY,
+    CLUSTER_NAME,
+    CONSUMER,
+    OPERATIONS,
+    PRODUCER,
+    USER_PREFIX,
+    Operation,
+    PatternType,
+    Permission,
+    ResourceType,
+    Rule,
+    kafka_host,
+    principal_of,
+)
+from fink_cli.errors import UsageError
+
+_FLAGS = {
+    ResourceType.TOPIC: "-t",
+    ResourceType.GROUP: "-c",
+    ResourceType.TRANSACTIONAL_ID: "--transactional-id",
+}
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What ``fink acl add`` and ``delete`` are told.
+
+    Attributes:
+        user: the user's name; ``*`` for everybody.
+        topic: a topic.
+        group: a consumer group.
+        cluster: whether the cluster itself is meant.
+        transactional_id: a producer's transactional id.
+        producer: whether the user is to write the topic.
+        operations: the operations, in place of those of a consumer.
+        host: an address, or ``*`` for any.
+        prefixed: whether the names are the beginnings of names.
+        deny: whether to take the right instead of giving it.
+    """
+
+    user: str
+    topic: str | None = None
+    group: str | None = None
+    cluster: bool = False
+    transactional_id: str | None = None
+    producer: bool = False
+    operations: Sequence[Operation] = field(default=())
+    host: str = ANY
+    prefixed: bool = False
+    deny: bool = False
+
+
+def rules_from(flags: Flags) -> list[Rule]:
+    """The rules that the flags stand for.
+
+    A topic alone is read; ``producer`` writes it; both with a group and ``producer``. Operations
+    that are named take the place of these, on the topic, else on the only other resource named.
+    A group beside a topic always gets READ.
+
+    Raises:
+        UsageError: no resource is named, or an operation does not fit it.
+    """
+    if not flags.user:
+        raise UsageError("The name of the user is empty.", "Name it: -u USER; '*' is everybody")
+    wanted: list[tuple[ResourceType, str, Sequence[Operation]]] = []
+    if flags.topic is not None:
+        wanted.append((ResourceType.TOPIC, flags.topic, _on_topic(flags)))
+    elif flags.producer:
+        raise UsageError("-p needs a topic to write.", "Name it: -t TOPIC")
+    beside = flags.topic is not None
+    if flags.group is not None:
+        given = [] if beside else flags.operations
+        wanted.append((ResourceType.GROUP, flags.group, given or [Operation.READ]))
+    if flags.transactional_id is not None:
+        given = [] if beside else flags.operations
+        both = given or [Operation.WRITE, Operation.DESCRIBE]
+        wanted.append((ResourceType.TRANSACTIONAL_ID, flags.transactional_id, both))
+    if flags.cluster:
+        if beside or flags.group is not None or not flags.operations:
+            raise UsageError(
+                "--cluster goes with --operation, and without a topic or a group.",
+                "For example: fink acl add -u USER --cluster --operation DESCRIBE",
+            )
+        wanted.append((ResourceType.CLUSTER, CLUSTER_NAME, flags.operations))
+    if not wanted:
+        raise UsageError(
+            "No resource is named.", "Name a topic with -t TOPIC, or a consumer group with -c GROUP"
+        )
+    return [
+        rule
+        for kind, name, operations in wanted
+        for rule in _rules(flags, kind, name, dict.fromkeys(operations))
+    ]
+
+
+def _on_topic(flags: Flags) -> list[Operation]:
+    given = list(flags.operations)
+    if not given and (flags.group is not None or not flags.producer):
+        given = list(CONSUMER)
+    return [*given, *(PRODUCER if flags.producer else ())]
+
+
+def _rules(
+    flags: Flags, kind: ResourceType, name: str, operations: Iterable[Operation]
+) -> list[Rule]:
+    if not name:
+        raise UsageError(f"The name of the {kind.lower()} is empty.")
+    for operation in operations:
+        if operation not in OPERATIONS[kind]:
+            known = ", ".join(sorted(OPERATIONS[kind]))
+            raise UsageError(
+                f"Kafka knows no operation {operation} on a {kind.lower()}.", f"It knows: {known}"
+            )
+    prefixed = flags.prefixed and kind is not ResourceType.CLUSTER
+    if ANY in name and (prefixed or name != ANY):
+        raise UsageError(
+            f"A name can't hold '*': {name}.",
+            f"For all names that begin so: --prefixed with '{name.partition(ANY)[0] or 'fink_'}'",
+        )
+    return [
+        Rule(
+            principal_of(flags.user),
+            kafka_host(flags.host),
+            operation,
+            Permission.DENY if flags.deny else Permission.ALLOW,
+            kind,
+            name,
+            PatternType.PREFIXED if prefixed else PatternType.LITERAL,
+        )
+        for operation in operations
+    ]
+
+
+def add_command(rule: Rule) -> str:
+    """The command that adds a rule."""
+    return _command("add", rule)
+
+
+def delete_command(rule: Rule) -> str:
+    """The command that deletes a rule."""
+    return _command("delete", rule)
+
+
+def _command(verb: str, rule: Rule) -> str:
+    # The prefix is taken off what is typed, and so stays before a name that begins with it.
+    user = rule.principal if rule.user.startswith(USER_PREFIX) else rule.user
+    words = ["fink", "acl", verb, "-u", user]
+    if rule.resource_type is ResourceType.CLUSTER:
+        words += ["--cluster"]
+    else:
+        words += [_FLAGS.get(rule.resource_type, "-t"), rule.resource_name]
+    words += ["--operation", rule.operation]
+    words += ["-H", rule.host] if rule.host != ANY else []
+    words += ["--prefixed"] if rule.pattern_type is PatternType.PREFIXED else []
+    words += ["--deny"] if rule.permission is Permission.DENY else []
+    return shlex.join(words)

@@ -1,0 +1,241 @@
+"""From declared access and what there is to what has to change. Pure.
+
+The file governs, of the users that it names, the ALLOW rules on topics and consumer groups, and of
+the topics that it names, that they exist. A DENY rule, a rule on the cluster, a login, a user or a
+topic that it does not name stay as they are: a note says what stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fink_cli.admin.acl.access_file import Declaration, DeclaredUser
+from fink_cli.admin.acl.authorizer import Policy, Question, authorize
+from fink_cli.admin.acl.model import (
+    ANY,
+    CONSUMER,
+    USER_PREFIX,
+    Operation,
+    PatternType,
+    Permission,
+    Resource,
+    ResourceType,
+    Rule,
+    order,
+    principal_of,
+    role_rules,
+)
+from fink_cli.admin.publishers import publisher_rules
+from fink_cli.errors import OperationFailedError
+from fink_cli.text import close_names, fink_command
+
+_GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID}
+
+
+@dataclass(frozen=True)
+class Current:
+    """What there is.
+
+    Attributes:
+        cluster_id: Kafka's id of the cluster.
+        rules: its rules.
+        topics: the number of partitions of each topic.
+        users: the users that log in with SCRAM.
+    """
+
+    cluster_id: str
+    rules: frozenset[Rule]
+    topics: dict[str, int]
+    users: frozenset[str]
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    CREATE = "create"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a plan: a topic to create, or an ALLOW rule to add or remove.
+
+    Attributes:
+        action: what it does.
+        user: the user of the rule; none for a topic, and so are the two last.
+        operation: what the rule allows.
+        resource_type: the type of the resource.
+        resource_name: its name.
+        pattern_type: how the name is meant.
+        host: the address that the rule is about.
+    """
+
+    action: Action
+    user: str | None
+    operation: Operation | None
+    resource_type: ResourceType
+    resource_name: str
+    pattern_type: PatternType
+    host: str | None
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule of the step; none for a topic."""
+        if self.user is None or self.operation is None or self.host is None:
+            return None
+        return Rule(
+            principal_of(self.user),
+            self.host,
+            self.operation,
+            Permission.ALLOW,
+            self.resource_type,
+            self.resource_name,
+            self.pattern_type,
+        )
+
+    def __str__(self) -> str:
+        sign = "-" if self.action is Action.REMOVE else "+"
+        return f"{sign} {self.rule or f'topic {self.resource_name}'}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the file asks for and no step brings about."""
+
+    subject: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to change.
+
+    Attributes:
+        cluster_id: the cluster that it is for.
+        changes: the steps, in the order in which they are done: rights are added before others
+            are removed, so that nobody is without in between.
+        notes: what remains for the operator.
+    """
+
+    cluster_id: str
+    changes: list[Step]
+    notes: list[Note]
+
+    def rules(self, action: Action) -> list[Rule]:
+        """The rules to add or to remove."""
+        return [step.rule for step in self.changes if step.action is action and step.rule]
+
+    def topics(self) -> list[str]:
+        """The topics to create."""
+        return [step.resource_name for step in self.changes if step.action is Action.CREATE]
+
+
+def require_same_cluster(declared: Declaration, cluster_id: str) -> None:
+    """Refuse a file that names another cluster.
+
+    Raises:
+        OperationFailedError: it does.
+    """
+    if declared.cluster_id is not None and declared.cluster_id != cluster_id:
+        raise OperationFailedError(
+            f"The file is for the cluster {declared.cluster_id}, and this one is {cluster_id}.",
+            "Choose the right cluster: --profile NAME, or mend cluster_id in the file.",
+        )
+
+
+def make_plan(declared: Declaration, current: Current) -> Plan:
+    """What brings the cluster to what the file declares."""
+    wanted = {rule for name, user in declared.users.items() for rule in declared_rules(name, user)}
+    governed = {rule for rule in current.rules if _is_governed(declared, rule)}
+    topics = [name for name in sorted(declared.topics) if name not in current.topics]
+    after = (current.rules - governed) | wanted
+    return Plan(
+        current.cluster_id,
+        [
+            *(_topic_step(name) for name in topics),
+            *(_rule_step(Action.ADD, rule) for rule in sorted(wanted - current.rules, key=order)),
+            *(_rule_step(Action.REMOVE, rule) for rule in sorted(governed - wanted, key=order)),
+        ],
+        [*_missing(declared, current), *_differing(declared, current), *_denied(wanted, after)],
+    )
+
+
+def declared_rules(name: str, user: DeclaredUser) -> list[Rule]:
+    """The rules of a user as the file declares it."""
+    return [
+        *role_rules(name, ResourceType.TOPIC, user.consumer, CONSUMER, user.hosts),
+        *publisher_rules(name, user.producer, user.hosts),
+        *role_rules(name, ResourceType.GROUP, user.groups_of(name), [Operation.READ], user.hosts),
+    ]
+
+
+def _is_governed(declared: Declaration, rule: Rule) -> bool:
+    return (
+        rule.principal.startswith(USER_PREFIX)
+        and rule.user in declared.users
+        and rule.permission is Permission.ALLOW
+        and rule.resource_type in _GOVERNED
+        and rule.operation is not Operation.UNKNOWN
+    )
+
+
+def _topic_step(name: str) -> Step:
+    return Step(Action.CREATE, None, None, ResourceType.TOPIC, name, PatternType.LITERAL, None)
+
+
+def _rule_step(action: Action, rule: Rule) -> Step:
+    return Step(
+        action,
+        rule.user,
+        rule.operation,
+        rule.resource_type,
+        rule.resource_name,
+        rule.pattern_type,
+        rule.host,
+    )
+
+
+def _missing(declared: Declaration, current: Current) -> Iterable[Note]:
+    topics = current.topics.keys() | declared.topics.keys()
+    for name, user in declared.users.items():
+        if name not in current.users and declared_rules(name, user):
+            add = fink_command("auth", "add", "-u", name, "--generate")
+            yield Note(name, f"has no login yet: {add}")
+        for topic in sorted({*user.consumer, *user.producer}):
+            if ANY not in topic and topic not in topics:
+                close = " or ".join(close_names(topic, topics))
+                hint = f"; did you mean {close}?" if close else ""
+                yield Note(name, f"is given the topic '{topic}', which does not exist{hint}")
+
+
+def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
+    for name, topic in declared.topics.items():
+        now = current.topics.get(name)
+        if now is not None and topic.partitions is not None and topic.partitions != now:
+            mend = (
+                f"fink kafka topic alter {name} --partitions {topic.partitions} --yes"
+                if now < topic.partitions
+                else f"Kafka takes none away: say partitions = {now}"
+            )
+            note = f"has {now} partition(s) and not {topic.partitions}: {mend}"
+            yield Note(f"topic {name}", note)
+
+
+def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:
+    # A rule that gives keeps nobody out.
+    policy = Policy([rule for rule in after if rule.permission is Permission.DENY])
+    denied = {rule.principal for rule in policy.rules}
+    everybody = principal_of(ANY) in denied
+    stops = {}
+    for rule in sorted(wanted, key=order):
+        if not everybody and rule.principal not in denied:
+            continue
+        resource = Resource(rule.resource_type, rule.resource_name)
+        decision = authorize(policy, Question(rule.user, rule.operation, resource, rule.host))
+        if decision.rule is not None and not decision.allowed:
+            stops[rule.user, decision.rule] = decision
+    for (user, _), decision in stops.items():
+        yield Note(user, f"is kept out by a rule that stays: {decision.reason}")

@@ -1,0 +1,59 @@
+"""What the user who is logged in may do with the cluster itself."""
+
+from __future__ import annotations
+
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from fink_cli.admin.acl.model import Operation
+from fink_cli.connection import Connection
+from fink_cli.errors import explain_kafka
+from fink_cli.kafka.client import kafka_errors
+
+_SECONDS = 30.0
+
+
+def require_cluster_right(
+    client: AdminClient, connection: Connection, operation: Operation
+) -> frozenset[str]:
+    """Refuse a user who lacks an operation on the cluster.
+
+    librdkafka 2.16 takes a refused DescribeAcls for an empty answer, and a refused
+    DescribeUserScramCredentials damages its memory: the right is looked up before both.
+
+    Returns:
+        All that the user may do with the cluster.
+
+    Raises:
+        OperationFailedError: the user lacks the operation.
+    """
+    attempt = connection.attempt(operation)
+    with kafka_errors(attempt):
+        asked = client.describe_cluster(
+            include_authorized_operations=True, request_timeout=_SECONDS
+        )
+        found = asked.result(_SECONDS)
+    # Whoever may not describe the cluster is told none of them.
+    allowed = frozenset(each.name for each in found.authorized_operations or ())
+    if operation not in allowed:
+        raise explain_kafka("CLUSTER_AUTHORIZATION_FAILED", "", attempt)
+    return allowed
+
+
+def require_authorizer(client: AdminClient, connection: Connection) -> None:
+    """Refuse a cluster that has no rules because it has no authorizer.
+
+    librdkafka 2.16 takes that for an empty answer as well.
+
+    Raises:
+        OperationFailedError: the brokers have no authorizer, or the user lacks DESCRIBE_CONFIGS
+            on the cluster.
+    """
+    attempt = connection.attempt(Operation.DESCRIBE_CONFIGS)
+    with kafka_errors(attempt):
+        broker = str(next(iter(client.list_topics(timeout=_SECONDS).brokers)))
+        resource = ConfigResource(ResourceType.BROKER, broker)
+        asked = client.describe_configs([resource], request_timeout=_SECONDS)
+        settings = asked[resource].result(_SECONDS)
+    setting = settings.get("authorizer.class.name")
+    if setting is not None and setting.value == "":
+        raise explain_kafka("SECURITY_DISABLED", "", attempt)

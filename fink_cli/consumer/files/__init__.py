@@ -1,0 +1,1 @@
+"""Alerts and messages written to files."""

@@ -1,0 +1,69 @@
+"""One alert into a file of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from fink_cli.alerts.columns import ID, OBJECT, load_roles
+from fink_cli.alerts.formats import FileFormat, UnwritableError, package
+from fink_cli.alerts.schema import leaf_paths
+from fink_cli.alerts.select import value_at
+from fink_cli.consumer.message import Alert
+from fink_cli.errors import OperationFailedError
+
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST = 60
+_ENDINGS = {FileFormat.AVRO: "avro", FileFormat.NDJSON: "json"}
+
+
+def keep_alert(folder: Path, alert: Alert) -> Path:
+    """Write an alert to ``OBJECT-ID.avro``, a container; one without an Avro schema to ``….json``.
+
+    The file is complete or absent, and never in place of another: a number is added to the name.
+
+    Returns:
+        The file.
+
+    Raises:
+        OperationFailedError: it can't be written.
+    """
+    form = FileFormat.NDJSON if alert.schema.inferred else FileFormat.AVRO
+    name = _name(alert)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as aside:
+            part = Path(aside) / "part"
+            content = package(form, alert.schema, part)
+            for unfit in (*content.add([alert]), *content.finish()):
+                raise UnwritableError(unfit.reason)
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            return _linked(part, folder, name, _ENDINGS[form])
+    except (OSError, UnwritableError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise OperationFailedError(
+            f"The alert can't be saved to {folder}: {why}.", "Name another folder: --save FOLDER"
+        ) from error
+
+
+def _linked(part: Path, folder: Path, name: str, ending: str) -> Path:
+    """Give a file the first of its names that is free: a link refuses one that is taken."""
+    for number in count(1):
+        file = folder / f"{name}{'' if number == 1 else f'-{number}'}.{ending}"
+        with suppress(FileExistsError):
+            file.hardlink_to(part)
+            return file
+    raise AssertionError("count has no end")
+
+
+def _name(alert: Alert) -> str:
+    paths, roles = leaf_paths(alert.schema.parsed), load_roles()
+    found = [roles.find(role, paths) for role in (OBJECT, ID)]
+    values = [value_at(alert.content, each.split(".")) for each in found if each is not None]
+    parts = [_ODD.sub("_", str(each)[:_LONGEST]).lstrip(".") for each in values if each is not None]
+    place = f"{_ODD.sub('_', alert.topic)}-{alert.partition}-{alert.offset}"
+    return "-".join(each for each in parts if each) or place

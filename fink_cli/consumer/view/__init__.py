@@ -1,0 +1,1 @@
+"""Alerts drawn in a terminal: the table, the detail view and the browser."""

@@ -1,0 +1,153 @@
+"""An alert put in order for the detail view: texts, light curve and pictures, nothing drawn yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fink_cli.alerts.columns import DEC, ID, OBJECT, RA, TIME, Column, load_roles
+from fink_cli.alerts.facts import Cutout, Link, cutouts_of, facts_of, links_of
+from fink_cli.alerts.lightcurve import LightCurve, Point, light_curve
+from fink_cli.alerts.schema import leaf_paths
+from fink_cli.alerts.select import value_at
+from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
+from fink_cli.alerts.times import mjd_of
+from fink_cli.consumer.message import Alert
+from fink_cli.consumer.view.cells import NOTHING, cell, named_text, value_text
+from fink_cli.text import printable
+
+MOST_OTHERS = 60
+_LONGEST_NAME = 40
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What the detail view of an alert shows; every text is safe to print.
+
+    Attributes:
+        title: the name of the object, or of the alert.
+        about: what, when and where it is, as names and values.
+        links: where more is known of it.
+        classes: what classifies it, with ``scores``.
+        empty: the names of classes and scores that say nothing.
+        others: the other values at its top, ``MOST_OTHERS`` at most.
+        left_out: how many more there are.
+        curve: its light curve.
+        cutouts: its pictures.
+    """
+
+    title: str
+    about: Pairs
+    links: list[Link]
+    classes: Pairs
+    scores: Pairs
+    empty: list[str]
+    others: Pairs
+    left_out: int
+    curve: LightCurve
+    cutouts: list[Cutout]
+
+
+def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
+    """Put an alert in order.
+
+    Args:
+        alert: of any survey; what it lacks is left out.
+        position: how its position is written first; the other way stands beside it.
+    """
+    content = alert.content
+    columns = _columns(alert)
+    facts = facts_of(content)
+    curve = light_curve(content)
+    ra, dec = (_value(content, columns.get(role)) for role in (RA, DEC))
+    named = {each.path for each in columns.values()}
+    others = [each for each in _pairs(facts.others) if each[0] not in named and each[1] != NOTHING]
+    return Detail(
+        title=_title(content, columns) or f"{printable(alert.topic)} offset {alert.offset}",
+        about=[
+            *_identity(alert, columns),
+            *_time(content, columns.get(TIME)),
+            *_brightness(curve),
+            *_place(ra, dec, position),
+        ],
+        links=links_of(_value(content, columns.get(OBJECT)), ra, dec),
+        classes=_pairs(facts.classes),
+        scores=_pairs(facts.scores),
+        empty=[printable(each, _LONGEST_NAME) for each in facts.empty],
+        others=others[:MOST_OTHERS],
+        left_out=max(len(others) - MOST_OTHERS, 0),
+        curve=curve,
+        cutouts=cutouts_of(content),
+    )
+
+
+def _columns(alert: Alert) -> dict[str, Column]:
+    paths, roles = leaf_paths(alert.schema.parsed), load_roles()
+    found = ((role, roles.column(role, paths)) for role in (ID, OBJECT, TIME, RA, DEC))
+    return {role: column for role, column in found if column is not None}
+
+
+def _value(content: Mapping[str, Any], column: Column | None) -> Any:
+    return None if column is None else value_at(content, column.path.split("."))
+
+
+def _title(content: Mapping[str, Any], columns: Mapping[str, Column]) -> str:
+    names = (value_text(_value(content, columns.get(role))) for role in (OBJECT, ID))
+    return next((each for each in names if each != NOTHING), "")
+
+
+def _identity(alert: Alert, columns: Mapping[str, Column]) -> Pairs:
+    own = value_text(_value(alert.content, columns.get(ID)))
+    name = own if own != NOTHING else value_text(alert.id)
+    found = [("alert", name)] if name != NOTHING else []
+    place = f"{printable(alert.topic)} partition {alert.partition} offset {alert.offset}"
+    return [*found, ("from", place)]
+
+
+def _time(content: Mapping[str, Any], column: Column | None) -> Pairs:
+    if column is None:
+        return []
+    text = cell(content, column)
+    mjd = mjd_of(_value(content, column), column.unit)
+    if text == NOTHING or mjd is None:
+        return [] if text == NOTHING else [("time", text)]
+    return [("time", f"{text} UTC"), ("", f"MJD {mjd:.5f}")]
+
+
+def _brightness(curve: LightCurve) -> Pairs:
+    own = next((each for each in curve.points if each.is_own), None)
+    if own is None:
+        return []
+    seen = [each for each in curve.points if not each.is_limit]
+    limits = len(curve.points) - len(seen)
+    counts = [f"{len(seen):,} measured", f"{limits:,} upper limits"][: 2 if limits else 1]
+    return [
+        (printable(curve.title, _LONGEST_NAME), _with_error(own, curve)),
+        ("history", ", ".join(counts)),
+    ]
+
+
+def _with_error(point: Point, curve: LightCurve) -> str:
+    decimals = 2 if curve.is_magnitude else 1
+    sign = "> " if point.is_limit else ""
+    error = "" if point.error is None else f" ± {point.error:.{decimals}f}"
+    return f"{sign}{point.value:.{decimals}f}{error}{'  ' if point.band else ''}{point.band}"
+
+
+def _place(ra: Any, dec: Any, position: Position) -> Pairs:
+    if not (is_ra(ra) and is_dec(dec)):
+        return []
+    other = Position.HMS if position is Position.DEG else Position.DEG
+    return [
+        ("position" if at == 0 else "", f"{ra_text(ra, form)}  {dec_text(dec, form)}")
+        for at, form in enumerate((position, other))
+    ]
+
+
+def _pairs(values: Mapping[str, Any]) -> Pairs:
+    return [
+        (printable(name, _LONGEST_NAME), named_text(name, each)) for name, each in values.items()
+    ]

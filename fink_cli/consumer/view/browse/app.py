@@ -1,0 +1,315 @@
+"""The list of alerts as they come: move, filter, open, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.widgets import DataTable, Footer, Input, Static
+
+from fink_cli.alerts.columns import viewer_columns
+from fink_cli.alerts.sky import Position
+from fink_cli.alerts.where import Where, parse_where
+from fink_cli.consumer.files.one_alert import keep_alert
+from fink_cli.consumer.message import Alert
+from fink_cli.consumer.view.browse.detail_screen import DetailScreen
+from fink_cli.consumer.view.browse.feed import MOST_KEPT, Feed, Item, Kept
+from fink_cli.consumer.view.cells import cell
+from fink_cli.consumer.view.table import (
+    AGAIN,
+    AGAIN_SIGN,
+    GAP,
+    TOPIC,
+    Heading,
+    cell_text,
+    fitting,
+    key_of,
+    marked,
+    skipped_text,
+    state_line,
+    title_text,
+    topic_heading,
+    widened,
+)
+from fink_cli.errors import FinkError, UsageError
+from fink_cli.text import printable
+
+TICK_SECONDS = 0.25
+# With more changes than this it is quicker to fill the list anew.
+_MOST_CHANGES = 100
+_SCROLLBAR = 1
+_OF_THE_LIST = {"filter", "leave_filter", "save"}
+
+
+class AlertTable(DataTable[Text]):
+    """The list; its keys are among those that the footer shows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Open")]
+
+
+class FilterLine(Input):
+    """The line for an expression, with its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Apply"),
+        Binding("escape", "app.leave_filter", "Cancel"),
+    ]
+
+
+class Browser(App[bool]):
+    """Alerts to move through. Its result is whether it was interrupted.
+
+    Args:
+        feed: where the alerts come from.
+        reading: done when nothing more comes.
+        topics: the names of the topics.
+        folder: where alerts are saved.
+        position: how positions are written.
+        interrupted: whether the program was asked to end from outside.
+        again: says of an alert whether it came before, asked once of each; none marks no alert.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #state, #kept { height: 1; padding: 0 1; }
+    #kept { color: $text-muted; }
+    AlertTable { height: 1fr; scrollbar-size-vertical: 1; }
+    FilterLine { display: none; border: none; height: 1; padding: 0 1; }
+    #message { display: none; height: auto; padding: 0 1; color: $text-error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("s", "save", "Save"),
+        Binding("escape", "leave_filter", show=False),
+        Binding("q", "quit_browser", "Quit"),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        feed: Feed,
+        reading: Future[None],
+        topics: tuple[str, ...],
+        folder: Path,
+        position: Position = Position.DEG,
+        interrupted: Callable[[], bool] = lambda: False,
+        again: Callable[[Alert], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self._feed, self._reading = feed, reading
+        self._folder, self._position = folder, position
+        self._interrupted, self._again = interrupted, again
+        self._several = len(topics) > 1
+        self._headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
+        self._columns = lru_cache(maxsize=64)(viewer_columns)
+        self._came = 0
+        self._where: Where | None = None
+        self._kept = self._chosen = Kept()
+        # Held, not looked for: a tick may come while the screen is taken down.
+        self._state = Static(Text("Waiting for alerts"), id="state")
+        self._told = Static(id="kept")
+        self._table = AlertTable(cursor_type="row", cell_padding=GAP // 2)
+        # What the table shows now: its columns, and the numbers of its rows.
+        self._drawn: list[Heading] = []
+        self._rows: dict[int, Item] = {}
+
+    def compose(self) -> ComposeResult:
+        """How far it has come, the list, the filter and the keys."""
+        yield self._state
+        yield self._told
+        yield self._table
+        yield Static(id="message")
+        yield FilterLine(placeholder="candidate.rb > 0.9 and cdsxmatch == 'RRLyrae'")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Look for new alerts at a pace."""
+        self._table.focus()
+        self.set_interval(TICK_SECONDS, self.tick)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key counts now: those of the list do not while a detail is open."""
+        del parameters
+        if len(self.screen_stack) > 1:
+            return action not in _OF_THE_LIST
+        return action not in {"filter", "save"} or not self.query_one(FilterLine).display
+
+    def on_resize(self, _event: Resize) -> None:
+        """Fit the columns to the terminal."""
+        self._draw()
+
+    def tick(self) -> None:
+        """Take what has come, and draw it."""
+        if self._interrupted():
+            self.exit(True)
+        elif self._reading.done() and self._reading.exception() is not None:
+            self.exit(False)
+        new = self._feed.take()
+        for alert in new:
+            self._add(alert)
+        if new:
+            self._draw()
+        self._say_state()
+
+    def _add(self, alert: Alert) -> None:
+        columns = self._columns(alert.schema)
+        row = {key_of(each): cell(alert.content, each, self._position) for each in columns}
+        if self._several:
+            row[TOPIC] = printable(alert.topic)
+        if self._again is not None and self._again(alert):
+            row[AGAIN] = AGAIN_SIGN
+            self._headings = marked(self._headings)
+        self._headings = widened(self._headings, columns, row)
+        item = Item(self._came, alert, row)
+        self._came += 1
+        self._kept.add(item)
+        if self._chosen is not self._kept and self._fits(item):
+            self._chosen.add(item)
+
+    def _fits(self, item: Item) -> bool:
+        return self._where is None or self._where.matches(item.alert.content)
+
+    def _draw(self) -> None:
+        """Bring the table to what is chosen; the cursor stays on its alert, or on the newest."""
+        table = self._table
+        items = {each.number: each for each in self._chosen}
+        width = max(self.size.width - GAP - _SCROLLBAR, 1)
+        headings = fitting(self._headings, [each.row for each in items.values()], width)
+        follows = table.cursor_row >= table.row_count - 1
+        at = self._number_at(table.cursor_row)
+        gone = [number for number in self._rows if number not in items]
+        new = [each for number, each in items.items() if number not in self._rows]
+        if headings != self._drawn or len(gone) + len(new) > _MOST_CHANGES:
+            table.clear(columns=True)
+            for each in headings:
+                table.add_column(title_text(each), width=each.width, key=each.key)
+            new = list(items.values())
+        else:
+            for number in gone:
+                table.remove_row(str(number))
+        for item in new:
+            cells = (cell_text(each, item.row) for each in headings)
+            table.add_row(*cells, key=str(item.number))
+        self._drawn, self._rows = headings, items
+        numbers = list(items)
+        # One that is gone was the oldest.
+        row = len(numbers) - 1 if follows else numbers.index(at) if at in items else 0
+        table.move_cursor(row=max(row, 0), animate=False)
+
+    def _number_at(self, row: int) -> int | None:
+        numbers = list(self._rows)
+        return numbers[row] if 0 <= row < len(numbers) else None
+
+    def _say_state(self) -> None:
+        if self._feed.progress is not None:
+            self._state.update(state_line(self._feed.progress))
+        told = [f"{len(self._chosen):,} in the list"]
+        if self._came > len(self._kept):
+            told.append(f"of all alerts the newest {len(self._kept):,} are kept")
+        if self._where is not None:
+            told.append(f"filter: {printable(self._where.text, 60)}")
+        if self._reading.done():
+            told.append("all is read")
+        if self._feed.last_skipped is not None:
+            told.append(printable(skipped_text(self._feed.last_skipped), 100))
+        line = Text("   ".join(told), no_wrap=True, overflow="ellipsis")
+        self._told.update(line)
+
+    def on_data_table_row_selected(self, _event: DataTable.RowSelected) -> None:
+        """Open the alert under the cursor."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Show the detail of the alert under the cursor."""
+        alert = self._current()
+        if alert is not None:
+            self.push_screen(DetailScreen(alert, self._position, self._saved, self._beside))
+
+    def action_save(self) -> None:
+        """Save the alert under the cursor, and say where."""
+        alert = self._current()
+        if alert is not None:
+            self._say(self._saved(alert))
+
+    def action_filter(self) -> None:
+        """Ask for an expression."""
+        entry = self.query_one(FilterLine)
+        entry.display = True
+        self.refresh_bindings()
+        entry.value = self._where.text if self._where else ""
+        entry.focus()
+
+    def action_leave_filter(self) -> None:
+        """Close the filter's line, or say nothing more."""
+        self._say("")
+        self.query_one(FilterLine).display = False
+        self.refresh_bindings()
+        self._table.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Filter by the expression; a mistake is shown, and the line stays open."""
+        try:
+            where = self._parsed(event.value.strip())
+        except UsageError as error:
+            self._say(f"{error.message} {error.hint}")
+            return
+        self._where = where
+        self._chosen = self._kept
+        if where is not None:
+            self._chosen = Kept(MOST_KEPT)
+            for item in self._kept:
+                if self._fits(item):
+                    self._chosen.add(item)
+        self.action_leave_filter()
+        self._draw()
+        self._say_state()
+
+    def _parsed(self, text: str) -> Where | None:
+        if not text:
+            return None
+        where = parse_where(text)
+        schemas = {each.alert.schema for each in self._kept if not each.alert.schema.inferred}
+        mistakes = [where.mistakes(each) for each in schemas]
+        for mistake in mistakes[0] if mistakes else []:
+            # Of several topics, or schemas of a topic, one for which it is none is enough.
+            if all(mistake in each for each in mistakes):
+                raise mistake.error("--where", next(iter(schemas)))
+        return where
+
+    def _current(self) -> Alert | None:
+        number = self._number_at(self._table.cursor_row)
+        return None if number is None else self._rows[number].alert
+
+    def _beside(self, rows: int) -> Alert | None:
+        table = self._table
+        if not 0 <= table.cursor_row + rows < table.row_count:
+            return None
+        table.move_cursor(row=table.cursor_row + rows, animate=False)
+        return self._current()
+
+    def _saved(self, alert: Alert) -> str:
+        try:
+            file = keep_alert(self._folder, alert)
+        except FinkError as error:
+            return f"{error.message} {error.hint}"
+        return f"Saved to {printable(str(file))}"
+
+    def _say(self, text: str) -> None:
+        message = self.query_one("#message", Static)
+        message.update(Text(printable(text)))
+        message.display = bool(text)
+
+    def action_quit_browser(self) -> None:
+        """End."""
+        self.exit(False)
+
+    def action_interrupt(self) -> None:
+        """End as Ctrl-C does."""
+        self.exit(True)

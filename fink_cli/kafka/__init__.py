@@ -1,0 +1,1 @@
+"""Kafka clients: their settings, the errors they raise, and the offsets they read."""
