@@ -94,7 +94,7 @@ class GroupDetails:
 
 
 @dataclass(frozen=True)
-class Move:
+class OffsetReset:
     """A partition of a group whose offset is, or would be, set."""
 
     topic: str
@@ -287,7 +287,7 @@ def _offsets(
 
 def plan_reset(
     connection: Connection, name: str, target: Target, topics: Sequence[str], partition: int | None
-) -> list[Move]:
+) -> list[OffsetReset]:
     """Where a reset would put a group.
 
     Args:
@@ -330,7 +330,7 @@ def plan_reset(
         # Kafka answers -1 when no message is as new as that.
         wanted = {place: high[place] if found[place] < 0 else found[place] for place in places}
     return [
-        Move(*place, committed.get(place), min(max(wanted[place], low[place]), high[place]))
+        OffsetReset(*place, committed.get(place), min(max(wanted[place], low[place]), high[place]))
         for place in places
     ]
 
@@ -344,7 +344,7 @@ def _require_no_members(name: str, group: ConsumerGroupDescription) -> None:
         )
 
 
-def reset_group(connection: Connection, name: str, moves: Sequence[Move]) -> None:
+def reset_group(connection: Connection, name: str, moves: Sequence[OffsetReset]) -> None:
     """Put a group where :func:`plan_reset` said.
 
     Raises:

@@ -46,7 +46,7 @@ _PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class NewUser:
     """Whom to give access, and to what; in a topic, ``fink_*`` means all that begin so.
 
     Attributes:
@@ -75,7 +75,7 @@ class Newcomer:
 
 
 @dataclass(frozen=True)
-class Onboarded:
+class OnboardResult:
     """A newcomer's access.
 
     Attributes:
@@ -101,7 +101,7 @@ class Onboarded:
 
 
 @dataclass(frozen=True)
-class Presence:
+class UserAccess:
     """What a cluster holds of a user: the mechanisms of its passwords, and its rules."""
 
     user: str
@@ -116,8 +116,8 @@ class Presence:
 
 
 def onboard(
-    connection: Connection, newcomer: Newcomer, password: str, dry_run: bool = False
-) -> Onboarded:
+    connection: Connection, newcomer: NewUser, password: str, dry_run: bool = False
+) -> OnboardResult:
     """Make a user, its rules and its client's file, and prove them; or nothing of it.
 
     Args:
@@ -141,7 +141,7 @@ def onboard(
     topics = _topics_of(connection, newcomer)
     there = set(read_rules(connection))
     new = [rule for rule in newcomer.rules() if rule not in there]
-    done = Onboarded(
+    done = OnboardResult(
         newcomer.user, "onboarded", SHA_512, newcomer.file, newcomer.form, [], newcomer.rules()
     )
     if dry_run:
@@ -182,7 +182,7 @@ def require_new_file(file: Path) -> None:
         )
 
 
-def _topics_of(connection: Connection, newcomer: Newcomer) -> dict[str, list[str]]:
+def _topics_of(connection: Connection, newcomer: NewUser) -> dict[str, list[str]]:
     """The topics that there are of each name or pattern."""
     there = [topic.name for topic in list_topics(connection)]
     found = {
@@ -208,7 +208,7 @@ def _fits(text: str, name: str) -> bool:
     return rule.covers(Resource(ResourceType.TOPIC, name))
 
 
-def _prove(login: Connection, newcomer: Newcomer, topics: dict[str, list[str]]) -> list[str]:
+def _prove(login: Connection, newcomer: NewUser, topics: dict[str, list[str]]) -> list[str]:
     deadline = time.monotonic() + _PROOF_SECONDS
     _soon(deadline, partial(connect_admin, login))
     proven = [f"logged in as '{login.username}'"]
@@ -237,7 +237,7 @@ def _soon(deadline: float, attempt: Callable[[], object]) -> None:
 
 
 def _undo(
-    connection: Connection, newcomer: Newcomer, new: Sequence[Rule], error: BaseException
+    connection: Connection, newcomer: NewUser, new: Sequence[Rule], error: BaseException
 ) -> None:
     try:
         mechanisms = mechanisms_of(list_users(connection), newcomer.user)
@@ -254,7 +254,7 @@ def _undo(
         raise type(error)(f"{error.message} Nothing was left behind.", error.hint) from error
 
 
-def find_presence(connection: Connection, user: str) -> Presence:
+def find_presence(connection: Connection, user: str) -> UserAccess:
     """What the cluster holds of a user.
 
     Raises:
@@ -262,7 +262,7 @@ def find_presence(connection: Connection, user: str) -> Presence:
         OperationFailedError: the administrator lacks DESCRIBE on the cluster.
     """
     rules = [each for each in read_rules(connection) if each.principal == principal_of(user)]
-    return Presence(user, mechanisms_of(list_users(connection), user), rules)
+    return UserAccess(user, mechanisms_of(list_users(connection), user), rules)
 
 
 def require_ordinary(user: str, own_users: Collection[str]) -> None:
@@ -292,7 +292,7 @@ def require_dispensable(connection: Connection, user: str, own_users: Collection
     require_ordinary(user, own_users)
 
 
-def remove(connection: Connection, presence: Presence) -> None:
+def remove(connection: Connection, presence: UserAccess) -> None:
     """Remove a user's passwords and then its rules.
 
     Raises:

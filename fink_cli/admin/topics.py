@@ -39,7 +39,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Partition:
+class PartitionDetails:
     """A partition: its replicas and those in sync (broker ids), first and next offset."""
 
     id: int
@@ -66,13 +66,13 @@ class TopicDetails:
     topic_id: str | None
     messages: int
     counted: bool
-    partitions: list[Partition]
+    partitions: list[PartitionDetails]
     config: dict[str, str]
     lacks: list[str]
 
 
 @dataclass(frozen=True)
-class Change:
+class TopicChange:
     """What was done to a topic: ``created``, ``exists``, ``altered``, ``deleted``, ``would …``."""
 
     name: str
@@ -111,7 +111,7 @@ def create_topics(
     replication_factor: int | None,
     config: Mapping[str, str],
     dry_run: bool = False,
-) -> list[Change]:
+) -> list[TopicChange]:
     """Create topics. One that exists is left as it is.
 
     Args:
@@ -139,15 +139,15 @@ def create_topics(
     return [_created(connection, name, future, dry_run) for name, future in done.items()]
 
 
-def _created(connection: Connection, name: str, future: Future[None], dry_run: bool) -> Change:
+def _created(connection: Connection, name: str, future: Future[None], dry_run: bool) -> TopicChange:
     try:
         future.result()
     except KafkaException as error:
         kafka_error = error.args[0]
         if kafka_error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return Change(name, "exists", "left as it is")
+            return TopicChange(name, "exists", "left as it is")
         raise explained(kafka_error, connection.attempt("CREATE", "topic", name)) from error
-    return Change(name, "would create" if dry_run else "created", "")
+    return TopicChange(name, "would create" if dry_run else "created", "")
 
 
 def describe_topic(connection: Connection, name: str) -> TopicDetails:
@@ -164,7 +164,7 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         raise explained(metadata.error, attempt, client)
     offsets = _offsets(client, connection, name, sorted(metadata.partitions))
     partitions = [
-        Partition(
+        PartitionDetails(
             id=number,
             leader=each.leader,
             replicas=list(each.replicas),
@@ -235,7 +235,7 @@ def alter_topic(
     config: Mapping[str, str],
     unset: Sequence[str],
     dry_run: bool = False,
-) -> Change:
+) -> TopicChange:
     """Give a topic more partitions or other settings.
 
     Args:
@@ -279,14 +279,14 @@ def alter_topic(
             altered[resource].result()
     said = [f"partitions={partitions}"] if partitions is not None else []
     said += [f"{key}={value}" for key, value in config.items()] + [f"{key} unset" for key in unset]
-    return Change(name, "would alter" if dry_run else "altered", ", ".join(said))
+    return TopicChange(name, "would alter" if dry_run else "altered", ", ".join(said))
 
 
 def _entry(key: str, value: str, operation: AlterConfigOpType) -> ConfigEntry:
     return ConfigEntry(key, value, incremental_operation=operation)
 
 
-def delete_topics(connection: Connection, names: Sequence[str]) -> list[Change]:
+def delete_topics(connection: Connection, names: Sequence[str]) -> list[TopicChange]:
     """Delete topics with all their alerts; those that there are, even if one is missing.
 
     Raises:
@@ -298,7 +298,7 @@ def delete_topics(connection: Connection, names: Sequence[str]) -> list[Change]:
     for name, future in done.items():
         try:
             future.result()
-            deleted.append(Change(name, "deleted", ""))
+            deleted.append(TopicChange(name, "deleted", ""))
         except KafkaException as error:
             attempt = connection.attempt("DELETE", "topic", name)
             refused.append(explained(error.args[0], attempt, client))

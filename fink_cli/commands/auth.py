@@ -199,7 +199,7 @@ def _who_there_is(connection: Connection, user: str) -> str:
 
 
 def _remove(
-    connection: Connection, found: onboarding.Presence, yes: bool, dry_run: bool, form: Format
+    connection: Connection, found: onboarding.UserAccess, yes: bool, dry_run: bool, form: Format
 ) -> None:
     onboarding.require_dispensable(connection, found.user, own_users_of(connection))
     if not dry_run:
@@ -290,7 +290,7 @@ def onboard(
     connection = resolve_connection(profile, servers)
     onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
-    newcomer = onboarding.Newcomer(user, consume or [], produce or [], client, file)
+    newcomer = onboarding.NewUser(user, consume or [], produce or [], client, file)
     if dry_run:
         output.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), form)
         return

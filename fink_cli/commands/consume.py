@@ -38,13 +38,13 @@ from fink_cli.commands.consume_summary import count, summarise
 from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
-from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, Recent
+from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, RecentIds
 from fink_cli.consumer.files.bad_messages import keep_bad
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.files.whole_file import made_folder
-from fink_cli.consumer.loop import Counts, Rules, follow
-from fink_cli.consumer.source import open_source
+from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.start import parse_start
+from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.errors import INTERRUPTED, OperationFailedError
 from fink_cli.output import Format
 
@@ -180,14 +180,14 @@ def consume(
     if browse:
         refuse_to_browse(group, form)
     treated = treated_duplicates(duplicates, dedup)
-    recent = Recent(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
+    recent = RecentIds(MARKED_WINDOW if treated is Duplicates.MARK else WINDOW)
     warnings = Warnings()
     selected = Selected(condition, recent if treated is Duplicates.DROP else None, paths, warnings)
     keep = None if bad is None else partial(keep_bad, made_folder(bad, "--bad"))
     folder = None if save is None else made_folder(save, "--save")
     chosen = f"{where or ''}{' without duplicates' if treated is Duplicates.DROP else ''}"
     saving = Saving(folder, file_format, chosen, group, keep) if folder and not browse else None
-    rules = Rules(limit, selected, keep, raw)
+    rules = LoopOptions(limit, selected, keep, raw)
     marks = treated is Duplicates.MARK
     again = (lambda alert: not recent.is_new(alert.id)) if marks else None
     look = Look(form, paths, newest_first, detail, position, again)
@@ -198,7 +198,7 @@ def consume(
     # Python's collector need not look again and again at what has been loaded by now.
     gc.freeze()
     with (
-        open_source(
+        open_topics(
             resolve_connection(profile, servers),
             topics,
             group,

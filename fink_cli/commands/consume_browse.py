@@ -11,9 +11,9 @@ from pathlib import Path
 from fink_cli import console
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.loop import Counts, Rules, follow
+from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Alert
-from fink_cli.consumer.source import Source
+from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.browse.feed import Feed
 from fink_cli.errors import UsageError
 
@@ -31,9 +31,9 @@ def require_terminal() -> None:
 
 
 def browse(
-    source: Source,
+    source: TopicReader,
     decoder: Decoder,
-    rules: Rules,
+    rules: LoopOptions,
     counts: Counts,
     folder: Path,
     position: Position,

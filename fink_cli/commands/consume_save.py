@@ -11,11 +11,11 @@ from pathlib import Path
 from fink_cli import output
 from fink_cli.alerts.formats import FileFormat
 from fink_cli.commands.consume_tables import Printed, say_skipped
-from fink_cli.consumer.duplicates import Recent
+from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.files.saver import FLUSH_WHEN, Saver
-from fink_cli.consumer.loop import Counts, Progress, Rules
+from fink_cli.consumer.loop import Counts, LoopOptions, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.sinks import NOTHING_HELD, Held
+from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.errors import OperationFailedError
 
 _NAMED = 3
@@ -84,14 +84,14 @@ def _refuse(saving: Saving, counts: Counts, skipped: Skipped) -> None:
 
 
 def saving_rules(
-    rules: Rules, saver: Saver, recent: Recent, progress: Callable[[Progress], None]
-) -> Rules:
-    """Rules for saving: whole messages, and files of some size."""
+    rules: LoopOptions, saver: Saver, recent: RecentIds, progress: Callable[[ReadProgress], None]
+) -> LoopOptions:
+    """Return the options for saving: whole messages, and files of some size."""
     discard = partial(_discard, saver, recent)
     return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress)
 
 
-def _discard(saver: Saver, recent: Recent) -> None:
+def _discard(saver: Saver, recent: RecentIds) -> None:
     """Let go of alerts that will come again, and are no duplicates then."""
     if saver.discard():
         recent.clear()
@@ -158,12 +158,12 @@ class SavingSink(Printed):
             )
         self._warned |= self._saver.otherwise
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Write what was taken to files."""
         self._saver.flush()
         return NOTHING_HELD
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: ReadProgress) -> None:
         """Move the bar."""
         read = progress.counts.read
         if self._until_end and self._total is None and progress.lag:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fink_cli import output
 from fink_cli.alerts.select import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
-from fink_cli.consumer.duplicates import Recent
+from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.message import Alert
 
 
@@ -56,7 +56,7 @@ class Selected:
     def __init__(
         self,
         where: Where | None,
-        recent: Recent | None,
+        recent: RecentIds | None,
         fields: Sequence[Path] | None,
         warn: Callable[[str], None],
     ) -> None:

@@ -16,10 +16,10 @@ from fink_cli.commands.consume_options import Positions, decoder_of, topic_names
 from fink_cli.commands.consume_sinks import record
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
-from fink_cli.consumer.find_alert import Search, find_alert
+from fink_cli.consumer.find_alert import SearchResult, find_alert
 from fink_cli.consumer.message import Alert
-from fink_cli.consumer.source import open_source
 from fink_cli.consumer.start import Earliest
+from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
 from fink_cli.errors import OperationFailedError
@@ -59,7 +59,7 @@ def show(
     topics = topic_names(topic or [])
     decoder = partial(decoder_of, schema)
     decoder(None)
-    with open_source(
+    with open_topics(
         resolve_connection(profile, servers), topics, None, Earliest(), until_end=True
     ) as source:
         names = source.topics
@@ -93,6 +93,6 @@ def _print(alert: Alert, form: Format, position: Position) -> None:
         output.print_renderable(DetailView(describe(alert, position)))
 
 
-def _say_more(search: Search) -> None:
+def _say_more(search: SearchResult) -> None:
     if search.matches > 1:
         output.note(f"The newest of {search.matches:,} that fit.")

@@ -8,14 +8,14 @@ from fink_cli import output
 from fink_cli.commands.consume_save import saved_text, summary_of
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts
-from fink_cli.consumer.source import Source
 from fink_cli.consumer.start import Earliest, Start
+from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.table import AGAIN_SIGN, topics_text
 from fink_cli.output import Format
 
 
 def summarise(
-    source: Source,
+    source: TopicReader,
     counts: Counts,
     form: Format,
     group: str | None,
@@ -52,7 +52,7 @@ def summarise(
     output.note(said, whole=saver is not None)
 
 
-def _why_nothing(source: Source, group: str | None, start: Start | None) -> str:
+def _why_nothing(source: TopicReader, group: str | None, start: Start | None) -> str:
     topics = topics_text(source.topics)
     if group is not None:
         return f"The group {group} is at the end of {topics}: nothing new."

@@ -16,9 +16,9 @@ from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.schema import Schema
 from fink_cli.alerts.select import Path, pick
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.loop import Progress
+from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.sinks import NOTHING_HELD, Held
+from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.consumer.view.cells import cell, role_text, typed_column
 from fink_cli.consumer.view.table import (
     AGAIN,
@@ -121,12 +121,12 @@ class Printed(ABC):
         """Say which message was skipped, or print its first bytes."""
         say_skipped(skipped)
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Send out what was printed."""
         output.flush()
         return NOTHING_HELD
 
-    def progress(self, progress: Progress) -> None:  # noqa: B027 (most have no room for it)
+    def progress(self, progress: ReadProgress) -> None:  # noqa: B027 (most have no room for it)
         """Be told how far it has come; shown where there is room for it."""
 
 
@@ -162,7 +162,7 @@ class LiveTable:
         self._shown = 0
         self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
         self._skips = 0
-        self._progress: Progress | None = None
+        self._progress: ReadProgress | None = None
 
     def add(self, record: Alert | Skipped) -> None:
         """Keep an alert, or a message that was skipped, for the next drawing."""
@@ -177,19 +177,19 @@ class LiveTable:
         value = skipped.value if skipped.raw else None
         self._skipped.append(replace(skipped, key=None, value=value))
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: ReadProgress) -> None:
         """Be told how far it has come; the first time, draw."""
         is_first, self._progress = self._progress is None, progress
         if is_first:
             self.flush()
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Draw the table."""
         if self._progress is not None:
             self._draw(self._progress)
         return NOTHING_HELD
 
-    def _draw(self, progress: Progress) -> None:
+    def _draw(self, progress: ReadProgress) -> None:
         width, height = output.terminal_size()
         newest = list(self._kept)[-height:]
         below = list(self._skipped)[-_SKIPPED_BELOW:]

@@ -32,8 +32,8 @@ from fink_cli.commands.consume_sinks import Look, open_sink
 from fink_cli.commands.distribute import progress
 from fink_cli.commands.kafka import fetching
 from fink_cli.connection import Connection
-from fink_cli.consumer.loop import Counts, Rules, follow
-from fink_cli.consumer.source import open_source
+from fink_cli.consumer.loop import Counts, LoopOptions, follow
+from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.distribution import launch
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.state import DONE
@@ -118,10 +118,12 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
 def _show(consumer: Connection, limit: int) -> int:
     counts = Counts()
     with (
-        open_source(consumer, [_TOPIC], None, None, until_end=True) as source,
+        open_topics(consumer, [_TOPIC], None, None, until_end=True) as source,
         open_sink(Look(Format.TABLE), source.topics) as sink,
     ):
-        follow(source, Decoder(None), sink, counts, Rules(limit=limit, progress=sink.progress))
+        follow(
+            source, Decoder(None), sink, counts, LoopOptions(limit=limit, progress=sink.progress)
+        )
     if not counts.shown or counts.skipped:
         raise OperationFailedError(
             f"Of the alerts {counts.shown} were shown, and {counts.skipped} not decoded."

@@ -11,7 +11,7 @@ from fink_cli import output
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.consumer.topic_names import split_names
 from fink_cli.doctor.checks import examine
-from fink_cli.doctor.finding import State
+from fink_cli.doctor.finding import CheckState
 from fink_cli.errors import FAILED
 from fink_cli.output import Format
 
@@ -44,7 +44,7 @@ def doctor(
         output.print_checks([(each.state, each.check, each.found, each.hint) for each in found])
     else:
         output.emit(found, form)
-    failures = sum(each.state is State.FAILURE for each in found)
+    failures = sum(each.state is CheckState.FAILURE for each in found)
     if failures:
         output.note(f"{failures} failure{'s' if failures > 1 else ''}.")
         raise typer.Exit(FAILED)

@@ -134,7 +134,7 @@ def delete(
     connection = resolve_connection(profile, servers)
     touched = topics.topics_to_delete(connection, names)
     if dry_run:
-        output.emit([topics.Change(each, "would delete", "") for each in names], form)
+        output.emit([topics.TopicChange(each, "would delete", "") for each in names], form)
         return
     output.confirm("Delete?", touched, yes)
     output.emit(topics.delete_topics(connection, names), form)

@@ -15,20 +15,20 @@ from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
 from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.connection import Connection
-from fink_cli.consumer.loop import Counts, Rules, follow
+from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.sinks import FlushWhen
-from fink_cli.consumer.source import open_source
 from fink_cli.consumer.start import Start
+from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import UsageError
 from fink_cli.paths import fink_home
 from fink_cli.slack.channel_map import ChannelMap
 from fink_cli.slack.check import UPLOAD
 from fink_cli.slack.client import SlackClient
-from fink_cli.slack.delivery import Outcome, deliver, illustrate
-from fink_cli.slack.digest import Waiting
-from fink_cli.slack.digest_sink import Desk, Tally
+from fink_cli.slack.delivery import Delivery, deliver, illustrate
+from fink_cli.slack.digest import WaitingAlerts
+from fink_cli.slack.digest_sink import DigestSink, Tally
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import counted, plain
@@ -111,7 +111,7 @@ class _Results:
     refused: dict[str, Refused] = field(default_factory=dict)
     pictures_refused: set[str] = field(default_factory=set)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Delivery) -> None:
         """Count a digest, and tell what became of it."""
         channel, alerts = outcome.digest.channel, outcome.digest.alerts
         if outcome.refusal is None:
@@ -127,7 +127,7 @@ class _Results:
             output.warn(f"{channel}: {error} {outcome.refusal.hint}")
         self.refused[channel] = Refused(channel, alerts, error)
 
-    def illustrated(self, outcome: Outcome, client: SlackClient) -> None:
+    def illustrated(self, outcome: Delivery, client: SlackClient) -> None:
         """Add the picture to a digest; say why there is none, once for each reason."""
         try:
             illustrate(outcome, client.add_picture)
@@ -172,7 +172,7 @@ def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> l
     """
     drafts: list[Draft] = []
 
-    def draft(desk: Desk) -> None:
+    def draft(desk: DigestSink) -> None:
         drafts.clear()
         for each in desk.waiting.digests():
             message = each.message(wish.topic, desk.journal.unanswered(each.channel))
@@ -196,7 +196,7 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
     told: Counter[str] = Counter()
     refused = False
 
-    def send(desk: Desk) -> None:
+    def send(desk: DigestSink) -> None:
         nonlocal refused
         if refused:
             return
@@ -244,7 +244,7 @@ def _follow(
     wish: Wish,
     connection: Connection,
     client: SlackClient | None,
-    send: Callable[[Desk], None],
+    send: Callable[[DigestSink], None],
     curve_of: Callable[[Mapping[str, Any]], LightCurve],
     *,
     commit: bool,
@@ -256,7 +256,7 @@ def _follow(
     folder = fink_home() / "slack"
     with (
         open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
-        open_source(
+        open_topics(
             connection,
             [wish.topic],
             wish.group,
@@ -268,8 +268,8 @@ def _follow(
     ):
         if wish.start is not None:
             journal.forget(write=commit)
-        waiting = Waiting(topic.topic_id, wish.newest)
-        desk = Desk(
+        waiting = WaitingAlerts(topic.topic_id, wish.newest)
+        desk = DigestSink(
             wish.topic,
             source.topic_id,
             wish.channels,
@@ -282,7 +282,7 @@ def _follow(
             warn=output.warn,
         )
         counts = Counts()
-        rules = Rules(
+        rules = LoopOptions(
             whole=True,
             flush_when=FlushWhen(wish.interval),
             commits=commit,

@@ -12,7 +12,7 @@ from fink_cli.consumer.lost_messages import created_again, deleted_unread
 from fink_cli.consumer.positions import Positions
 from fink_cli.consumer.start import Earliest, Start
 from fink_cli.consumer.start_offsets import starting_offsets
-from fink_cli.consumer.topic_changes import KnownTopics, TopicState, TopicWatch
+from fink_cli.consumer.topic_changes import TopicState, TopicStates, TopicWatch
 from fink_cli.errors import Attempt, UnreachableError
 from fink_cli.kafka.client import ANSWER_SECONDS, explained, kafka_errors
 from fink_cli.kafka.offsets import Partition, Span, spans_of
@@ -76,7 +76,7 @@ class Coverage:
         self._found_empty = False
         self._begun = False
         self._placed = False
-        self._known = KnownTopics()
+        self._known = TopicStates()
         # Topics that were created again; partitions whose next offset the brokers no longer have.
         self._recreated: set[str] = set()
         self._overtaken: set[Partition] = set()

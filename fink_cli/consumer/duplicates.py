@@ -18,7 +18,7 @@ class Duplicates(StrEnum):
     SHOW = "show"
 
 
-class Recent:
+class RecentIds:
     """The ids of the last alerts.
 
     Args:

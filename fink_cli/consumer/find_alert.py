@@ -15,14 +15,14 @@ from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.decoding import read_message
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.source import Source
+from fink_cli.consumer.topic_reader import TopicReader
 
 Needed = Callable[[Schema], Iterable[Steps] | None]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Search:
+class SearchResult:
     """How a search went.
 
     Attributes:
@@ -39,11 +39,11 @@ class Search:
 
 
 def find_alert(
-    source: Source,
+    source: TopicReader,
     wanted: str,
     decoder: Callable[[Needed | None], Decoder],
     report: Callable[[int, int], None],
-) -> Search:
+) -> SearchResult:
     """Read to the end, and take the newest alert with an id.
 
     Only the ids of alerts are decoded on the way.
@@ -58,7 +58,7 @@ def find_alert(
         FinkError: the topic can't be read, or the cluster is lost.
     """
     ids_only = decoder(_id_paths)
-    search = Search()
+    search = SearchResult()
     newest: Message | None = None
     since = _LONG_AGO
     while not source.finished:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from fink_cli.alerts.codec import Decoder
 from fink_cli.consumer.decoding import read_message
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.sinks import FLUSH_OFTEN, PULSE_SECONDS, FlushWhen, Held, Sink
-from fink_cli.consumer.source import Source
+from fink_cli.consumer.sinks import FLUSH_OFTEN, PULSE_SECONDS, FlushWhen, HeldOffsets, Sink
+from fink_cli.consumer.topic_reader import TopicReader
 
 _RATE_SECONDS = 5.0
 
@@ -28,7 +28,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReadProgress:
     """How far it has come.
 
     Attributes:
@@ -49,7 +49,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Rules:
+class LoopOptions:
     """What is done with messages.
 
     Attributes:
@@ -74,8 +74,8 @@ class Rules:
     flush_when: FlushWhen = FLUSH_OFTEN
     commits: bool = True
     discard: Callable[[], None] | None = None
-    committed: Callable[[Held], None] | None = None
-    progress: Callable[[Progress], None] | None = None
+    committed: Callable[[HeldOffsets], None] | None = None
+    progress: Callable[[ReadProgress], None] | None = None
 
 
 class Pace:
@@ -94,11 +94,11 @@ class Pace:
 
 
 def follow(
-    source: Source,
+    source: TopicReader,
     decoder: Decoder,
     sink: Sink,
     counts: Counts,
-    rules: Rules = Rules(),
+    rules: LoopOptions = LoopOptions(),
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Read until the limit, the end, or until told to stop.
@@ -131,11 +131,11 @@ class _Loop:
 
     def __init__(
         self,
-        source: Source,
+        source: TopicReader,
         decoder: Decoder,
         sink: Sink,
         counts: Counts,
-        rules: Rules,
+        rules: LoopOptions,
         stopped: Callable[[], bool],
     ) -> None:
         self._source, self._decoder, self._sink = source, decoder, sink
@@ -224,7 +224,7 @@ class _Loop:
         rate = self._pace.rate(now, counts.shown)
         age = None if newest is None else (datetime.now(UTC) - newest).total_seconds()
         self._rules.progress(
-            Progress(source.topics, counts, rate, source.lag, source.connected, age)
+            ReadProgress(source.topics, counts, rate, source.lag, source.connected, age)
         )
 
 

@@ -12,11 +12,11 @@ from fink_cli.kafka.offsets import Partition
 PULSE_SECONDS = 0.25
 
 
-Held = Mapping[Partition, int]
+HeldOffsets = Mapping[Partition, int]
 """The first offset of each partition that a sink holds and has not made durable."""
 
 
-NOTHING_HELD: Held = {}
+NOTHING_HELD: HeldOffsets = {}
 
 
 class Sink(Protocol):
@@ -28,7 +28,7 @@ class Sink(Protocol):
     def add(self, record: Alert | Skipped) -> None:
         """Take an alert, or a message that is none."""
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Make durable what was added: printed, on the disk under its name, or accepted by Slack.
 
         Returns:

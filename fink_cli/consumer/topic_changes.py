@@ -28,7 +28,7 @@ class TopicState:
     partitions: tuple[Partition, ...]
 
 
-class KnownTopics:
+class TopicStates:
     """What topics were like when they were last looked at.
 
     Attributes:

@@ -14,10 +14,18 @@ from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
 from fink_cli.doctor import machine
 from fink_cli.doctor.clock import clock
-from fink_cli.doctor.cluster import LoggedIn, Newest, Rights, log_in, rights, schema, topics_of
+from fink_cli.doctor.cluster import (
+    LoginCheck,
+    SchemaCheck,
+    TopicCheck,
+    log_in,
+    rights,
+    schema,
+    topics_of,
+)
 from fink_cli.doctor.deadline import Deadline
 from fink_cli.doctor.file_modes import file_modes
-from fink_cli.doctor.finding import Finding, State, failed, fine, unlooked, warning
+from fink_cli.doctor.finding import CheckResult, CheckState, failed, fine, unlooked, warning
 from fink_cli.doctor.network import certificate, reach
 from fink_cli.doctor.slack import slack
 from fink_cli.errors import FinkError, NotConfiguredError
@@ -51,7 +59,7 @@ _ADVERTISED = (
 
 def examine(
     profile: str | None, servers: str | None, topics: Sequence[str], attended: bool = False
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Look at everything.
 
     Args:
@@ -61,7 +69,7 @@ def examine(
         attended: whether a person can answer what a password_command asks.
     """
     settings = _configured(begin(partial(resolve_connection, profile, servers)))
-    here: dict[str, Future[Finding]] = {
+    here: dict[str, Future[CheckResult]] = {
         "java": begin(machine.java),
         "kafka jars": begin(machine.kafka),
         "spark jars": begin(machine.spark),
@@ -88,15 +96,15 @@ def examine(
     return for_a_reader(found) if _only_reads(connection) else found
 
 
-def _only_reads(connection: Connection | Finding) -> bool:
+def _only_reads(connection: Connection | CheckResult) -> bool:
     """Whether there is a login to a cluster, and neither cluster nor distribution here."""
     elsewhere = isinstance(connection, Connection) and connection.login
     return elsewhere and not machine.in_use()
 
 
 def for_a_reader(
-    findings: Sequence[Finding], environ: Mapping[str, str] = os.environ
-) -> list[Finding]:
+    findings: Sequence[CheckResult], environ: Mapping[str, str] = os.environ
+) -> list[CheckResult]:
     """Take for fine what only those need who run a cluster or publish, and nobody has asked for.
 
     Args:
@@ -105,7 +113,7 @@ def for_a_reader(
     """
     return [
         fine(finding.check, f"not needed to read alerts: {finding.found}")
-        if finding.state is State.WARNING
+        if finding.state is CheckState.WARNING
         and finding.check in _FOR_OPERATORS
         and not environ.get(_FOR_OPERATORS[finding.check])
         else finding
@@ -114,9 +122,9 @@ def for_a_reader(
 
 
 def _way_to_the_cluster(
-    connection: Connection | Finding, topics: Sequence[str], whole: Deadline
-) -> list[Finding]:
-    if isinstance(connection, Finding):
+    connection: Connection | CheckResult, topics: Sequence[str], whole: Deadline
+) -> list[CheckResult]:
+    if isinstance(connection, CheckResult):
         return [connection]
     who = f" as '{connection.username}'" if connection.login else ""
     said = f"{connection.security_protocol} to {connection.bootstrap_servers}{who}"
@@ -129,10 +137,10 @@ def _way_to_the_cluster(
 
 def _brokers(
     connection: Connection, first: list[Address], topics: Sequence[str], whole: Deadline
-) -> list[Finding]:
+) -> list[CheckResult]:
     hint = _HERE if machine.is_local(connection.bootstrap_servers) else _ELSEWHERE
     reached = _reached("broker", first, hint, whole)
-    up = [each for each, at in zip(first, reached, strict=True) if at.state is State.OK]
+    up = [each for each, at in zip(first, reached, strict=True) if at.state is CheckState.OK]
     found = tolerant(reached)
     if not up:
         return [*found, *_unlooked("no broker takes connections", "tls", "login")]
@@ -141,10 +149,10 @@ def _brokers(
     if _all_fail(secure):
         return [*found, *_unlooked("TLS fails", "login")]
     logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection)))
-    if isinstance(logged_in, Finding):
-        logged_in = LoggedIn(logged_in, ())
+    if isinstance(logged_in, CheckResult):
+        logged_in = LoginCheck(logged_in, ())
     found.append(logged_in.finding)
-    if logged_in.finding.state is State.FAILURE:
+    if logged_in.finding.state is CheckState.FAILURE:
         return [*found, *_unlooked("the login fails")]
     others = [each for each in logged_in.listeners if each not in first]
     listeners = _reached("listener", others, _ADVERTISED, whole)
@@ -154,12 +162,12 @@ def _brokers(
     return [*found, *_topics(connection, topics, whole)]
 
 
-def _all_fail(findings: list[Finding]) -> bool:
-    return bool(findings) and all(each.state is State.FAILURE for each in findings)
+def _all_fail(findings: list[CheckResult]) -> bool:
+    return bool(findings) and all(each.state is CheckState.FAILURE for each in findings)
 
 
-def _configured(settings: Future[Connection]) -> Future[Connection | Finding]:
-    def resolved() -> Connection | Finding:
+def _configured(settings: Future[Connection]) -> Future[Connection | CheckResult]:
+    def resolved() -> Connection | CheckResult:
         try:
             return settings.result()
         except NotConfiguredError as error:
@@ -168,23 +176,23 @@ def _configured(settings: Future[Connection]) -> Future[Connection | Finding]:
     return begin(resolved)
 
 
-def _reached(check: str, which: list[Address], hint: str, whole: Deadline) -> list[Finding]:
+def _reached(check: str, which: list[Address], hint: str, whole: Deadline) -> list[CheckResult]:
     deadline = whole.part(REACH_SECONDS)
     pending = [begin(partial(reach, check, each, hint)) for each in which]
     return [deadline.value(check, each, str(at)) for at, each in zip(which, pending, strict=True)]
 
 
-def tolerant(reached: list[Finding]) -> list[Finding]:
+def tolerant(reached: list[CheckResult]) -> list[CheckResult]:
     """Of several bootstrap servers one is enough to begin with: the others only warn."""
-    if not any(each.state is State.OK for each in reached):
+    if not any(each.state is CheckState.OK for each in reached):
         return reached
     return [
-        warning(each.check, each.found, each.hint) if each.state is State.FAILURE else each
+        warning(each.check, each.found, each.hint) if each.state is CheckState.FAILURE else each
         for each in reached
     ]
 
 
-def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Finding]:
+def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[CheckResult]:
     protocol = connection.security_protocol
     if protocol.endswith("SSL"):
         deadline = whole.part(REACH_SECONDS)
@@ -196,12 +204,12 @@ def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[Fin
     return [fine("tls", f"not used: {protocol}")]
 
 
-def _topics(connection: Connection, wanted: Sequence[str], whole: Deadline) -> list[Finding]:
+def _topics(connection: Connection, wanted: Sequence[str], whole: Deadline) -> list[CheckResult]:
     if not wanted:
         hint = "Name one: fink doctor --topic T, or set FINK_TOPIC"
         return [warning("topic", "not configured", hint)]
     known = whole.part(TOPIC_SECONDS).value("topic", begin(partial(topics_of, connection, wanted)))
-    if isinstance(known, Finding):
+    if isinstance(known, CheckResult):
         return [known, unlooked("schema", "the topics can't be looked at")]
     pending = [begin(partial(_topic, connection, each, whole)) for each in known[:MOST_TOPICS]]
     looked = [each.result() for each in pending]
@@ -214,18 +222,18 @@ def _topics(connection: Connection, wanted: Sequence[str], whole: Deadline) -> l
 
 def _topic(
     connection: Connection, topic: str, whole: Deadline
-) -> tuple[list[Finding], datetime | None]:
+) -> tuple[list[CheckResult], datetime | None]:
     """What is found of a topic, and when its newest message was written."""
     allowed = whole.part(TOPIC_SECONDS).value("topic", begin(partial(rights, connection, topic)))
-    if not isinstance(allowed, Rights):
+    if not isinstance(allowed, TopicCheck):
         return [allowed, unlooked("schema", "the topic can't be looked at")], None
     newest = whole.part(TOPIC_SECONDS).value(
         "schema", begin(partial(schema, connection, topic, allowed.allowed))
     )
-    if not isinstance(newest, Newest):
-        newest = Newest(newest, None)
+    if not isinstance(newest, SchemaCheck):
+        newest = SchemaCheck(newest, None)
     return [allowed.finding, newest.finding], newest.written
 
 
-def _unlooked(why: str, *before: str) -> list[Finding]:
+def _unlooked(why: str, *before: str) -> list[CheckResult]:
     return [unlooked(check, why) for check in (*before, "topic", "schema")]

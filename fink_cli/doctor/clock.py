@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from datetime import UTC, datetime, timedelta
 
-from fink_cli.doctor.finding import Finding, failure, fine, warning
+from fink_cli.doctor.finding import CheckResult, failure, fine, warning
 
 # Two clocks that are kept differ by less.
 TOLERANCE = timedelta(seconds=5)
@@ -16,7 +16,7 @@ _UNKEPT = 5
 _STRUCTURE_BYTES = 512
 
 
-def clock(newest: datetime | None) -> Finding:
+def clock(newest: datetime | None) -> CheckResult:
     """The clock.
 
     Args:
@@ -35,7 +35,7 @@ def kept() -> bool | None:
     return None if state < 0 else state != _UNKEPT
 
 
-def judge_clock(now: datetime, newest: datetime | None, is_kept: bool | None) -> Finding:
+def judge_clock(now: datetime, newest: datetime | None, is_kept: bool | None) -> CheckResult:
     """Whether the clock can be right.
 
     Args:

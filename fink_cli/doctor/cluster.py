@@ -15,8 +15,8 @@ from fink_cli.alerts.codec import Decoder
 from fink_cli.connection import Connection
 from fink_cli.consumer.topic_names import is_pattern, selected
 from fink_cli.doctor.finding import (
-    Finding,
-    State,
+    CheckResult,
+    CheckState,
     failed,
     failure,
     fine,
@@ -34,14 +34,14 @@ LOGIN_SECONDS = 5.0
 _SETUP = {"socket.connection.setup.timeout.ms": 2000}
 
 
-class LoggedIn(NamedTuple):
+class LoginCheck(NamedTuple):
     """A login, and the addresses that the brokers give to clients."""
 
-    finding: Finding
+    finding: CheckResult
     listeners: tuple[Address, ...]
 
 
-def log_in(connection: Connection) -> LoggedIn:
+def log_in(connection: Connection) -> LoginCheck:
     """Log in, and ask where the brokers are."""
     attempt, watch = connection.attempt(), ErrorWatch()
     settings = settings_for(connection, watch) | _SETUP
@@ -57,14 +57,14 @@ def log_in(connection: Connection) -> LoggedIn:
         # reach these, whether it gets our answer before is a matter of chance.
         listeners = watch.unreachable
         if watch.login or not listeners:
-            return LoggedIn(failed("login", error), ())
+            return LoginCheck(failed("login", error), ())
     who = (
         f"as '{connection.username}' with {connection.sasl_mechanism}"
         if connection.login
         else "without a login"
     )
     known = tuple(sorted(listeners))
-    return LoggedIn(fine("login", f"{who}; {len(known)} broker(s)"), known)
+    return LoginCheck(fine("login", f"{who}; {len(known)} broker(s)"), known)
 
 
 def topics_of(connection: Connection, wanted: Sequence[str]) -> list[str]:
@@ -83,14 +83,14 @@ def topics_of(connection: Connection, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for names in found for name in names))
 
 
-class Rights(NamedTuple):
+class TopicCheck(NamedTuple):
     """What the user may do on the topic; none where it has no such topic."""
 
-    finding: Finding
+    finding: CheckResult
     allowed: frozenset[str] | None
 
 
-def rights(connection: Connection, topic: str) -> Rights:
+def rights(connection: Connection, topic: str) -> TopicCheck:
     """What the user may do on the topic.
 
     Raises:
@@ -98,12 +98,12 @@ def rights(connection: Connection, topic: str) -> Rights:
     """
     facts = usable_topic(connection, topic, "DESCRIBE")
     found = judge_rights(connection, topic, facts.allowed)
-    if found.state is State.OK and compacted_topics(connection, [topic]):
+    if found.state is CheckState.OK and compacted_topics(connection, [topic]):
         found = warning("topic", f"{topic}: {ONE_KEY}", uncompacted(topic))
-    return Rights(found, facts.allowed)
+    return TopicCheck(found, facts.allowed)
 
 
-def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | None) -> Finding:
+def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | None) -> CheckResult:
     """Whether the user may do anything of use on a topic.
 
     Args:
@@ -123,21 +123,21 @@ def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | N
     return failure("topic", f"{topic}: may only {', '.join(sorted(allowed))}", lacking.hint)
 
 
-class Newest(NamedTuple):
+class SchemaCheck(NamedTuple):
     """What the newest message is, and when it was written."""
 
-    finding: Finding
+    finding: CheckResult
     written: datetime | None
 
 
-def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -> Newest:
+def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -> SchemaCheck:
     """Decode the newest message of the topic.
 
     Raises:
         FinkError: it can't be read.
     """
     if allowed is not None and "READ" not in allowed:
-        return Newest(unlooked("schema", "the user may not READ the topic"), None)
+        return SchemaCheck(unlooked("schema", "the user may not READ the topic"), None)
     found = newest_message(connection, topic)
     if found is None:
         publishes = allowed is None or "WRITE" in allowed
@@ -147,12 +147,12 @@ def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -
             if publishes
             else "See it come: " + fink_command("consume", "--topic", topic)
         )
-        return Newest(warning("schema", f"{topic} has no message yet", hint), None)
+        return SchemaCheck(warning("schema", f"{topic} has no message yet", hint), None)
     written = datetime.fromtimestamp(found.seconds, UTC) if found.seconds else None
-    return Newest(judge_message(topic, found.key, found.value), written)
+    return SchemaCheck(judge_message(topic, found.key, found.value), written)
 
 
-def judge_message(topic: str, key: bytes | None, value: bytes | None) -> Finding:
+def judge_message(topic: str, key: bytes | None, value: bytes | None) -> CheckResult:
     """Whether a message says how to read it."""
     try:
         alerts = Decoder().records(key, value)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future
 from typing import TypeVar
 
-from fink_cli.doctor.finding import Finding, failed, failure
+from fink_cli.doctor.finding import CheckResult, failed, failure
 from fink_cli.errors import FinkError
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Deadline:
         """A time for some of the probes, which ends no later than this one."""
         return Deadline(min(seconds, max(self._ends - time.monotonic(), 0)))
 
-    def value(self, check: str, pending: Future[T], what: str = "") -> T | Finding:
+    def value(self, check: str, pending: Future[T], what: str = "") -> T | CheckResult:
         """What a probe returns, or the failure that stands for it.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fink_cli.cluster.record import cluster_folder, keystore_file
 from fink_cli.config import local_login_file
-from fink_cli.doctor.finding import Finding, failed, fine, warning
+from fink_cli.doctor.finding import CheckResult, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import find_weakness, refuse_if_open
@@ -17,7 +17,7 @@ from fink_cli.settings_file import profiles_of, read_profiles
 _SECRETS = {"password", "slack_token"}
 
 
-def file_modes() -> Finding:
+def file_modes() -> CheckResult:
     """Whether only their owner can read the files that hold a secret."""
     try:
         profiles = profiles_of(read_profiles())

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fink_cli.errors import FinkError
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -17,7 +17,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found.
 
     Attributes:
@@ -28,31 +28,31 @@ class Finding:
     """
 
     check: str
-    state: State
+    state: CheckState
     found: str
     hint: str = ""
 
 
-def fine(check: str, found: str) -> Finding:
+def fine(check: str, found: str) -> CheckResult:
     """All is as it should be."""
-    return Finding(check, State.OK, found)
+    return CheckResult(check, CheckState.OK, found)
 
 
-def warning(check: str, found: str, hint: str = "") -> Finding:
+def warning(check: str, found: str, hint: str = "") -> CheckResult:
     """Something that may be meant so, or was not looked at."""
-    return Finding(check, State.WARNING, found, hint)
+    return CheckResult(check, CheckState.WARNING, found, hint)
 
 
-def failure(check: str, found: str, hint: str = "") -> Finding:
+def failure(check: str, found: str, hint: str = "") -> CheckResult:
     """Something that does not work."""
-    return Finding(check, State.FAILURE, found, hint)
+    return CheckResult(check, CheckState.FAILURE, found, hint)
 
 
-def failed(check: str, error: FinkError) -> Finding:
+def failed(check: str, error: FinkError) -> CheckResult:
     """An error as a finding."""
     return failure(check, error.message, error.hint)
 
 
-def unlooked(check: str, why: str) -> Finding:
+def unlooked(check: str, why: str) -> CheckResult:
     """A check that could not be made, because of what another one found."""
     return warning(check, f"not checked: {why}")

@@ -15,7 +15,7 @@ from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.local import DEFAULT_PORT, ROOM_BYTES
 from fink_cli.cluster.record import Cluster, read_cluster
-from fink_cli.doctor.finding import Finding, failed, failure, fine, warning
+from fink_cli.doctor.finding import CheckResult, failed, failure, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import cache_folder, fink_home
 
@@ -28,7 +28,7 @@ _GIB = 1024**3
 _MIB = 1024**2
 
 
-def java() -> Finding:
+def java() -> CheckResult:
     """The Java that runs Kafka and Spark. Who only reads alerts needs none."""
     try:
         found = find_java()
@@ -39,7 +39,7 @@ def java() -> Finding:
     return judge_java(found)
 
 
-def judge_java(found: Java) -> Finding:
+def judge_java(found: Java) -> CheckResult:
     """Whether Kafka and Spark both take a Java that is not too old for either."""
     what = f"Java {found.version}, {found.program}"
     if found.version > NEWEST_FOR_SPARK:
@@ -51,7 +51,7 @@ def judge_java(found: Java) -> Finding:
     return fine("java", f"{what}: Kafka and Spark take it")
 
 
-def kafka() -> Finding:
+def kafka() -> CheckResult:
     """Kafka's jars: of ``KAFKA_HOME``, or in the cache."""
     home = os.environ.get("KAFKA_HOME")
     if not home:
@@ -63,12 +63,12 @@ def kafka() -> Finding:
     return fine("kafka jars", f"Kafka {version} in KAFKA_HOME ({home})")
 
 
-def spark() -> Finding:
+def spark() -> CheckResult:
     """The jars of Spark's connectors, in the cache."""
     return _cached("spark")
 
 
-def _cached(name: str) -> Finding:
+def _cached(name: str) -> CheckResult:
     check, folder = f"{name} jars", cache_folder() / name
     lock = jars.read_lock(name)
     absent = jars.missing(lock, folder)
@@ -104,7 +104,7 @@ class Space(NamedTuple):
     writable: bool
 
 
-def disk() -> Finding:
+def disk() -> CheckResult:
     """Room for the cluster's data, and for the jars. Who only reads alerts needs none."""
     home, cache = fink_home(), cache_folder()
     return judge_disk([_space(home, "FINK_HOME"), _space(cache, "XDG_CACHE_HOME")], _has_cluster())
@@ -128,7 +128,7 @@ def _space(folder: Path, variable: str) -> Space:
     return Space(folder, variable, shutil.disk_usage(there).free, writable)
 
 
-def judge_disk(spaces: Sequence[Space], needed: bool) -> Finding:
+def judge_disk(spaces: Sequence[Space], needed: bool) -> CheckResult:
     """Whether there is room.
 
     Args:
@@ -153,7 +153,7 @@ def judge_disk(spaces: Sequence[Space], needed: bool) -> Finding:
     return fine("disk", found)
 
 
-def ports() -> Finding:
+def ports() -> CheckResult:
     """The ports of the local cluster: free, or its own."""
     cluster = read_cluster(fink_home())
     if cluster is None:
@@ -161,7 +161,7 @@ def ports() -> Finding:
     return _cluster_ports(cluster)
 
 
-def _first_port() -> Finding:
+def _first_port() -> CheckResult:
     named = os.environ.get("FINK_KAFKA_PORT") or str(DEFAULT_PORT)
     if not named.isdecimal() or not 1024 <= int(named) <= 65535:
         return failure(
@@ -179,7 +179,7 @@ def _first_port() -> Finding:
     )
 
 
-def _cluster_ports(cluster: Cluster) -> Finding:
+def _cluster_ports(cluster: Cluster) -> CheckResult:
     dead = [each.id for each in cluster.brokers if each.process and not process.alive(each.process)]
     if dead:
         return failure(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from fink_cli.addresses import Address
 from fink_cli.connection import Connection
-from fink_cli.doctor.finding import Finding, failure, fine, warning
+from fink_cli.doctor.finding import CheckResult, failure, fine, warning
 from fink_cli.kafka.unreachable import speaks_tls
 
 # Of one address; a name may have several.
@@ -28,7 +28,7 @@ _REFUSED = {
 }
 
 
-def reach(check: str, address: Address, hint: str) -> Finding:
+def reach(check: str, address: Address, hint: str) -> CheckResult:
     """Look a broker's name up, and connect to it.
 
     Args:
@@ -56,7 +56,7 @@ def reach(check: str, address: Address, hint: str) -> Finding:
     return failure(check, f"{address} ({', '.join(ips)}) takes no connection: {reason}", hint)
 
 
-def certificate(address: Address, connection: Connection) -> Finding:
+def certificate(address: Address, connection: Connection) -> CheckResult:
     """Check a broker's certificate as a client does.
 
     Args:
@@ -96,7 +96,7 @@ def certificate(address: Address, connection: Connection) -> Finding:
     return judge_certificate(f"{address} speaks {version}", ends, datetime.now(UTC))
 
 
-def _no_tls(address: Address, reason: str) -> Finding:
+def _no_tls(address: Address, reason: str) -> CheckResult:
     tls = speaks_tls(address)
     if tls is False:
         return failure(
@@ -114,7 +114,7 @@ def _no_tls(address: Address, reason: str) -> Finding:
     )
 
 
-def judge_certificate(what: str, ends: datetime, now: datetime) -> Finding:
+def judge_certificate(what: str, ends: datetime, now: datetime) -> CheckResult:
     """Whether a certificate that holds now holds on."""
     found = f"{what}, with a certificate that holds until {ends:%Y-%m-%d}"
     if ends - now < SOON:

@@ -15,7 +15,7 @@ SECONDS = 4.0
 _BACK = 5
 
 
-class Newest(NamedTuple):
+class NewestMessage(NamedTuple):
     """A message, and when it was written, in seconds since 1970; 0 where it does not say."""
 
     key: bytes | None
@@ -23,7 +23,7 @@ class Newest(NamedTuple):
     seconds: float
 
 
-def newest_message(connection: Connection, topic: str) -> Newest | None:
+def newest_message(connection: Connection, topic: str) -> NewestMessage | None:
     """The newest message of a topic; none where there is none, or none came in time.
 
     Raises:
@@ -38,7 +38,7 @@ def newest_message(connection: Connection, topic: str) -> Newest | None:
         consumer.close()
 
 
-def _last(consumer: Consumer, topic: str, ends: float) -> Newest | None:
+def _last(consumer: Consumer, topic: str, ends: float) -> NewestMessage | None:
     awaited: dict[int, int] = {}
     starts = []
     for number in consumer.list_topics(topic, timeout=SECONDS).topics[topic].partitions:
@@ -48,7 +48,7 @@ def _last(consumer: Consumer, topic: str, ends: float) -> Newest | None:
             awaited[number] = high
             starts.append(TopicPartition(topic, number, max(low, high - _BACK)))
     consumer.assign(starts)
-    found: Newest | None = None
+    found: NewestMessage | None = None
     while awaited and time.monotonic() < ends:
         for message in consumer.consume(num_messages=_BACK * len(starts), timeout=0.2):
             if message.error() is not None:
@@ -60,7 +60,7 @@ def _last(consumer: Consumer, topic: str, ends: float) -> Newest | None:
     return found
 
 
-def _read(message: Message) -> Newest:
+def _read(message: Message) -> NewestMessage:
     kind, milliseconds = message.timestamp()
     seconds = 0.0 if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
-    return Newest(message.key(), message.value(), seconds)
+    return NewestMessage(message.key(), message.value(), seconds)

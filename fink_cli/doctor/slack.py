@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fink_cli.config import slack_token
-from fink_cli.doctor.finding import Finding, failure, fine, warning
-from fink_cli.slack.check import NEEDED, Checked, check
+from fink_cli.doctor.finding import CheckResult, failure, fine, warning
+from fink_cli.slack.check import NEEDED, SlackCheck, check
 from fink_cli.slack.client import get_slack_client
 
 
-def slack(profile: str | None) -> Finding:
+def slack(profile: str | None) -> CheckResult:
     """Whether Slack takes the token, and what it may do.
 
     Raises:
@@ -19,7 +19,7 @@ def slack(profile: str | None) -> Finding:
     return judge_slack(check(get_slack_client(profile), {}))
 
 
-def judge_slack(found: Checked) -> Finding:
+def judge_slack(found: SlackCheck) -> CheckResult:
     """Whether a bot can do its work."""
     who = f"bot '{found.bot}' of '{found.team}'"
     scopes = "Add it to the app under OAuth & Permissions, and install the app again."

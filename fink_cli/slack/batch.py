@@ -21,7 +21,7 @@ _MOST_ROWS = 50
 
 
 @dataclass(frozen=True)
-class Sent:
+class BatchResult:
     """What became of a batch.
 
     Attributes:
@@ -44,7 +44,7 @@ def send_slack_alerts(
     dec_column: str | None = None,
     class_column: str | None = None,
     client: SlackClient | None = None,
-) -> Sent:
+) -> BatchResult:
     """Send each class of a batch to the channel of its name: ``EB*WUMa`` to ``#ebwuma``.
 
     One message a class, in the order in which the classes first come; 50 rows of it at most, and
@@ -94,7 +94,7 @@ def send_slack_alerts(
             refused[channel] = error
         else:
             posted[channel] = posted.get(channel, 0) + len(rows)
-    return Sent(posted, refused, without)
+    return BatchResult(posted, refused, without)
 
 
 def _allowed(channels: str | Path | Iterable[str] | None) -> Set[str]:

@@ -30,7 +30,7 @@ class ChannelState:
 
 
 @dataclass(frozen=True)
-class Checked:
+class SlackCheck:
     """What the token is, and what it can reach.
 
     Attributes:
@@ -51,7 +51,7 @@ class Checked:
     channels: list[ChannelState]
 
 
-def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> Checked:
+def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> SlackCheck:
     """Check a client whose token is known to be good.
 
     Args:
@@ -70,7 +70,7 @@ def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> Checked:
         states = channel_states(client.channels, listed)
     usable = all(each.state == "ok" for each in states) or not listed
     ok = NEEDED not in missing and usable
-    return Checked(ok, identity.team, identity.url, identity.bot, list(scopes), missing, states)
+    return SlackCheck(ok, identity.team, identity.url, identity.bot, list(scopes), missing, states)
 
 
 def channel_states(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fink_cli.slack.client import Posted
-from fink_cli.slack.digest import Digest, Waiting
+from fink_cli.slack.digest import Digest, WaitingAlerts
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.journal import Journal
 from fink_cli.slack.light_curve_png import light_curve_png
@@ -17,7 +17,7 @@ AddPicture = Callable[[Posted, bytes, str], object]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Delivery:
     """What became of a digest.
 
     Attributes:
@@ -31,7 +31,9 @@ class Outcome:
     refusal: SlackRefusedError | None = None
 
 
-def deliver(digest: Digest, waiting: Waiting, post: Post, journal: Journal, topic: str) -> Outcome:
+def deliver(
+    digest: Digest, waiting: WaitingAlerts, post: Post, journal: Journal, topic: str
+) -> Delivery:
     """Send a digest. When Slack refuses it, its alerts go on waiting."""
     channel = digest.channel
     message = digest.message(topic, journal.unanswered(channel))
@@ -41,13 +43,13 @@ def deliver(digest: Digest, waiting: Waiting, post: Post, journal: Journal, topi
     except SlackRefusedError as error:
         if error.is_certain:
             journal.refused(channel)
-        return Outcome(digest, refusal=error)
+        return Delivery(digest, refusal=error)
     journal.accepted(channel, digest.ends)
     waiting.remove(channel)
-    return Outcome(digest, posted)
+    return Delivery(digest, posted)
 
 
-def illustrate(outcome: Outcome, add: AddPicture) -> None:
+def illustrate(outcome: Delivery, add: AddPicture) -> None:
     """Add the light curve of the newest alert to a digest that Slack has, if there is one.
 
     Raises:

@@ -16,7 +16,7 @@ _REPEATED = "sent again after an interruption: it may stand above already"
 
 
 @dataclass(frozen=True)
-class Item:
+class WaitingAlert:
     """An alert for a table.
 
     Attributes:
@@ -46,9 +46,9 @@ class Item:
 class _Class:
     count: int = 0
     # A message may hold several alerts: the number of each tells them apart.
-    newest: list[tuple[tuple[float, int, int], int, Item]] = field(default_factory=list)
+    newest: list[tuple[tuple[float, int, int], int, WaitingAlert]] = field(default_factory=list)
 
-    def add(self, item: Item, most: int) -> None:
+    def add(self, item: WaitingAlert, most: int) -> None:
         self.count += 1
         if len(self.newest) < most:
             heapq.heappush(self.newest, (item.age, self.count, item))
@@ -56,7 +56,7 @@ class _Class:
             heapq.heappushpop(self.newest, (item.age, self.count, item))
 
     @property
-    def last(self) -> Item:
+    def last(self) -> WaitingAlert:
         """The newest alert."""
         return max(self.newest)[2]
 
@@ -92,7 +92,7 @@ class Digest:
     alerts: int
     ends: dict[int, int]
     sections: tuple[Section, ...]
-    newest: Item
+    newest: WaitingAlert
 
     def message(self, topic: str, before: str | None) -> Message:
         """The digest as a message.
@@ -108,7 +108,7 @@ class Digest:
         return compose(self.sections, footer, before or self.id)
 
 
-class Waiting:
+class WaitingAlerts:
     """The alerts that wait, channel by channel: counts, and the newest of each class.
 
     Args:
@@ -121,7 +121,7 @@ class Waiting:
         self._newest = newest
         self._channels: dict[str, _Channel] = {}
 
-    def add(self, channel: str, item: Item) -> None:
+    def add(self, channel: str, item: WaitingAlert) -> None:
         """Let an alert wait for a channel's next digest."""
         found = self._channels.setdefault(channel, _Channel())
         known = item.kind in found.classes or len(found.classes) < _MOST_CLASSES

@@ -13,11 +13,11 @@ from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.alerts.schema import Schema, leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.sinks import Held
+from fink_cli.consumer.sinks import HeldOffsets
 from fink_cli.consumer.view.cells import cell
 from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import ChannelMap
-from fink_cli.slack.digest import OTHERS, Item, Waiting
+from fink_cli.slack.digest import OTHERS, WaitingAlert, WaitingAlerts
 from fink_cli.slack.journal import Journal
 from fink_cli.slack.messages import Row, counted, link_to
 
@@ -44,7 +44,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class _Shape:
+class _SchemaColumns:
     """What the alerts of a schema show of themselves."""
 
     columns: tuple[Column, ...]
@@ -55,7 +55,7 @@ class _Shape:
         return tuple(each.title for each in self.columns)
 
 
-class Desk:
+class DigestSink:
     """A sink that sorts alerts by channel, and sends what waits when it is flushed.
 
     Args:
@@ -83,11 +83,11 @@ class Desk:
         topic_id: Callable[[str], str],
         channels: ChannelMap,
         existing: Container[str] | None,
-        waiting: Waiting,
+        waiting: WaitingAlerts,
         journal: Journal,
         *,
         curve_of: Callable[[Mapping[str, Any]], LightCurve],
-        send: Callable[[Desk], None],
+        send: Callable[[DigestSink], None],
         skip: Callable[[Skipped], None],
         warn: Callable[[str], None],
     ) -> None:
@@ -109,14 +109,14 @@ class Desk:
         else:
             self._sort(record)
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Send what waits; what Slack did not accept goes on waiting."""
         self._follow_topic()
         self._send(self)
         first = self.waiting.first_offsets()
         return {Partition(self._topic, number): offset for number, offset in first.items()}
 
-    def committed(self, offsets: Held) -> None:
+    def committed(self, offsets: HeldOffsets) -> None:
         """Keep no longer in the journal what Kafka knows now."""
         self.journal.committed({each.number: offset for each, offset in offsets.items()})
 
@@ -139,7 +139,7 @@ class Desk:
         if not channels:
             self.tally.no_channel(kind or NO_CLASS)
             return
-        item: Item | None = None
+        item: WaitingAlert | None = None
         for channel in channels:
             if alert.offset < self.journal.posted_before(channel, alert.partition):
                 continue
@@ -149,10 +149,10 @@ class Desk:
             item = item or self._item(alert, shape, kind)
             self.waiting.add(channel, item)
 
-    def _item(self, alert: Alert, shape: _Shape, kind: str) -> Item:
+    def _item(self, alert: Alert, shape: _SchemaColumns, kind: str) -> WaitingAlert:
         cells = tuple(cell(alert.content, each) for each in shape.columns)
         linked = cells[0] if shape.columns and shape.columns[0].role in {OBJECT, ID} else ""
-        return Item(
+        return WaitingAlert(
             alert.partition,
             alert.offset,
             alert.timestamp.timestamp() if alert.timestamp else 0.0,
@@ -163,13 +163,13 @@ class Desk:
         )
 
 
-def _shape_of(schema: Schema) -> _Shape:
+def _shape_of(schema: Schema) -> _SchemaColumns:
     path = load_roles().find(CLASS, leaf_paths(schema.parsed))
     # The class is said once, above the table.
     columns = tuple(each for each in viewer_columns(schema) if each.role != CLASS)
-    return _Shape(columns, tuple(path.split(".")) if path else ())
+    return _SchemaColumns(columns, tuple(path.split(".")) if path else ())
 
 
-def _kind(alert: Alert, shape: _Shape) -> str:
+def _kind(alert: Alert, shape: _SchemaColumns) -> str:
     value: Any = value_at(alert.content, shape.kind) if shape.kind else None
     return "" if value is None else str(value)[:200]

@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from fink_cli.admin.acl.authorizer import Policy, Question, Role, answer, authorize, questions
+from fink_cli.admin.acl.authorizer import AccessRequest, Policy, Role, answer, authorize, questions
 from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
 from fink_cli.admin.acl.flags import Flags, rules_from
 from fink_cli.admin.acl.model import (
@@ -295,7 +295,7 @@ class World:
     ) -> Iterator[str]:
         told = rights(client, resource)
         for operation in sorted(OPERATIONS[resource.type] - {Operation.ALL}):
-            decision = authorize(policy, Question(user, operation, resource, HERE))
+            decision = authorize(policy, AccessRequest(user, operation, resource, HERE))
             if told is None:
                 # Who may not describe it is told nothing else.
                 if operation is Operation.DESCRIBE and decision.allowed:

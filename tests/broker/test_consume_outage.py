@@ -9,15 +9,14 @@ from typing import Any, NoReturn
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from fink_cli.consumer import assignment
-from fink_cli.consumer import source as source_module
-from fink_cli.consumer.source import Source, open_source
+from fink_cli.consumer import assignment, topic_reader
+from fink_cli.consumer.topic_reader import TopicReader, open_topics
 from fink_cli.errors import UnreachableError
 from fink_cli.kafka import offsets
 from tests.broker.watching import Fink, messages, numbers, running, shown_by, wait_for
 
 
-def poll_for_ever(*sources: Source) -> NoReturn:
+def poll_for_ever(*sources: TopicReader) -> NoReturn:
     while True:
         for source in sources:
             source.poll()
@@ -32,8 +31,8 @@ def test_what_was_shown_after_an_outage_is_committed(
     with (
         running(cluster.environ, *words, "--limit", "2000") as process,
         running(cluster.environ, *live) as following,
-        open_source(cluster.connection, [topic], until_end=True) as ending,
-        open_source(cluster.connection, [topic], keeps_trying=True) as going_on,
+        open_topics(cluster.connection, [topic], until_end=True) as ending,
+        open_topics(cluster.connection, [topic], keeps_trying=True) as going_on,
     ):
         # It waits in the middle: there is no room for its lines before somebody reads on.
         assert process.stdout is not None
@@ -41,7 +40,7 @@ def test_what_was_shown_after_an_outage_is_committed(
         assert shown_by(following, 1) == [0]
         assert fink("kafka", "stop").returncode == 0
         # Who follows goes on for ever; who has an end gives up after a while, here a short one.
-        monkeypatch.setattr(source_module, "LOST_SECONDS", 1.0)
+        monkeypatch.setattr(topic_reader, "LOST_SECONDS", 1.0)
         with pytest.raises(UnreachableError):
             poll_for_ever(going_on, ending)
         assert following.stderr is not None
@@ -78,7 +77,7 @@ def test_what_a_group_hands_out_while_the_cluster_is_away_is_read_later(
         return offsets.spans_of(*given)
 
     monkeypatch.setattr(assignment, "spans_of", spans_of)
-    with open_source(cluster.connection, [topic], f"g-{topic}", keeps_trying=True) as source:
+    with open_topics(cluster.connection, [topic], f"g-{topic}", keeps_trying=True) as source:
         read: list[int | None] = []
         while len(read) < 3:
             read += [message.offset() for message in source.poll()]

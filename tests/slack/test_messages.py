@@ -15,8 +15,8 @@ from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import parse_channel_map, read_channel_map
 from fink_cli.slack.channel_names import channel_of
-from fink_cli.slack.digest import Item, Waiting
-from fink_cli.slack.digest_sink import Desk
+from fink_cli.slack.digest import WaitingAlert, WaitingAlerts
+from fink_cli.slack.digest_sink import DigestSink
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
 from tests.slack.fake_slack import wrong_in
@@ -110,12 +110,12 @@ def test_a_wrong_map_says_what_is_wrong(tmp_path: Path, text: str, said: str) ->
         read_channel_map(file)
 
 
-def item(offset: int, kind: str = "A", partition: int = 0) -> Item:
-    return Item(partition, offset, float(offset), kind, ("object",), Row((f"o{offset}",)))
+def item(offset: int, kind: str = "A", partition: int = 0) -> WaitingAlert:
+    return WaitingAlert(partition, offset, float(offset), kind, ("object",), Row((f"o{offset}",)))
 
 
 def test_what_waits() -> None:
-    waiting = Waiting("topic", 3)
+    waiting = WaitingAlerts("topic", 3)
     for offset in range(10):
         waiting.add("#a", item(offset))
     waiting.add("#b", item(4, "B", partition=1))
@@ -128,7 +128,7 @@ def test_what_waits() -> None:
 
 
 def test_several_alerts_of_one_message() -> None:
-    waiting = Waiting("topic", 2)
+    waiting = WaitingAlerts("topic", 2)
     for _ in range(3):
         waiting.add("#a", item(1))
     (digest,) = waiting.digests()
@@ -136,7 +136,7 @@ def test_several_alerts_of_one_message() -> None:
 
 
 def test_very_many_classes_are_counted_together() -> None:
-    waiting = Waiting("topic", 3)
+    waiting = WaitingAlerts("topic", 3)
     for offset in range(300):
         waiting.add("#a", item(offset, f"k{offset}"))
     (digest,) = waiting.digests()
@@ -171,7 +171,7 @@ def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) ->
     sent: list[tuple[str, int]] = []
     said: list[str] = []
 
-    def send(desk: Desk) -> None:
+    def send(desk: DigestSink) -> None:
         for digest in desk.waiting.digests():
             if digest.channel == "#a":
                 desk.journal.accepted("#a", digest.ends)
@@ -183,12 +183,12 @@ def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) ->
 
     topic_id = "first"
     with open_journal(tmp_path, "cluster", topic_id, "group") as journal:
-        desk = Desk(
+        desk = DigestSink(
             "topic",
             lambda _topic: topic_id,
             channels,
             None,
-            Waiting(topic_id, 3),
+            WaitingAlerts(topic_id, 3),
             journal,
             curve_of=lambda _alert: LightCurve(),
             send=send,

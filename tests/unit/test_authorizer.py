@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from fink_cli.admin.acl.authorizer import (
-    Answer,
+    AccessCheck,
+    AccessRequest,
     Policy,
-    Question,
     Role,
     answer,
     authorize,
@@ -54,12 +54,12 @@ def allowed(
 ) -> bool:
     decision = authorize(
         Policy(rules, **policy),  # type: ignore[arg-type]
-        Question(user, operation, resource, host),
+        AccessRequest(user, operation, resource, host),
     )
     return decision.allowed
 
 
-def ask(role: Operation | Role, *rules: Rule, group: str | None = None) -> Answer:
+def ask(role: Operation | Role, *rules: Rule, group: str | None = None) -> AccessCheck:
     asked = questions("alice", role, "fink_sso", group, "*")
     return answer(Policy(rules), role, asked)
 

@@ -18,11 +18,17 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.loop import Counts, Progress
+from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.browse.app import Browser, FilterLine
 from fink_cli.consumer.view.browse.detail_screen import DetailScreen
-from fink_cli.consumer.view.browse.feed import MOST_KEPT, MOST_WAITING, Feed, Item, Kept
+from fink_cli.consumer.view.browse.feed import (
+    MOST_KEPT,
+    MOST_WAITING,
+    Feed,
+    ListedAlert,
+    NewestAlerts,
+)
 from tests.unit.drawn import alert_of, check_screen, small, ztf
 
 SIZE = (80, 24)
@@ -39,7 +45,7 @@ def browse(
         for alert in alerts:
             feed.add(alert)
         feed.report(
-            Progress(("fink_sn",), Counts(len(alerts) + 1, len(alerts), 1), 12.5, 3, True, 42.0)
+            ReadProgress(("fink_sn",), Counts(len(alerts) + 1, len(alerts), 1), 12.5, 3, True, 42.0)
         )
         before: set[str | None] = set()
 
@@ -263,13 +269,13 @@ def test_a_reader_that_fails_ends_it(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    kept = Kept(count=3, size=100)
+    kept = NewestAlerts(count=3, size=100)
     for number in range(10):
-        kept.add(Item(number, small(number, size=10), {}))
+        kept.add(ListedAlert(number, small(number, size=10), {}))
     assert [each.number for each in kept] == [7, 8, 9]
-    kept.add(Item(10, small(10, size=95), {}))
+    kept.add(ListedAlert(10, small(10, size=95), {}))
     assert [each.number for each in kept] == [10]
-    kept.add(Item(11, small(11, size=1000), {}))
+    kept.add(ListedAlert(11, small(11, size=1000), {}))
     assert [each.number for each in kept] == [11]
 
 

@@ -18,40 +18,41 @@ from fink_cli.doctor.checks import tolerant
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.deadline import Deadline
-from fink_cli.doctor.finding import Finding, State, failure, fine
+from fink_cli.doctor.finding import CheckResult, CheckState, failure, fine
 from fink_cli.doctor.machine import LITTLE_BYTES, Space, is_local, judge_disk, judge_java
 from fink_cli.doctor.network import judge_certificate
 from fink_cli.doctor.slack import judge_slack
 from fink_cli.errors import OperationFailedError, UsageError
-from fink_cli.slack.check import Checked
+from fink_cli.slack.check import SlackCheck
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROOM = 512 * 1024**2
 
 
 @pytest.mark.parametrize(
-    ("version", "state"), [(17, State.OK), (21, State.OK), (22, State.WARNING), (25, State.WARNING)]
+    ("version", "state"),
+    [(17, CheckState.OK), (21, CheckState.OK), (22, CheckState.WARNING), (25, CheckState.WARNING)],
 )
-def test_java_must_suit_kafka_and_spark(version: int, state: State) -> None:
+def test_java_must_suit_kafka_and_spark(version: int, state: CheckState) -> None:
     assert judge_java(Java(Path("/j/bin/java"), version)).state is state
 
 
 @pytest.mark.parametrize(
     ("free", "writable", "needed", "state"),
     [
-        (LITTLE_BYTES, True, True, State.OK),
-        (LITTLE_BYTES - 1, True, True, State.WARNING),
-        (ROOM, True, True, State.WARNING),
-        (ROOM - 1, True, True, State.FAILURE),
-        (LITTLE_BYTES, False, True, State.FAILURE),
+        (LITTLE_BYTES, True, True, CheckState.OK),
+        (LITTLE_BYTES - 1, True, True, CheckState.WARNING),
+        (ROOM, True, True, CheckState.WARNING),
+        (ROOM - 1, True, True, CheckState.FAILURE),
+        (LITTLE_BYTES, False, True, CheckState.FAILURE),
         # Who has no cluster here may only read alerts.
-        (ROOM - 1, True, False, State.WARNING),
-        (LITTLE_BYTES, False, False, State.WARNING),
+        (ROOM - 1, True, False, CheckState.WARNING),
+        (LITTLE_BYTES, False, False, CheckState.WARNING),
     ],
 )
 @pytest.mark.parametrize("variable", ["FINK_HOME", "XDG_CACHE_HOME"])
 def test_the_fuller_disk_counts(
-    variable: str, free: int, writable: bool, needed: bool, state: State
+    variable: str, free: int, writable: bool, needed: bool, state: CheckState
 ) -> None:
     narrow = Space(Path("/narrow"), variable, free, writable)
     found = judge_disk([Space(Path("/roomy"), "OTHER", 2**50, True), narrow], needed)
@@ -64,64 +65,64 @@ def test_the_fuller_disk_counts(
 @pytest.mark.parametrize(
     ("ahead", "is_kept", "state"),
     [
-        (-3600, None, State.OK),
-        (4, False, State.OK),
-        (6, True, State.WARNING),
-        (61, True, State.FAILURE),
-        (None, True, State.OK),
-        (None, False, State.WARNING),
-        (None, None, State.WARNING),
+        (-3600, None, CheckState.OK),
+        (4, False, CheckState.OK),
+        (6, True, CheckState.WARNING),
+        (61, True, CheckState.FAILURE),
+        (None, True, CheckState.OK),
+        (None, False, CheckState.WARNING),
+        (None, None, CheckState.WARNING),
     ],
 )
 def test_no_message_comes_from_the_future(
-    ahead: float | None, is_kept: bool | None, state: State
+    ahead: float | None, is_kept: bool | None, state: CheckState
 ) -> None:
     newest = None if ahead is None else NOW + timedelta(seconds=ahead)
     assert judge_clock(NOW, newest, is_kept).state is state
 
 
-@pytest.mark.parametrize(("days", "state"), [(31, State.OK), (29, State.WARNING)])
-def test_a_certificate_that_ends_soon_is_said(days: int, state: State) -> None:
+@pytest.mark.parametrize(("days", "state"), [(31, CheckState.OK), (29, CheckState.WARNING)])
+def test_a_certificate_that_ends_soon_is_said(days: int, state: CheckState) -> None:
     assert judge_certificate("b:1", NOW + timedelta(days=days), NOW).state is state
 
 
 @pytest.mark.parametrize(
     ("allowed", "state", "said"),
     [
-        (None, State.OK, "everything"),
-        ({"READ", "DESCRIBE"}, State.OK, "not WRITE"),
-        ({"WRITE", "DESCRIBE"}, State.OK, "not READ"),
-        ({"READ", "WRITE", "DESCRIBE"}, State.OK, "may DESCRIBE, READ, WRITE"),
-        ({"DESCRIBE"}, State.FAILURE, "may only DESCRIBE"),
+        (None, CheckState.OK, "everything"),
+        ({"READ", "DESCRIBE"}, CheckState.OK, "not WRITE"),
+        ({"WRITE", "DESCRIBE"}, CheckState.OK, "not READ"),
+        ({"READ", "WRITE", "DESCRIBE"}, CheckState.OK, "may DESCRIBE, READ, WRITE"),
+        ({"DESCRIBE"}, CheckState.FAILURE, "may only DESCRIBE"),
     ],
 )
-def test_rights_of_use(allowed: set[str] | None, state: State, said: str) -> None:
+def test_rights_of_use(allowed: set[str] | None, state: CheckState, said: str) -> None:
     connection = Connection("b:1", "SASL_PLAINTEXT", username="ann", password="p")
     found = judge_rights(connection, "t", None if allowed is None else frozenset(allowed))
     assert found.state is state
     assert said in found.found
-    if state is State.FAILURE:
+    if state is CheckState.FAILURE:
         assert "fink acl add -u ann -t t" in found.hint
 
 
 @pytest.mark.parametrize(
     ("value", "state"),
-    [(b'{"objectId": "x", "n": 1}', State.OK), (b"\x00\x01\x02", State.FAILURE)],
+    [(b'{"objectId": "x", "n": 1}', CheckState.OK), (b"\x00\x01\x02", CheckState.FAILURE)],
 )
-def test_a_message_says_how_to_read_it_or_not(value: bytes, state: State) -> None:
+def test_a_message_says_how_to_read_it_or_not(value: bytes, state: CheckState) -> None:
     assert judge_message("t", None, value).state is state
 
 
 @pytest.mark.parametrize(
     ("missing", "state"),
     [
-        ({}, State.OK),
-        ({"users:read": "to find people by name"}, State.WARNING),
-        ({"chat:write": "to post", "users:read": ""}, State.FAILURE),
+        ({}, CheckState.OK),
+        ({"users:read": "to find people by name"}, CheckState.WARNING),
+        ({"chat:write": "to post", "users:read": ""}, CheckState.FAILURE),
     ],
 )
-def test_scopes_of_slack(missing: dict[str, str], state: State) -> None:
-    checked = Checked(not missing, "team", "u", "bot", [], missing, [])
+def test_scopes_of_slack(missing: dict[str, str], state: CheckState) -> None:
+    checked = SlackCheck(not missing, "team", "u", "bot", [], missing, [])
     assert judge_slack(checked).state is state
 
 
@@ -139,8 +140,8 @@ def test_what_is_no_address_is_said(wrong: str) -> None:
 
 def test_one_bootstrap_server_is_enough() -> None:
     up, down = fine("broker", "a"), failure("broker", "b", "hint")
-    assert [each.state for each in tolerant([up, down])] == [State.OK, State.WARNING]
-    assert [each.state for each in tolerant([down, down])] == [State.FAILURE] * 2
+    assert [each.state for each in tolerant([up, down])] == [CheckState.OK, CheckState.WARNING]
+    assert [each.state for each in tolerant([down, down])] == [CheckState.FAILURE] * 2
 
 
 def test_what_does_not_end_is_given_up() -> None:
@@ -149,8 +150,8 @@ def test_what_does_not_end_is_given_up() -> None:
     pending = begin(lambda: hanging.wait(60))
     found = Deadline(0.2).value("slow", pending)
     assert time.monotonic() - began < 5
-    assert isinstance(found, Finding)
-    assert (found.check, found.state) == ("slow", State.FAILURE)
+    assert isinstance(found, CheckResult)
+    assert (found.check, found.state) == ("slow", CheckState.FAILURE)
     hanging.set()
 
 
@@ -164,8 +165,8 @@ def test_errors_of_probes_are_findings_and_defects_are_not_hidden() -> None:
         raise PermissionError(13, "Permission denied", "/shut")
 
     found = Deadline(5).value("x", begin(shut))
-    assert isinstance(found, Finding)
-    assert (found.state, found.found) == (State.FAILURE, "/shut: Permission denied")
+    assert isinstance(found, CheckResult)
+    assert (found.state, found.found) == (CheckState.FAILURE, "/shut: Permission denied")
     with pytest.raises(ZeroDivisionError):
         Deadline(5).value("x", begin(lambda: 1 // 0))
 

@@ -9,9 +9,9 @@ from itertools import product
 
 import pytest
 
-from fink_cli.admin.acl.access_file import Declaration
+from fink_cli.admin.acl.access_file import AccessFile
 from fink_cli.admin.acl.audit import make_audit
-from fink_cli.admin.acl.authorizer import Policy, Question, Role, authorize, questions
+from fink_cli.admin.acl.authorizer import AccessRequest, Policy, Role, authorize, questions
 from fink_cli.admin.acl.model import (
     CONSUMER,
     OPERATIONS,
@@ -24,7 +24,7 @@ from fink_cli.admin.acl.model import (
     order,
     role_rules,
 )
-from fink_cli.admin.acl.plan import Current, make_plan
+from fink_cli.admin.acl.plan import CurrentAccess, make_plan
 from fink_cli.admin.users import User
 
 USERS = ("ann", "bob", "*")
@@ -57,7 +57,7 @@ def random_rules(chance: random.Random) -> list[Rule]:
     return list(dict.fromkeys(rules))
 
 
-def decided(policy: Policy, question: Question) -> tuple[bool, Rule | None]:
+def decided(policy: Policy, question: AccessRequest) -> tuple[bool, Rule | None]:
     """Decide in Kafka's plain order, looking at every rule: what the index must not change."""
     if question.user in policy.super_users:
         return True, None
@@ -100,7 +100,7 @@ def test_each_answer_is_that_of_the_plain_order(seed: int) -> None:
         policy = Policy(random_rules(chance), frozenset({"root"}), chance.random() < 0.3)
         for user, resource, host in product(("ann", "bob", "eve", "root"), resources, HOSTS):
             for operation in (Operation.READ, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS):
-                question = Question(user, operation, resource, host)
+                question = AccessRequest(user, operation, resource, host)
                 decision = authorize(policy, question)
                 assert (decision.allowed, decision.rule) == decided(policy, question)
                 seen.add((decision.allowed, decision.rule is None))
@@ -197,7 +197,7 @@ def test_the_work_grows_with_the_rules_and_not_with_their_product() -> None:
 
     def plan(size: int) -> int:
         users, rules, topics = survey(size)
-        declared = Declaration.model_validate(
+        declared = AccessFile.model_validate(
             {
                 "users": {
                     user.user: {"consumer": [topic]}
@@ -205,14 +205,14 @@ def test_the_work_grows_with_the_rules_and_not_with_their_product() -> None:
                 }
             }
         )
-        current = Current("c", frozenset(rules[::2]), dict.fromkeys(topics, 1), frozenset())
+        current = CurrentAccess("c", frozenset(rules[::2]), dict.fromkeys(topics, 1), frozenset())
         return calls(lambda: make_plan(declared, current))
 
     def ask(size: int) -> int:
         users, rules, topics = survey(size)
         policy = Policy(rules)
         asked = [
-            Question(user.user, Operation.READ, Resource(ResourceType.TOPIC, topic), "*")
+            AccessRequest(user.user, Operation.READ, Resource(ResourceType.TOPIC, topic), "*")
             for user, topic in zip(users, topics, strict=True)
         ]
         return calls(lambda: [authorize(policy, question) for question in asked])

@@ -12,7 +12,7 @@ import pytest
 from fink_cli import trusted
 from fink_cli.distribution.filters import load_filter
 from fink_cli.doctor.file_modes import file_modes
-from fink_cli.doctor.finding import State
+from fink_cli.doctor.finding import CheckState
 from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.private import find_weakness, private_folder, refuse_if_changeable
 from tests.conftest import clean_environ, run_fink
@@ -345,10 +345,10 @@ def test_doctor_looks_at_the_whole_way_to_a_secret(
     file.chmod(0o600)
     monkeypatch.setenv("FINK_CONFIG", str(file))
     monkeypatch.setenv("FINK_HOME", str(tmp_path / "home"))
-    assert file_modes().state is State.OK
+    assert file_modes().state is CheckState.OK
     open_folder.chmod(0o777)
     with pytest.warns(FinkWarning, match="could be moved or replaced"):
         found = file_modes()
-    assert found.state is State.WARNING
+    assert found.state is CheckState.WARNING
     assert found.found == f"{file} holds a secret, and others can write {open_folder}"
     assert found.hint.endswith(f"chmod go-w {open_folder}")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.admin.acl.access_file import Declaration, read_declaration
-from fink_cli.admin.acl.audit import Kind, make_audit
+from fink_cli.admin.acl.access_file import AccessFile, read_declaration
+from fink_cli.admin.acl.audit import FindingKind, make_audit
 from fink_cli.admin.acl.authorizer import Policy
 from fink_cli.admin.acl.model import (
     CONSUMER,
@@ -20,21 +20,27 @@ from fink_cli.admin.acl.model import (
     Rule,
     role_rules,
 )
-from fink_cli.admin.acl.plan import Action, Current, Plan, make_plan, require_same_cluster
+from fink_cli.admin.acl.plan import (
+    AccessPlan,
+    Action,
+    CurrentAccess,
+    make_plan,
+    require_same_cluster,
+)
 from fink_cli.admin.users import User
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.paths import shipped
 
-NOTHING = Current("id", frozenset(), {}, frozenset())
+NOTHING = CurrentAccess("id", frozenset(), {}, frozenset())
 
 
-def declared(text: str, tmp_path: Path) -> Declaration:
+def declared(text: str, tmp_path: Path) -> AccessFile:
     file = tmp_path / "access.toml"
     file.write_text(text)
     return read_declaration(file)
 
 
-def applied(plan: Plan, current: Current) -> Current:
+def applied(plan: AccessPlan, current: CurrentAccess) -> CurrentAccess:
     rules = current.rules | set(plan.rules(Action.ADD))
     return replace(
         current,
@@ -179,13 +185,13 @@ def test_the_audit_finds_what_is_planted() -> None:
     ]
     found = make_audit(Policy(rules, frozenset({"admin"})), users, ["fink_sso", "other"])
     assert [(each.kind, each.subject) for each in found.findings] == [
-        (Kind.NO_TOPIC, "gone"),
-        (Kind.NO_TOPIC, "gone_"),
-        (Kind.NO_USER, "User:ghost"),
-        (Kind.NO_RULE, "idle"),
-        (Kind.SHA_256, "alice"),
-        (Kind.WILDCARD, "User:*"),
-        (Kind.WILDCARD, "User:alice"),
+        (FindingKind.NO_TOPIC, "gone"),
+        (FindingKind.NO_TOPIC, "gone_"),
+        (FindingKind.NO_USER, "User:ghost"),
+        (FindingKind.NO_RULE, "idle"),
+        (FindingKind.SHA_256, "alice"),
+        (FindingKind.WILDCARD, "User:*"),
+        (FindingKind.WILDCARD, "User:alice"),
     ]
     access = {each.user: each for each in found.access}
     assert access["admin"].consume == ["(every topic)"]

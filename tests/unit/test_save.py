@@ -25,7 +25,7 @@ from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema
 from fink_cli.commands.consume_save import Saving, open_saver
-from fink_cli.consumer.files.saved_ranges import Place, saved_before
+from fink_cli.consumer.files.saved_ranges import FileKey, saved_before
 from fink_cli.consumer.files.saver import PACKED_BYTES, Saver
 from fink_cli.consumer.loop import Counts
 from fink_cli.consumer.message import Alert, Skipped
@@ -229,7 +229,7 @@ def test_the_longest_name_of_a_topic(tmp_path: Path) -> None:
 
 def test_names_that_are_not_ours_are_left_alone() -> None:
     before = saved_before(["x.parquet", "a-b.avro", "t-0-1-2-3-zz-1.ndjson"], "00000000")
-    assert before.range_of(Place("t", 0, "1"), 1) is None
+    assert before.range_of(FileKey("t", 0, "1"), 1) is None
 
 
 @pytest.mark.parametrize("form", ["parquet", "avro", "ndjson"])

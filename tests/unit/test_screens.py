@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 
 from fink_cli.alerts.sky import Position
 from fink_cli.commands.consume_tables import Rows
-from fink_cli.consumer.loop import Counts, Progress
+from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
@@ -69,7 +69,7 @@ def test_the_live_table(width: int) -> None:
 
     rows = Rows(None, ["fink_sn"], Position.HMS, again)
     lines = [rows.row(small(each)) for each in (1, 2, 3, 2, 4)]
-    state = Progress(("fink_sn",), Counts(7, 5, 2), 12.25, 1234, True, 42.0)
+    state = ReadProgress(("fink_sn",), Counts(7, 5, 2), 12.25, 1234, True, 42.0)
     skipped = [Skipped("fink_sn", 0, 5, "the message ends too soon")]
     view = live_view(rows.headings, lines, state, skipped, width, 24)
     text = drawn(view, width)

@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
-from fink_cli.consumer.duplicates import Recent
-from fink_cli.consumer.loop import Counts, Progress
+from fink_cli.consumer.duplicates import RecentIds
+from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.view.table import Heading, age_text, live_view
 
 
 def test_what_came_within_the_window_is_not_new() -> None:
-    recent = Recent(window=3)
+    recent = RecentIds(window=3)
     assert [recent.is_new(each) for each in "aabca"] == [True, False, True, True, False]
     assert recent.is_new("d")  # pushes a out
     assert [recent.is_new(each) for each in "dcba"] == [False, False, False, True]
@@ -39,7 +39,7 @@ def test_ages(seconds: float, text: str) -> None:
 def test_the_newest_at_the_top() -> None:
     headings = [Heading("n", "n", "", 3)]
     rows = [{"n": str(number)} for number in range(10)]
-    progress = Progress(("t",), Counts(10, 10, 0), 1.0, 0, True, 12.3)
+    progress = ReadProgress(("t",), Counts(10, 10, 0), 1.0, 0, True, 12.3)
 
     def drawn(newest_first: bool) -> list[str]:
         console = Console(file=io.StringIO(), width=60)

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 
 from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.schema import read_schema
-from fink_cli.consumer.loop import Counts, Pace, Progress
+from fink_cli.consumer.loop import Counts, Pace, ReadProgress
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.view.cells import cell, time_text, value_text
 from fink_cli.consumer.view.table import (
@@ -159,7 +159,7 @@ HOSTILE = [
 def test_hostile_text_changes_nothing(text: str, width: int) -> None:
     alert = ALERT | {"objectId": text, "cdsxmatch": text}
     headings, rows = rows_of(alert, ALERT)
-    state = Progress((text,), Counts(2, 2, 0), 1.0, 0, True)
+    state = ReadProgress((text,), Counts(2, 2, 0), 1.0, 0, True)
     skipped = [Skipped(text, 0, 1, text)]
     view = printed(live_view(headings, rows, state, skipped, width, 24), width)
     assert len(view.splitlines()) == 8
@@ -211,7 +211,7 @@ def test_alerts_of_two_shapes_share_a_table() -> None:
 
 def test_the_live_view_keeps_to_the_terminal() -> None:
     headings, rows = rows_of(*[ALERT] * 100)
-    state = Progress(("fink_sso",), Counts(102, 100, 2), 49.44, 12345, True)
+    state = ReadProgress(("fink_sso",), Counts(102, 100, 2), 49.44, 12345, True)
     skipped = [Skipped("fink_sso", 0, at, "it is cut") for at in range(3)]
     lines = printed(live_view(headings, rows, state, skipped, 80, 24), 80).splitlines()
     assert len(lines) <= 24
@@ -231,7 +231,7 @@ def test_the_live_view_keeps_to_the_terminal() -> None:
 
 
 def test_the_live_view_before_the_first_alert() -> None:
-    state = Progress(("fink_sso",), Counts(), 0.0, 0, False)
+    state = ReadProgress(("fink_sso",), Counts(), 0.0, 0, False)
     text = printed(live_view((), [], state, [], 80, 24), 80)
     assert "Waiting for alerts" in text
     assert "no connection" in text

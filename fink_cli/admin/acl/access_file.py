@@ -77,7 +77,7 @@ class DeclaredUser(_Table):
         return [f"{group_prefix(user)}{ANY}"] if self.consumer else []
 
 
-class Declaration(_Table):
+class AccessFile(_Table):
     """A file of declared access.
 
     Attributes:
@@ -101,7 +101,7 @@ class Declaration(_Table):
         return bare
 
 
-def read_declaration(file: Path) -> Declaration:
+def read_declaration(file: Path) -> AccessFile:
     """Read a file of declared access.
 
     Raises:
@@ -116,7 +116,7 @@ def read_declaration(file: Path) -> Declaration:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not TOML: {error}.", f"Mend the file: {file}") from error
     try:
-        return Declaration.model_validate(content)
+        return AccessFile.model_validate(content)
     except ValidationError as error:
         said = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {described_mistake(each, _settings_at(each))}"
@@ -132,4 +132,4 @@ def _settings_at(error: ErrorDetails) -> list[str]:
     """The settings that may stand where a mistake is."""
     tables: dict[object, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
     table = tables.get(error["loc"][0]) if len(error["loc"]) > 1 else None
-    return list((table or Declaration).model_fields)
+    return list((table or AccessFile).model_fields)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fink_cli.admin.acl.access_file import Declaration
+from fink_cli.admin.acl.access_file import AccessFile
 from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
-from fink_cli.admin.acl.plan import Action, Current, Plan, make_plan
+from fink_cli.admin.acl.plan import AccessPlan, Action, CurrentAccess, make_plan
 from fink_cli.admin.topics import create_topics, list_topics
 from fink_cli.admin.users import list_users
 from fink_cli.connection import Connection
@@ -13,7 +13,7 @@ from fink_cli.kafka.client import connect_admin
 _SECONDS = 30.0
 
 
-def read_plan(connection: Connection, declared: Declaration) -> Plan:
+def read_plan(connection: Connection, declared: AccessFile) -> AccessPlan:
     """What has to change on a cluster.
 
     Raises:
@@ -21,7 +21,7 @@ def read_plan(connection: Connection, declared: Declaration) -> Plan:
         OperationFailedError: the user lacks DESCRIBE on the cluster.
     """
     client = connect_admin(connection)
-    current = Current(
+    current = CurrentAccess(
         cluster_id=str(client.list_topics(timeout=_SECONDS).cluster_id),
         rules=frozenset(read_rules(connection)),
         topics={each.name: each.partitions for each in list_topics(connection, internal=True)},
@@ -30,7 +30,7 @@ def read_plan(connection: Connection, declared: Declaration) -> Plan:
     return make_plan(declared, current)
 
 
-def apply_plan(connection: Connection, declared: Declaration, plan: Plan) -> None:
+def apply_plan(connection: Connection, declared: AccessFile, plan: AccessPlan) -> None:
     """Do what a plan says. One that failed half-way goes on where it stopped, when done again.
 
     Raises:

@@ -51,7 +51,7 @@ class Access:
     rules: int
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What is odd."""
 
     NO_USER = "rule for a user that does not exist"
@@ -63,10 +63,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """Something odd, and the command that would end it."""
 
-    kind: Kind
+    kind: FindingKind
     subject: str
     detail: str
     fix: str
@@ -77,7 +77,7 @@ class Audit:
     """Who can do what, and what is odd."""
 
     access: list[Access]
-    findings: list[Finding]
+    findings: list[AuditFinding]
 
 
 def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> Audit:
@@ -140,54 +140,63 @@ def _groups(rules: Iterable[Rule]) -> frozenset[str]:
     )
 
 
-def _rules_for_nobody(policy: Policy, names: Collection[str]) -> Iterator[Finding]:
+def _rules_for_nobody(policy: Policy, names: Collection[str]) -> Iterator[AuditFinding]:
     for rule in policy.rules:
         known = rule.user in names or rule.user in policy.super_users or rule.user == ANY
         if not rule.principal.startswith(USER_PREFIX) or not known:
-            yield Finding(Kind.NO_USER, rule.principal, str(rule), delete_command(rule))
+            yield AuditFinding(FindingKind.NO_USER, rule.principal, str(rule), delete_command(rule))
 
 
-def _rules_for_nothing(rules: Iterable[Rule], topics: TopicSets) -> Iterator[Finding]:
+def _rules_for_nothing(rules: Iterable[Rule], topics: TopicSets) -> Iterator[AuditFinding]:
     for rule in rules:
         if rule.resource_type is not ResourceType.TOPIC or rule.resource_name == ANY:
             continue
         if not topics.covered(rule):
-            yield Finding(Kind.NO_TOPIC, rule.resource_name, str(rule), delete_command(rule))
+            yield AuditFinding(
+                FindingKind.NO_TOPIC, rule.resource_name, str(rule), delete_command(rule)
+            )
 
 
-def _never_matching(rules: Iterable[Rule]) -> Iterator[Finding]:
+def _never_matching(rules: Iterable[Rule]) -> Iterator[AuditFinding]:
     for rule in rules:
         try:
             matches = kafka_host(rule.host) == rule.host
         except UsageError:
             matches = False
         if not matches:
-            yield Finding(Kind.NO_HOST, rule.host, str(rule), delete_command(rule))
+            yield AuditFinding(FindingKind.NO_HOST, rule.host, str(rule), delete_command(rule))
 
 
-def _without_rules(policy: Policy, users: Iterable[str]) -> Iterator[Finding]:
+def _without_rules(policy: Policy, users: Iterable[str]) -> Iterator[AuditFinding]:
     for user in users:
         if user not in policy.super_users:
             detail = "It can log in, and do what rules for everybody allow; or it is a super user."
-            yield Finding(Kind.NO_RULE, user, detail, fink_command("auth", "offboard", "-u", user))
+            yield AuditFinding(
+                FindingKind.NO_RULE, user, detail, fink_command("auth", "offboard", "-u", user)
+            )
 
 
-def _wildcards(rules: Iterable[Rule]) -> Iterator[Finding]:
+def _wildcards(rules: Iterable[Rule]) -> Iterator[AuditFinding]:
     for rule in rules:
         if rule.permission is Permission.ALLOW and (
             rule.principal == principal_of(ANY)
             or rule.resource_name == ANY
             or rule.operation is Operation.ALL
         ):
-            yield Finding(Kind.WILDCARD, rule.principal, str(rule), delete_command(rule))
+            yield AuditFinding(
+                FindingKind.WILDCARD, rule.principal, str(rule), delete_command(rule)
+            )
 
 
-def _weak(users: Iterable[User]) -> Iterator[Finding]:
+def _weak(users: Iterable[User]) -> Iterator[AuditFinding]:
     for row in users:
         if row.mechanism == SHA_256:
             detail = "It has a SCRAM-SHA-256 password; a new one replaces each that it has."
-            yield Finding(
-                Kind.SHA_256, row.user, detail, fink_command("auth", "rotate", "-u", row.user)
+            yield AuditFinding(
+                FindingKind.SHA_256,
+                row.user,
+                detail,
+                fink_command("auth", "rotate", "-u", row.user),
             )
 
 

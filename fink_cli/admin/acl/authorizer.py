@@ -70,7 +70,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Question:
+class AccessRequest:
     """May a user do an operation on a resource, coming from a host (``*``: one no rule names)?"""
 
     user: str
@@ -90,7 +90,7 @@ class Decision:
         reason: what decided, in words.
     """
 
-    question: Question
+    question: AccessRequest
     allowed: bool
     rule: Rule | None
     reason: str
@@ -116,7 +116,7 @@ class Decision:
         return add_command(missing)
 
 
-def authorize(policy: Policy, question: Question) -> Decision:
+def authorize(policy: Policy, question: AccessRequest) -> Decision:
     """Decide as Kafka does: super users, then DENY, then ALLOW, then the default."""
     if question.user in policy.super_users:
         return Decision(question, True, None, f"{question.user} is a super user")
@@ -156,7 +156,7 @@ def questions(
     topic: str | None,
     group: str | None,
     host: str,
-) -> list[Question]:
+) -> list[AccessRequest]:
     """What Kafka asks when a client does something.
 
     A producer looks up the topic (DESCRIBE) and writes; a consumer looks up the topic, reads, and
@@ -185,7 +185,7 @@ def questions(
         if on_topic is not None and on_group is not None:
             asked += [(Operation.READ, on_group)]
     return [
-        Question(user, each, resource, host)
+        AccessRequest(user, each, resource, host)
         for operation_asked, resource in asked
         for each in _each(operation_asked, resource)
     ]
@@ -202,7 +202,7 @@ def _each(operation: Operation, resource: Resource) -> list[Operation]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AccessCheck:
     """Whether a user may do what was asked.
 
     Attributes:
@@ -226,12 +226,14 @@ class Answer:
     decisions: list[str]
 
 
-def answer(policy: Policy, operation: Operation | Role, asked: Sequence[Question]) -> Answer:
+def answer(
+    policy: Policy, operation: Operation | Role, asked: Sequence[AccessRequest]
+) -> AccessCheck:
     """Decide questions that belong together; the first no decides, else the last yes."""
     decisions = [authorize(policy, each) for each in asked]
     refused = [each for each in decisions if not each.allowed]
     deciding = refused[0] if refused else decisions[-1]
-    return Answer(
+    return AccessCheck(
         allowed=not refused,
         principal=principal_of(asked[0].user),
         operation=str(operation),
@@ -250,7 +252,7 @@ def _said(decision: Decision) -> str:
 
 
 def _grant(
-    operation: Operation | Role, asked: Sequence[Question], refused: Sequence[Decision]
+    operation: Operation | Role, asked: Sequence[AccessRequest], refused: Sequence[Decision]
 ) -> str:
     takes = [each for each in refused if each.rule is not None]
     if takes:
@@ -269,7 +271,7 @@ def _grant(
 
 
 def hosts_that_differ(
-    policy: Policy, operation: Operation | Role, asked: Sequence[Question]
+    policy: Policy, operation: Operation | Role, asked: Sequence[AccessRequest]
 ) -> list[str]:
     """The hosts that rules name and from which the answer is another one."""
     usual = answer(policy, operation, asked).allowed
@@ -279,5 +281,5 @@ def hosts_that_differ(
     ]
 
 
-def _from(asked: Iterable[Question], host: str) -> list[Question]:
-    return [Question(each.user, each.operation, each.resource, host) for each in asked]
+def _from(asked: Iterable[AccessRequest], host: str) -> list[AccessRequest]:
+    return [AccessRequest(each.user, each.operation, each.resource, host) for each in asked]

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fink_cli.admin.acl.access_file import Declaration, DeclaredUser
-from fink_cli.admin.acl.authorizer import Policy, Question, authorize
+from fink_cli.admin.acl.access_file import AccessFile, DeclaredUser
+from fink_cli.admin.acl.authorizer import AccessRequest, Policy, authorize
 from fink_cli.admin.acl.model import (
     ANY,
     CONSUMER,
@@ -35,7 +35,7 @@ _GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_
 
 
 @dataclass(frozen=True)
-class Current:
+class CurrentAccess:
     """What there is.
 
     Attributes:
@@ -60,7 +60,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class PlanStep:
     """A step of a plan: a topic to create, or an ALLOW rule to add or remove.
 
     Attributes:
@@ -102,7 +102,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Note:
+class PlanNote:
     """Something that the file asks for and no step brings about."""
 
     subject: str
@@ -110,7 +110,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AccessPlan:
     """What has to change.
 
     Attributes:
@@ -121,8 +121,8 @@ class Plan:
     """
 
     cluster_id: str
-    changes: list[Step]
-    notes: list[Note]
+    changes: list[PlanStep]
+    notes: list[PlanNote]
 
     def rules(self, action: Action) -> list[Rule]:
         """The rules to add or to remove."""
@@ -133,7 +133,7 @@ class Plan:
         return [step.resource_name for step in self.changes if step.action is Action.CREATE]
 
 
-def require_same_cluster(declared: Declaration, cluster_id: str) -> None:
+def require_same_cluster(declared: AccessFile, cluster_id: str) -> None:
     """Refuse a file that names another cluster.
 
     Raises:
@@ -146,13 +146,13 @@ def require_same_cluster(declared: Declaration, cluster_id: str) -> None:
         )
 
 
-def make_plan(declared: Declaration, current: Current) -> Plan:
+def make_plan(declared: AccessFile, current: CurrentAccess) -> AccessPlan:
     """What brings the cluster to what the file declares."""
     wanted = {rule for name, user in declared.users.items() for rule in declared_rules(name, user)}
     governed = {rule for rule in current.rules if _is_governed(declared, rule)}
     topics = [name for name in sorted(declared.topics) if name not in current.topics]
     after = (current.rules - governed) | wanted
-    return Plan(
+    return AccessPlan(
         current.cluster_id,
         [
             *(_topic_step(name) for name in topics),
@@ -172,7 +172,7 @@ def declared_rules(name: str, user: DeclaredUser) -> list[Rule]:
     ]
 
 
-def _is_governed(declared: Declaration, rule: Rule) -> bool:
+def _is_governed(declared: AccessFile, rule: Rule) -> bool:
     return (
         rule.principal.startswith(USER_PREFIX)
         and rule.user in declared.users
@@ -182,12 +182,12 @@ def _is_governed(declared: Declaration, rule: Rule) -> bool:
     )
 
 
-def _topic_step(name: str) -> Step:
-    return Step(Action.CREATE, None, None, ResourceType.TOPIC, name, PatternType.LITERAL, None)
+def _topic_step(name: str) -> PlanStep:
+    return PlanStep(Action.CREATE, None, None, ResourceType.TOPIC, name, PatternType.LITERAL, None)
 
 
-def _rule_step(action: Action, rule: Rule) -> Step:
-    return Step(
+def _rule_step(action: Action, rule: Rule) -> PlanStep:
+    return PlanStep(
         action,
         rule.user,
         rule.operation,
@@ -198,20 +198,20 @@ def _rule_step(action: Action, rule: Rule) -> Step:
     )
 
 
-def _missing(declared: Declaration, current: Current) -> Iterable[Note]:
+def _missing(declared: AccessFile, current: CurrentAccess) -> Iterable[PlanNote]:
     topics = current.topics.keys() | declared.topics.keys()
     for name, user in declared.users.items():
         if name not in current.users and declared_rules(name, user):
             add = fink_command("auth", "add", "-u", name, "--generate")
-            yield Note(name, f"has no login yet: {add}")
+            yield PlanNote(name, f"has no login yet: {add}")
         for topic in sorted({*user.consumer, *user.producer}):
             if ANY not in topic and topic not in topics:
                 close = " or ".join(close_names(topic, topics))
                 hint = f"; did you mean {close}?" if close else ""
-                yield Note(name, f"is given the topic '{topic}', which does not exist{hint}")
+                yield PlanNote(name, f"is given the topic '{topic}', which does not exist{hint}")
 
 
-def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
+def _differing(declared: AccessFile, current: CurrentAccess) -> Iterable[PlanNote]:
     for name, topic in declared.topics.items():
         now = current.topics.get(name)
         if now is not None and topic.partitions is not None and topic.partitions != now:
@@ -221,10 +221,10 @@ def _differing(declared: Declaration, current: Current) -> Iterable[Note]:
                 else f"Kafka takes none away: say partitions = {now}"
             )
             note = f"has {now} partition(s) and not {topic.partitions}: {mend}"
-            yield Note(f"topic {name}", note)
+            yield PlanNote(f"topic {name}", note)
 
 
-def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:
+def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[PlanNote]:
     # A rule that gives keeps nobody out.
     policy = Policy([rule for rule in after if rule.permission is Permission.DENY])
     denied = {rule.principal for rule in policy.rules}
@@ -234,8 +234,8 @@ def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[Note]:
         if not everybody and rule.principal not in denied:
             continue
         resource = Resource(rule.resource_type, rule.resource_name)
-        decision = authorize(policy, Question(rule.user, rule.operation, resource, rule.host))
+        decision = authorize(policy, AccessRequest(rule.user, rule.operation, resource, rule.host))
         if decision.rule is not None and not decision.allowed:
             stops[rule.user, decision.rule] = decision
     for (user, _), decision in stops.items():
-        yield Note(user, f"is kept out by a rule that stays: {decision.reason}")
+        yield PlanNote(user, f"is kept out by a rule that stays: {decision.reason}")

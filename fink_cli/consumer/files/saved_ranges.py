@@ -14,7 +14,7 @@ _NAME = re.compile(
 )
 
 
-class Place(NamedTuple):
+class FileKey(NamedTuple):
     """What alerts share that share a file: tags of their topic and schema, and the partition."""
 
     topic: str
@@ -22,7 +22,7 @@ class Place(NamedTuple):
     schema: str
 
 
-class Range(NamedTuple):
+class OffsetRange(NamedTuple):
     """The offsets that a file holds, and the time of its first message."""
 
     first: int
@@ -30,7 +30,7 @@ class Range(NamedTuple):
     milliseconds: int
 
 
-class Before:
+class SavedRanges:
     """What files of a folder hold.
 
     Args:
@@ -41,22 +41,22 @@ class Before:
 
     def __init__(
         self,
-        ranges: Mapping[Place, list[Range]],
+        ranges: Mapping[FileKey, list[OffsetRange]],
         otherwise: Set[str] = frozenset(),
-        left_out: Mapping[Place, Mapping[int, str]] | None = None,
+        left_out: Mapping[FileKey, Mapping[int, str]] | None = None,
     ) -> None:
         self.otherwise = otherwise
         self.left_out = left_out or {}
         self._ranges = ranges
         self._firsts = {place: [r.first for r in some] for place, some in ranges.items()}
 
-    def range_of(self, place: Place, offset: int) -> Range | None:
+    def range_of(self, place: FileKey, offset: int) -> OffsetRange | None:
         """The range that an offset is in."""
         number = bisect_right(self._firsts.get(place, ()), offset) - 1
         found = self._ranges[place][number] if number >= 0 else None
         return found if found is not None and offset <= found.last else None
 
-    def forget(self, place: Place, known: Range) -> None:
+    def forget(self, place: FileKey, known: OffsetRange) -> None:
         """Let go of a range."""
         self._ranges[place].remove(known)
         self._firsts[place].remove(known.first)
@@ -64,10 +64,10 @@ class Before:
 
 def saved_before(
     names: Iterable[str], selection: str, left_out: Mapping[str, Mapping[int, str]] | None = None
-) -> Before:
+) -> SavedRanges:
     """What files with these names hold of a selection, but for the offsets that are left out."""
-    found: dict[Place, list[Range]] = {}
-    missing: dict[Place, dict[int, str]] = {}
+    found: dict[FileKey, list[OffsetRange]] = {}
+    missing: dict[FileKey, dict[int, str]] = {}
     otherwise = set()
     for match in map(_NAME.fullmatch, names):
         if match is None:
@@ -75,21 +75,21 @@ def saved_before(
         if match["selection"] != selection:
             otherwise.add(match["topic"])
             continue
-        place = Place(match["topic"], int(match["partition"]), match["schema"])
+        place = FileKey(match["topic"], int(match["partition"]), match["schema"])
         missing.setdefault(place, {}).update((left_out or {}).get(match[0], {}))
         found.setdefault(place, []).append(
-            Range(int(match["first"]), int(match["last"]), int(match["milliseconds"]))
+            OffsetRange(int(match["first"]), int(match["last"]), int(match["milliseconds"]))
         )
-    return Before(
+    return SavedRanges(
         {place: _merged(sorted(ranges)) for place, ranges in found.items()},
         otherwise,
         {place: offsets for place, offsets in missing.items() if offsets},
     )
 
 
-def _merged(ranges: Sequence[Range]) -> list[Range]:
+def _merged(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
     """Ranges without overlaps, of such as are in order."""
-    merged: list[Range] = []
+    merged: list[OffsetRange] = []
     for one in ranges:
         if merged and one.first <= merged[-1].last:
             merged[-1] = merged[-1]._replace(last=max(one.last, merged[-1].last))

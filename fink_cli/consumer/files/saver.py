@@ -26,8 +26,8 @@ from typing import cast
 
 from fink_cli.alerts.formats import FileFormat, Package, Unfit, UnwritableError, package
 from fink_cli.alerts.schema import Schema
-from fink_cli.consumer.files.saved_ranges import Before, Place, Range, saved_before
-from fink_cli.consumer.files.whole_file import Aside, remove_abandoned, set_aside
+from fink_cli.consumer.files.saved_ranges import FileKey, OffsetRange, SavedRanges, saved_before
+from fink_cli.consumer.files.whole_file import PartFile, remove_abandoned, set_aside
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import FlushWhen
 from fink_cli.errors import OperationFailedError
@@ -68,7 +68,7 @@ class _Waiting:
     left_out: list[tuple[int, str]] = field(default_factory=list)
     loose: list[Alert] = field(default_factory=list)
     weight: int = 0
-    aside: Aside | None = None
+    aside: PartFile | None = None
     packed: Package | None = None
 
     def add(self, alert: Alert) -> None:
@@ -78,7 +78,7 @@ class _Waiting:
         self.loose.append(alert)
         self.weight += alert.size * (DECODED if alert.outline is None else 1)
 
-    def pack(self, form: FileFormat, folder: Path) -> tuple[Aside, Package, list[Unfit]]:
+    def pack(self, form: FileFormat, folder: Path) -> tuple[PartFile, Package, list[Unfit]]:
         """Write those that are not to the file.
 
         Returns:
@@ -87,7 +87,7 @@ class _Waiting:
         Raises:
             OSError, UnwritableError: the file can't be written.
         """
-        self.aside = self.aside or Aside(folder, plain_name(self.first.topic))
+        self.aside = self.aside or PartFile(folder, plain_name(self.first.topic))
         self.packed = self.packed or package(form, self.first.schema, self.aside.path)
         unfit = self.packed.add(self.loose) if self.loose else []
         self.loose, self.weight = [], 0
@@ -131,10 +131,10 @@ class Saver:
         self._selection = _tag(selection, 8) if selection else _ALL
         self._topic_id = topic_id
         self._refuse = refuse
-        self._before = Before({})
+        self._before = SavedRanges({})
         # The range of a file that the alerts of a place are in, read again.
-        self._within: dict[Place, Range] = {}
-        self._waiting: dict[Place, _Waiting] = {}
+        self._within: dict[FileKey, OffsetRange] = {}
+        self._waiting: dict[FileKey, _Waiting] = {}
         self._failure: BaseException | None = None
         self.discard()
 
@@ -196,7 +196,7 @@ class Saver:
         self.files += 1
 
     @contextmanager
-    def _given_up_if_it_fails(self, place: Place) -> Iterator[None]:
+    def _given_up_if_it_fails(self, place: FileKey) -> Iterator[None]:
         """Remove the file of a place when it can't be written.
 
         What writes it was broken off somewhere, and would take it for finished the next time.
@@ -244,7 +244,7 @@ class Saver:
             waiting.left_out.append((cast("Alert", alert).offset, reason))
             self._refuse(cast("Alert", alert).skipped(reason))
 
-    def _is_saved(self, alert: Alert, place: Place) -> bool:
+    def _is_saved(self, alert: Alert, place: FileKey) -> bool:
         within = self._within.get(place)
         if within is None or not within.first <= alert.offset <= within.last:
             within = self._before.range_of(place, alert.offset)
@@ -258,9 +258,9 @@ class Saver:
             return False
         return True
 
-    def _place(self, alert: Alert) -> Place:
+    def _place(self, alert: Alert) -> FileKey:
         topic = _tag(self._topic_id(alert.topic), 8)
-        return Place(topic, alert.partition, _schema_tag(alert.schema))
+        return FileKey(topic, alert.partition, _schema_tag(alert.schema))
 
     def _file_name(self, waiting: _Waiting) -> str:
         first = waiting.first

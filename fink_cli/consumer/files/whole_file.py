@@ -22,7 +22,7 @@ from fink_cli.errors import UsageError
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
-class Aside:
+class PartFile:
     """A file on its way: written under a hidden name, then kept or dropped.
 
     Args:
@@ -76,7 +76,7 @@ def set_aside(file: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be written. Nothing is left of it then, nor after any other error.
     """
-    aside = Aside(file.parent, file.name)
+    aside = PartFile(file.parent, file.name)
     try:
         yield aside.path
         aside.keep(file)
@@ -88,7 +88,7 @@ def set_aside(file: Path) -> Iterator[Path]:
 def remove_abandoned(folder: Path) -> int:
     """Remove what killed processes left of files that they were writing; how many there were.
 
-    Only what :class:`Aside` names so is looked at, and what another process holds is left.
+    Only what :class:`PartFile` names so is looked at, and what another process holds is left.
     """
     removed = 0
     for each in folder.glob(".*.part"):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fink_cli.alerts.columns import BAND, CLASS, DEC, MAGNITUDE, OBJECT, RA, TIME, Column
-from fink_cli.consumer.loop import Progress
+from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.view.cells import NOTHING
 from fink_cli.consumer.view.light_curve import BAND_STYLES
@@ -210,7 +210,7 @@ def _padded(text: str, heading: Heading) -> str:
 def live_view(
     headings: Sequence[Heading],
     rows: Sequence[Row],
-    progress: Progress,
+    progress: ReadProgress,
     skipped: Sequence[Skipped],
     width: int,
     height: int,
@@ -238,7 +238,7 @@ def live_view(
     return Group(state_line(progress), Text(""), body, *below)
 
 
-def state_line(progress: Progress) -> Text:
+def state_line(progress: ReadProgress) -> Text:
     """What is read, how much and how fast, on one line."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(topics_text(progress.topics), style="bold")

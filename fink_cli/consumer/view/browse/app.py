@@ -20,7 +20,7 @@ from fink_cli.alerts.where import Where, parse_where
 from fink_cli.consumer.files.one_alert import keep_alert
 from fink_cli.consumer.message import Alert
 from fink_cli.consumer.view.browse.detail_screen import DetailScreen
-from fink_cli.consumer.view.browse.feed import MOST_KEPT, Feed, Item, Kept
+from fink_cli.consumer.view.browse.feed import MOST_KEPT, Feed, ListedAlert, NewestAlerts
 from fink_cli.consumer.view.cells import cell
 from fink_cli.consumer.view.table import (
     AGAIN,
@@ -111,14 +111,14 @@ class Browser(App[bool]):
         self._columns = lru_cache(maxsize=64)(viewer_columns)
         self._came = 0
         self._where: Where | None = None
-        self._kept = self._chosen = Kept()
+        self._kept = self._chosen = NewestAlerts()
         # Held, not looked for: a tick may come while the screen is taken down.
         self._state = Static(Text("Waiting for alerts"), id="state")
         self._told = Static(id="kept")
         self._table = AlertTable(cursor_type="row", cell_padding=GAP // 2)
         # What the table shows now: its columns, and the numbers of its rows.
         self._drawn: list[Heading] = []
-        self._rows: dict[int, Item] = {}
+        self._rows: dict[int, ListedAlert] = {}
 
     def compose(self) -> ComposeResult:
         """How far it has come, the list, the filter and the keys."""
@@ -167,13 +167,13 @@ class Browser(App[bool]):
             row[AGAIN] = AGAIN_SIGN
             self._headings = marked(self._headings)
         self._headings = widened(self._headings, columns, row)
-        item = Item(self._came, alert, row)
+        item = ListedAlert(self._came, alert, row)
         self._came += 1
         self._kept.add(item)
         if self._chosen is not self._kept and self._fits(item):
             self._chosen.add(item)
 
-    def _fits(self, item: Item) -> bool:
+    def _fits(self, item: ListedAlert) -> bool:
         return self._where is None or self._where.matches(item.alert.content)
 
     def _draw(self) -> None:
@@ -263,7 +263,7 @@ class Browser(App[bool]):
         self._where = where
         self._chosen = self._kept
         if where is not None:
-            self._chosen = Kept(MOST_KEPT)
+            self._chosen = NewestAlerts(MOST_KEPT)
             for item in self._kept:
                 if self._fits(item):
                     self._chosen.add(item)

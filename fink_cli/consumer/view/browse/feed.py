@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fink_cli.alerts.memory import memory_of
-from fink_cli.consumer.loop import Progress
+from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
-from fink_cli.consumer.sinks import NOTHING_HELD, Held
+from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 
 # The reader waits once so many are not drawn yet, so that a filter misses none.
 MOST_WAITING = 300
@@ -30,7 +30,7 @@ class Feed:
     """
 
     def __init__(self) -> None:
-        self.progress: Progress | None = None
+        self.progress: ReadProgress | None = None
         self.last_skipped: Skipped | None = None
         self._waiting: deque[Alert] = deque()
         self._bytes = 0
@@ -61,11 +61,11 @@ class Feed:
     def _is_full(self) -> bool:
         return len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_WAITING_BYTES
 
-    def flush(self) -> Held:
+    def flush(self) -> HeldOffsets:
         """Do nothing: without a group nothing is committed."""
         return NOTHING_HELD
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: ReadProgress) -> None:
         """Remember how far it has come."""
         self.progress = progress
 
@@ -91,7 +91,7 @@ def _memory(alert: Alert) -> int:
 
 
 @dataclass(frozen=True)
-class Item:
+class ListedAlert:
     """An alert in the list.
 
     Attributes:
@@ -105,21 +105,21 @@ class Item:
     row: Mapping[str, str]
 
 
-class Kept:
+class NewestAlerts:
     """The newest alerts: so many, and so many bytes of memory, at most."""
 
     def __init__(self, count: int = MOST_KEPT, size: int = MOST_KEPT_BYTES) -> None:
         self._count, self._size = count, size
-        self._items: deque[Item] = deque()
+        self._items: deque[ListedAlert] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[ListedAlert]:
         return iter(self._items)
 
-    def add(self, item: Item) -> None:
+    def add(self, item: ListedAlert) -> None:
         """Keep an alert, and let the oldest go if there is no room; the newest always stays."""
         self._items.append(item)
         self._bytes += item.alert.size

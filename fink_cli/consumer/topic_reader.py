@@ -36,8 +36,8 @@ PROBE_SECONDS = 5.0
 LOST_SECONDS = 30.0
 
 
-class Source:
-    """The messages of some topics, as they come. Open one with :func:`open_source`.
+class TopicReader:
+    """The messages of some topics, as they come. Open one with :func:`open_topics`.
 
     Attributes:
         leaving: called while partitions still are ours and are about to go to another member.
@@ -233,7 +233,7 @@ def _offset(message: Message) -> int:
 
 
 @contextmanager
-def open_source(
+def open_topics(
     connection: Connection,
     wanted: Sequence[str],
     group: str | None = None,
@@ -241,7 +241,7 @@ def open_source(
     until_end: bool = False,
     warn: Callable[[str], None] = lambda _text: None,
     keeps_trying: bool = False,
-) -> Iterator[Source]:
+) -> Iterator[TopicReader]:
     """Log in, find the topics, and begin to read them.
 
     Args:
@@ -296,7 +296,7 @@ def open_source(
             warn=warn,
             keeps_trying=keeps_trying,
         )
-        source = Source(connection, consumer, watch, coverage, group, warn, keeps_trying)
+        source = TopicReader(connection, consumer, watch, coverage, group, warn, keeps_trying)
         coverage.place()
         yield source
     finally:

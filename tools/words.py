@@ -1,0 +1,90 @@
+"""Check the words of the code: `python tools/words.py`, part of `make check`.
+
+In the rooms that are done: no class shares its name with another class of fink_cli, no `each` or
+`found` lives longer than a line or a comprehension, and the docstring of a function begins with a
+verb, that is with none of the words below. Add a room to ROOMS once it is rewritten.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "fink_cli"
+ROOMS = ("admin", "consumer", "doctor", "kafka", "slack")
+VAGUE = {"each", "found"}
+NO_VERBS = {
+    *("a", "all", "an", "any", "every", "how", "if", "in", "it", "its", "no", "of", "one", "some"),
+    *("that", "the", "this", "those", "what", "when", "where", "whether", "which", "who", "why"),
+}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def vague_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and a message for each vague name that lives longer than a line."""
+    in_comprehensions = {
+        id(name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+        for name in ast.walk(node)
+    }
+    short_loops = {
+        id(name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For) and node.body[0].lineno == node.body[-1].end_lineno
+        for name in ast.walk(node.target)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, Function):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            for argument in arguments:
+                if argument.arg in VAGUE:
+                    yield argument.lineno, f"name the argument '{argument.arg}' after what it holds"
+        elif (
+            isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Store)
+            and node.id in VAGUE
+            and id(node) not in in_comprehensions | short_loops
+        ):
+            yield node.lineno, f"name '{node.id}' after what it holds"
+
+
+def docstrings_without_verb(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and a message for each function whose docstring does not begin with a verb."""
+    for node in ast.walk(tree):
+        if not isinstance(node, Function):
+            continue
+        if any("property" in ast.unparse(decorator) for decorator in node.decorator_list):
+            continue
+        text = ast.get_docstring(node) or ""
+        first = text.split(maxsplit=1)[0].strip("`:;,.").lower() if text else ""
+        if first in NO_VERBS:
+            yield node.lineno, f"begin the docstring of {node.name} with a verb, not '{first}'"
+
+
+def main() -> int:
+    """Print what is wrong; return 1 when something is."""
+    mistakes: list[str] = []
+    classes: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        name = path.relative_to(PACKAGE.parent)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                classes[node.name].append(f"{name}:{node.lineno}")
+        if path.relative_to(PACKAGE).parts[0] in ROOMS:
+            for line, text in sorted([*vague_names(tree), *docstrings_without_verb(tree)]):
+                mistakes.append(f"{name}:{line}: {text}")
+    rooms = tuple(f"{PACKAGE.name}/{room}/" for room in ROOMS)
+    for name, lines in classes.items():
+        if len(lines) > 1 and any(line.startswith(rooms) for line in lines):
+            mistakes.append(f"{lines[0]}: {name} is also a class in {', '.join(lines[1:])}")
+    print("\n".join(mistakes), end="\n" if mistakes else "")
+    return 1 if mistakes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
