@@ -52,7 +52,13 @@ def fill(users: int) -> str:
     connection = resolve_connection()
     names = [f"fink_{number % 20:02}_{number:04}" for number in range(TOPICS)]
     for at in range(0, TOPICS, 100):
-        create_topics(connection, names[at : at + 100], 1, 1, {})
+        create_topics(
+            connection,
+            names[at : at + 100],
+            partitions=1,
+            replication_factor=1,
+            config={},
+        )
     client = AdminClient(connection.librdkafka())
     login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     people = [f"user{number:05}" for number in range(users)]

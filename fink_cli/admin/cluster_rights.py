@@ -1,4 +1,4 @@
-"""What the user who is logged in may do with the cluster itself."""
+"""The operations that the logged-in user may do on the cluster itself."""
 
 from __future__ import annotations
 
@@ -15,34 +15,31 @@ _SECONDS = 30.0
 def require_cluster_right(
     client: AdminClient, connection: Connection, operation: Operation
 ) -> frozenset[str]:
-    """Refuse a user who lacks an operation on the cluster.
+    """Return the operations that the user may do on the cluster, if this one is among them.
 
     librdkafka 2.16 takes a refused DescribeAcls for an empty answer, and a refused
-    DescribeUserScramCredentials damages its memory: the right is looked up before both.
-
-    Returns:
-        All that the user may do with the cluster.
+    DescribeUserScramCredentials damages its memory. So the right is checked before both.
 
     Raises:
         OperationFailedError: the user lacks the operation.
     """
     attempt = connection.attempt(operation)
     with kafka_errors(attempt):
-        asked = client.describe_cluster(
+        future = client.describe_cluster(
             include_authorized_operations=True, request_timeout=_SECONDS
         )
-        found = asked.result(_SECONDS)
-    # Whoever may not describe the cluster is told none of them.
-    allowed = frozenset(each.name for each in found.authorized_operations or ())
+        cluster = future.result(_SECONDS)
+    # A user who may not DESCRIBE the cluster is told no operation.
+    allowed = frozenset(each.name for each in cluster.authorized_operations or ())
     if operation not in allowed:
         raise explain_kafka("CLUSTER_AUTHORIZATION_FAILED", "", attempt)
     return allowed
 
 
 def require_authorizer(client: AdminClient, connection: Connection) -> None:
-    """Refuse a cluster that has no rules because it has no authorizer.
+    """Raise an error if the cluster has no rules because it has no authorizer.
 
-    librdkafka 2.16 takes that for an empty answer as well.
+    librdkafka 2.16 takes that, too, for an empty answer.
 
     Raises:
         OperationFailedError: the brokers have no authorizer, or the user lacks DESCRIBE_CONFIGS
@@ -52,8 +49,8 @@ def require_authorizer(client: AdminClient, connection: Connection) -> None:
     with kafka_errors(attempt):
         broker = str(next(iter(client.list_topics(timeout=_SECONDS).brokers)))
         resource = ConfigResource(ResourceType.BROKER, broker)
-        asked = client.describe_configs([resource], request_timeout=_SECONDS)
-        settings = asked[resource].result(_SECONDS)
+        futures = client.describe_configs([resource], request_timeout=_SECONDS)
+        settings = futures[resource].result(_SECONDS)
     setting = settings.get("authorizer.class.name")
     if setting is not None and setting.value == "":
         raise explain_kafka("SECURITY_DISABLED", "", attempt)

@@ -1,4 +1,4 @@
-"""Consumer groups: list, describe, reset, delete. Works on any Kafka from 2.8 on."""
+"""List, describe, reset and delete consumer groups. Works with Kafka 2.8 and later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from confluent_kafka import (
     ConsumerGroupState,
@@ -15,7 +15,7 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 from fink_cli.admin.acl.model import Operation
 from fink_cli.admin.retention import time_left
@@ -23,9 +23,10 @@ from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, did_you_mean, explain_kafka
 from fink_cli.kafka.client import connect_admin, explained, kafka_errors, topic_names
 from fink_cli.kafka.message_count import count_messages
+from fink_cli.kafka.offsets import Partition, Span, offsets_at
 
 _SECONDS = 30.0
-# On a new cluster the first look at a group makes the topic of the offsets.
+# On a new cluster the first request about a group creates the topic of the offsets.
 _COORDINATOR_SECONDS = 10.0
 _NO_COORDINATOR = {
     KafkaError.NOT_COORDINATOR,
@@ -42,12 +43,12 @@ _STATES = {
 }
 
 Target = Literal["earliest", "latest"] | int | datetime
-"""Where a reset leads: an end of each partition, an offset, or a moment (aware)."""
+"""Where a reset leads: an end of each partition, an offset, or a time (aware)."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of a listing, and the number of its members."""
+    """A consumer group, as ``fink kafka group list`` shows it, with its number of members."""
 
     group: str
     state: str
@@ -60,16 +61,16 @@ class GroupPartition:
 
     Attributes:
         topic: the topic.
-        partition: the partition.
-        committed: the offset of the next message that the group reads; none when it never said.
+        partition: the partition's number.
+        committed: the committed offset, that of the next message the group reads; or ``None``.
         high: the offset that the next new message gets.
-        lag: the number of messages in between; none without ``committed``. At most so many where
-            they are many and in transactions, whose ends take offsets too: then these count.
-        lost: how many of these retention has deleted already.
-        expires_in: until retention may delete the first of the others (seconds in JSON and YAML);
-            none when nothing is unread, when the topic keeps its messages for ever, or when the
-            user may not read it.
-        client: the member that reads it now.
+        lag: the number of messages in between; ``None`` if nothing was committed. An upper bound
+            where many of them are in transactions, whose ends take offsets too.
+        lost: how many of these messages retention has deleted.
+        expires_in: the time until retention may delete the first of the others (seconds in JSON
+            and YAML). ``None`` if there is none, if the topic keeps its messages for ever, or if
+            the user may not read it.
+        client: the member that reads the partition now, or ``None``.
     """
 
     topic: str
@@ -84,7 +85,7 @@ class GroupPartition:
 
 @dataclass(frozen=True)
 class GroupDetails:
-    """A group: its state, its whole lag, and how far it has read each partition."""
+    """A group: its state, its lag over all partitions, and how far it has read each."""
 
     group: str
     state: str
@@ -95,7 +96,7 @@ class GroupDetails:
 
 @dataclass(frozen=True)
 class OffsetReset:
-    """A partition of a group whose offset is, or would be, set."""
+    """A partition of a group, with its offset before and after a reset."""
 
     topic: str
     partition: int
@@ -105,24 +106,24 @@ class OffsetReset:
 
 @dataclass(frozen=True)
 class GroupChange:
-    """What was done to a group: ``deleted`` or ``would delete``."""
+    """A group and its outcome: ``deleted`` or ``would delete``."""
 
     group: str
     outcome: str
 
 
 def list_groups(connection: Connection) -> list[Group]:
-    """The consumer groups that the user can see, by name."""
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
-    names = _names(client, connection)
-    described = _describe(client, connection, names)
-    return [Group(name, _state(described[name]), len(described[name].members)) for name in names]
+    """Return the consumer groups that the user can see, sorted by name."""
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
+    names = _group_names(client, connection)
+    groups = _describe(client, connection, names)
+    return [Group(name, _state(groups[name]), len(groups[name].members)) for name in names]
 
 
-def _names(client: AdminClient, connection: Connection) -> list[str]:
+def _group_names(client: AdminClient, connection: Connection) -> list[str]:
     with kafka_errors(connection.attempt("DESCRIBE")):
-        asked = client.list_consumer_groups(request_timeout=_SECONDS)
-        return sorted(each.group_id for each in asked.result(_SECONDS).valid)
+        future = client.list_consumer_groups(request_timeout=_SECONDS)
+        return sorted(group.group_id for group in future.result(_SECONDS).valid)
 
 
 def _state(group: ConsumerGroupDescription) -> str:
@@ -136,12 +137,12 @@ def _describe(
         return {}
     deadline = time.monotonic() + _COORDINATOR_SECONDS
     while True:
-        asked = client.describe_consumer_groups(
+        futures = client.describe_consumer_groups(
             list(names), include_authorized_operations=rights, request_timeout=_SECONDS
         )
         with kafka_errors(connection.attempt("DESCRIBE", "group", ", ".join(names))):
             try:
-                return {name: future.result(_SECONDS) for name, future in asked.items()}
+                return {name: future.result(_SECONDS) for name, future in futures.items()}
             except KafkaException as error:
                 code = error.args[0].code()
                 if code not in _NO_COORDINATOR or time.monotonic() > deadline:
@@ -149,246 +150,233 @@ def _describe(
         time.sleep(0.2)
 
 
-def _existing(
+def _describe_existing(
     client: AdminClient, connection: Connection, names: Sequence[str]
 ) -> dict[str, ConsumerGroupDescription]:
-    found = _describe(client, connection, names)
-    dead = [name for name, group in found.items() if group.state is ConsumerGroupState.DEAD]
+    groups = _describe(client, connection, names)
+    dead = [name for name, group in groups.items() if group.state is ConsumerGroupState.DEAD]
     if dead:
-        names, show_all = _names(client, connection), "fink kafka group list"
+        names, show_all = _group_names(client, connection), "fink kafka group list"
         raise OperationFailedError(
             f"There is no consumer group '{dead[0]}'.",
             did_you_mean(dead[0], names, show_all, f"See what there is: {show_all}"),
         )
-    return found
+    return groups
 
 
 def count_members(connection: Connection, name: str) -> int:
-    """How many members a group has; none when it does not exist.
+    """Return the number of a group's members; 0 if there is no such group.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on it, which comes with READ.
+        OperationFailedError: the user lacks DESCRIBE on the group, which comes with READ.
     """
     client = connect_admin(connection)
     return len(_describe(client, connection, [name])[name].members)
 
 
-def require_group_right(connection: Connection, group: str, operation: Operation) -> None:
-    """Refuse a user who may not do an operation on a group, whether the group exists or not.
+def require_group_right(connection: Connection, name: str, operation: Operation) -> None:
+    """Raise an error if the user may not do an operation on a group, even one yet to come.
 
     Raises:
         OperationFailedError: the user lacks the operation.
     """
     client = connect_admin(connection)
-    [found] = _describe(client, connection, [group], rights=True).values()
-    # A broker without an authorizer tells no operations: all are allowed.
-    allowed = {each.name for each in found.authorized_operations or ()}
+    group = _describe(client, connection, [name], rights=True)[name]
+    # A broker without an authorizer names no operations: all are allowed.
+    allowed = {each.name for each in group.authorized_operations or ()}
     if allowed and operation not in allowed:
-        attempt = connection.attempt(operation, "group", group)
+        attempt = connection.attempt(operation, "group", name)
         raise explain_kafka("GROUP_AUTHORIZATION_FAILED", "", attempt)
 
 
 def describe_group(connection: Connection, name: str) -> GroupDetails:
-    """How far a group has read, and how long what it has not read will be kept.
+    """Return how far a group has read, and how long Kafka keeps what it has not read.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: there is no such group, or the user lacks DESCRIBE on it.
     """
     client = connect_admin(connection)
-    group = _existing(client, connection, [name])[name]
+    group = _describe_existing(client, connection, [name])[name]
     readers = {
-        (each.topic, each.partition): f"{member.client_id} {member.host}".strip()
+        Partition(assigned.topic, assigned.partition): f"{member.client_id} {member.host}".strip()
         for member in group.members
-        for each in (member.assignment.topic_partitions if member.assignment else [])
+        for assigned in (member.assignment.topic_partitions if member.assignment else [])
     }
     committed = _committed(client, connection, name)
-    topics = sorted({topic for topic, _ in [*committed, *readers]})
-    places = _partitions(client, connection, topics)
-    low = _offsets(client, connection, places, "earliest")
-    high = _offsets(client, connection, places, "latest")
+    topics = sorted({partition.topic for partition in [*committed, *readers]})
+    partitions = _partitions(client, connection, topics)
+    low = offsets_at(client, connection, partitions, "earliest")
+    high = offsets_at(client, connection, partitions, "latest")
     unread = {
-        place: (max(offset, low[place]), high[place])
-        for place, offset in committed.items()
-        if place in high
+        partition: Span(max(offset, low[partition]), high[partition])
+        for partition, offset in committed.items()
+        if partition in high
     }
-    counts = {place: max(end - first, 0) for place, (first, end) in unread.items()}
+    counts = {partition: max(end - first, 0) for partition, (first, end) in unread.items()}
     counts |= count_messages(connection, unread)
-    first_unread = {place: unread[place][0] for place, count in counts.items() if count}
+    first_unread = {partition: unread[partition].low for partition, n in counts.items() if n}
     left = time_left(client, connection, first_unread)
     lost = {
-        place: max(low[place] - offset, 0) for place, offset in committed.items() if place in low
+        partition: max(low[partition] - offset, 0)
+        for partition, offset in committed.items()
+        if partition in low
     }
     rows = [
         GroupPartition(
-            topic=place[0],
-            partition=place[1],
-            committed=committed.get(place),
-            high=high[place],
-            lag=lost[place] + counts[place] if place in lost else None,
-            lost=lost.get(place),
-            expires_in=left.get(place),
-            client=readers.get(place),
+            topic=partition.topic,
+            partition=partition.number,
+            committed=committed.get(partition),
+            high=high[partition],
+            lag=lost[partition] + counts[partition] if partition in lost else None,
+            lost=lost.get(partition),
+            expires_in=left.get(partition),
+            client=readers.get(partition),
         )
-        for place in sorted(high)
+        for partition in sorted(high)
     ]
-    return GroupDetails(
-        name, _state(group), len(group.members), sum(row.lag or 0 for row in rows), rows
-    )
+    lag = sum(row.lag or 0 for row in rows)
+    return GroupDetails(name, _state(group), len(group.members), lag, rows)
 
 
-def _committed(
-    client: AdminClient, connection: Connection, name: str
-) -> dict[tuple[str, int], int]:
-    asked = client.list_consumer_group_offsets(
+def _committed(client: AdminClient, connection: Connection, name: str) -> dict[Partition, int]:
+    futures = client.list_consumer_group_offsets(
         [ConsumerGroupTopicPartitions(name)], request_timeout=_SECONDS
     )
     with kafka_errors(connection.attempt("DESCRIBE", "group", name)):
-        found = asked[name].result(_SECONDS)
+        offsets = futures[name].result(_SECONDS).topic_partitions or []
     return {
-        (each.topic, each.partition): each.offset
-        for each in found.topic_partitions or []
-        if each.error is None and each.offset >= 0
+        Partition(offset.topic, offset.partition): offset.offset
+        for offset in offsets
+        if offset.error is None and offset.offset >= 0
     }
 
 
 def _partitions(
-    client: AdminClient, connection: Connection, topics: Iterable[str]
-) -> list[tuple[str, int]]:
+    client: AdminClient, connection: Connection, names: Iterable[str]
+) -> list[Partition]:
     with kafka_errors(connection.attempt("DESCRIBE")):
-        there = client.list_topics(timeout=_SECONDS).topics
-    # A topic that has been deleted may still have offsets committed.
-    return [(name, number) for name in topics if name in there for number in there[name].partitions]
-
-
-def _offsets(
-    client: AdminClient,
-    connection: Connection,
-    places: Sequence[tuple[str, int]],
-    target: Literal["earliest", "latest"] | datetime,
-) -> dict[tuple[str, int], int]:
-    if not places:
-        return {}
-    spec: Any = OffsetSpec  # its functions have no types
-    if isinstance(target, datetime):
-        wanted = spec.for_timestamp(int(target.timestamp() * 1000))
-    else:
-        wanted = spec.earliest() if target == "earliest" else spec.latest()
-    asked = client.list_offsets(
-        {TopicPartition(*place): wanted for place in places}, request_timeout=_SECONDS
-    )
-    found = {}
-    for place, future in asked.items():
-        with kafka_errors(connection.attempt("DESCRIBE", "topic", place.topic)):
-            found[place.topic, place.partition] = future.result(_SECONDS).offset
-    return found
+        topics = client.list_topics(timeout=_SECONDS).topics
+    # A topic that was deleted may still have committed offsets.
+    return [
+        Partition(name, number)
+        for name in names
+        if name in topics
+        for number in topics[name].partitions
+    ]
 
 
 def plan_reset(
-    connection: Connection, name: str, target: Target, topics: Sequence[str], partition: int | None
+    connection: Connection, name: str, target: Target, topics: Sequence[str], number: int | None
 ) -> list[OffsetReset]:
-    """Where a reset would put a group.
+    """Return the offsets that a reset would set.
 
     Args:
         connection: the cluster and the login.
         name: the group.
-        target: where to. What lies outside of a partition is its nearest end.
-        topics: these only; none: those that the group has read.
-        partition: this one only.
+        target: the new offset; one outside of a partition becomes its nearest end.
+        topics: the topics to reset; empty for those that the group has read.
+        number: the partition to reset; ``None`` for all.
 
     Raises:
         OperationFailedError: there is no such group or partition, the group has members, or the
             user lacks DESCRIBE.
     """
     client = connect_admin(connection)
-    group = _existing(client, connection, [name])[name]
+    group = _describe_existing(client, connection, [name])[name]
     _require_no_members(name, group)
     committed = _committed(client, connection, name)
-    chosen = list(dict.fromkeys(topics)) or sorted({topic for topic, _ in committed})
-    places = [
-        place
-        for place in _partitions(client, connection, chosen)
-        if partition is None or place[1] == partition
+    chosen = list(dict.fromkeys(topics)) or sorted({partition.topic for partition in committed})
+    partitions = [
+        partition
+        for partition in _partitions(client, connection, chosen)
+        if number is None or partition.number == number
     ]
-    missing = sorted(set(chosen) - {topic for topic, _ in places})
-    if missing or not places:
-        named, names = missing[0] if missing else "", topic_names(client)
-        what = f"topic '{named}'" if named else "topic that the group has read"
-        like = [] if named in names else names
-        otherwise = "Name one: --topic TOPIC --partition N"
-        raise OperationFailedError(
-            f"There is no such partition of a {what}.",
-            did_you_mean(named, like, "fink kafka topic list", otherwise),
-        )
-    low = _offsets(client, connection, places, "earliest")
-    high = _offsets(client, connection, places, "latest")
+    missing = sorted(set(chosen) - {partition.topic for partition in partitions})
+    if missing or not partitions:
+        raise _no_such_partition(missing[0] if missing else "", topic_names(client))
+    low = offsets_at(client, connection, partitions, "earliest")
+    high = offsets_at(client, connection, partitions, "latest")
     if isinstance(target, int):
-        wanted = dict.fromkeys(places, target)
+        wanted = dict.fromkeys(partitions, target)
     else:
-        found = _offsets(client, connection, places, target)
-        # Kafka answers -1 when no message is as new as that.
-        wanted = {place: high[place] if found[place] < 0 else found[place] for place in places}
+        offsets = offsets_at(client, connection, partitions, target)
+        # Kafka answers -1 if no message is that new.
+        wanted = {key: high[key] if offset < 0 else offset for key, offset in offsets.items()}
     return [
-        OffsetReset(*place, committed.get(place), min(max(wanted[place], low[place]), high[place]))
-        for place in places
+        OffsetReset(*key, committed.get(key), min(max(wanted[key], low[key]), high[key]))
+        for key in partitions
     ]
+
+
+def _no_such_partition(topic: str, names: Sequence[str]) -> OperationFailedError:
+    what = f"topic '{topic}'" if topic else "topic that the group has read"
+    return OperationFailedError(
+        f"There is no such partition of a {what}.",
+        did_you_mean(
+            topic,
+            [] if topic in names else names,
+            "fink kafka topic list",
+            "Name one: --topic TOPIC --partition N",
+        ),
+    )
 
 
 def _require_no_members(name: str, group: ConsumerGroupDescription) -> None:
     if group.members:
-        who = ", ".join(sorted({f"{each.client_id} {each.host}" for each in group.members}))
+        who = ", ".join(sorted({f"{member.client_id} {member.host}" for member in group.members}))
         raise OperationFailedError(
             f"The group '{name}' is in use: {len(group.members)} member(s), {who}.",
             "Stop them first; fink kafka group list shows when it is Empty.",
         )
 
 
-def reset_group(connection: Connection, name: str, moves: Sequence[OffsetReset]) -> None:
-    """Put a group where :func:`plan_reset` said.
+def reset_group(connection: Connection, name: str, resets: Sequence[OffsetReset]) -> None:
+    """Set a group's offsets as :func:`plan_reset` returned them.
 
     Raises:
         OperationFailedError: a member has joined since, or the user lacks READ on the group or
             on a topic.
     """
     client = connect_admin(connection)
-    places = [TopicPartition(move.topic, move.partition, move.after) for move in moves]
-    asked = client.alter_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(name, places)], request_timeout=_SECONDS
+    offsets = [TopicPartition(reset.topic, reset.partition, reset.after) for reset in resets]
+    futures = client.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(name, offsets)], request_timeout=_SECONDS
     )
     with kafka_errors(connection.attempt("READ", "group", name)):
-        done = asked[name].result(_SECONDS)
-    for place in done.topic_partitions:
-        if place.error is not None:
-            attempt = connection.attempt("READ", "topic", place.topic)
-            raise explained(place.error, attempt)
+        altered = futures[name].result(_SECONDS)
+    for offset in altered.topic_partitions:
+        if offset.error is not None:
+            attempt = connection.attempt("READ", "topic", offset.topic)
+            raise explained(offset.error, attempt)
 
 
 def groups_to_delete(connection: Connection, names: Sequence[str]) -> list[str]:
-    """What a deletion would touch.
+    """Return a line for each group to delete, with the number of its partitions.
 
     Raises:
-        OperationFailedError: one of them is missing or has members, or the user lacks DESCRIBE.
+        OperationFailedError: a group is missing or has members, or the user lacks DESCRIBE.
     """
     client = connect_admin(connection)
-    found = _existing(client, connection, list(dict.fromkeys(names)))
-    for name, group in found.items():
+    groups = _describe_existing(client, connection, list(dict.fromkeys(names)))
+    for name, group in groups.items():
         _require_no_members(name, group)
     return [
-        f"{name}: its place in {len(_committed(client, connection, name))} partition(s)"
-        for name in found
+        f"{name}: its offsets in {len(_committed(client, connection, name))} partition(s)"
+        for name in groups
     ]
 
 
 def delete_groups(connection: Connection, names: Sequence[str]) -> list[GroupChange]:
-    """Delete groups without members; what they committed is gone.
+    """Delete groups without members, and with them what they committed.
 
     Raises:
-        OperationFailedError: one of them has members, or the user lacks DELETE on it.
+        OperationFailedError: a group has members, or the user lacks DELETE on it.
     """
     client = connect_admin(connection)
-    done = client.delete_consumer_groups(list(dict.fromkeys(names)), request_timeout=_SECONDS)
-    for name, future in done.items():
+    futures = client.delete_consumer_groups(list(dict.fromkeys(names)), request_timeout=_SECONDS)
+    for name, future in futures.items():
         with kafka_errors(connection.attempt("DELETE", "group", name)):
             future.result(_SECONDS)
-    return [GroupChange(name, "deleted") for name in done]
+    return [GroupChange(name, "deleted") for name in futures]

@@ -1,4 +1,4 @@
-"""What a user needs to publish: rights on topics, those of the state, and transactions. Pure."""
+"""The access rules that a user needs to publish: topics, state topics, transactions. Pure."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ STATE_RIGHTS: list[tuple[Operation, Resource]] = [
     (Operation.WRITE, Resource(ResourceType.TRANSACTIONAL_ID, TRANSACTIONS)),
     (Operation.DESCRIBE, Resource(ResourceType.TRANSACTIONAL_ID, TRANSACTIONS)),
 ]
-"""What a publisher needs beside WRITE on its topics, operation by operation."""
+"""The operations that a publisher needs beside WRITE on its topics."""
 
 
 def publisher_rules(user: str, topics: Iterable[str], hosts: Sequence[str] = (ANY,)) -> list[Rule]:
-    """List the rules that a user needs to publish to topics with ``fink distribute``.
+    """Return the rules that a user needs to publish to topics with ``fink distribute``.
 
     Args:
         user: the user.
-        topics: the topics; ``fink_*`` means all that begin so.
-        hosts: where the user comes from.
+        topics: the topics; ``fink_*`` means every topic whose name begins with ``fink_``.
+        hosts: the IP addresses that the user connects from.
     """
     wanted = list(topics)
     if not wanted:
@@ -54,6 +54,6 @@ def publisher_rules(user: str, topics: Iterable[str], hosts: Sequence[str] = (AN
         *role_rules(user, ResourceType.TOPIC, wanted, PRODUCER, hosts),
         *role_rules(user, ResourceType.TOPIC, STATE_TOPICS, _STATE, hosts),
         *role_rules(user, ResourceType.TRANSACTIONAL_ID, ids, transactions, hosts),
-        # No group is joined, but librdkafka asks for the coordinator of the one that it names.
+        # No group is joined, but librdkafka asks for the coordinator of a group all the same.
         *role_rules(user, ResourceType.GROUP, [f"{user}-*"], [Operation.READ], hosts),
     ]

@@ -1,4 +1,4 @@
-"""The two topics that hold the state of all distributions: made where they are missing."""
+"""Create the two topics that hold the state of all distributions."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from fink_cli.errors import OperationFailedError
 from fink_cli.kafka.client import connect_admin, explained
 
 _SECONDS = 30.0
-_MOST_COPIES = 3
+_MOST_REPLICAS = 3
 _CONFIG = {"cleanup.policy": "compact", "max.message.bytes": str(8 * 1024**2)}
 
 
 def ensure_topics(connection: Connection) -> None:
-    """Create the two topics where they are missing.
+    """Create the two state topics if they are missing.
 
     Raises:
         OperationFailedError: they are missing, and the user may not create them.
         UnreachableError: no broker answers.
     """
     client = connect_admin(connection)
-    there = client.list_topics(timeout=_SECONDS).topics
+    topics = client.list_topics(timeout=_SECONDS).topics
     for name in STATE_TOPICS:
-        if name in there and len(there[name].partitions) != PARTITIONS:
+        if name in topics and len(topics[name].partitions) != PARTITIONS:
             raise OperationFailedError(
                 f"The topic '{name}' does not have {PARTITIONS} partitions.",
                 "fink makes it by itself: delete it, where nothing was published yet.",
             )
-    _refuse_deleting(client, [name for name in STATE_TOPICS if name in there])
-    wanted = [name for name in STATE_TOPICS if name not in there]
-    if not wanted:
+    _refuse_deleting(client, [name for name in STATE_TOPICS if name in topics])
+    missing = [name for name in STATE_TOPICS if name not in topics]
+    if not missing:
         return
-    copies = min(_MOST_COPIES, len(client.list_topics(timeout=_SECONDS).brokers))
-    topics = [NewTopic(name, PARTITIONS, copies, config=_CONFIG) for name in wanted]
-    for name, future in client.create_topics(topics, request_timeout=_SECONDS).items():
+    replicas = min(_MOST_REPLICAS, len(client.list_topics(timeout=_SECONDS).brokers))
+    new = [NewTopic(name, PARTITIONS, replicas, config=_CONFIG) for name in missing]
+    for name, future in client.create_topics(new, request_timeout=_SECONDS).items():
         try:
             future.result()
         except KafkaException as error:
@@ -54,13 +54,13 @@ def ensure_topics(connection: Connection) -> None:
                 "An operator makes it, and the rights on it: "
                 f"fink auth onboard -u {connection.username} --produce TOPIC",
             ) from error
-    _wait_for_leaders(client, wanted)
+    _wait_for_leaders(client, missing)
 
 
 def _refuse_deleting(client: AdminClient, names: Sequence[str]) -> None:
-    """Refuse topics whose records Kafka deletes by age: all would be published again.
+    """Raise an error if Kafka deletes a topic's records by age: all would be published again.
 
-    Where the login may not look, it is not known.
+    A topic whose settings the user may not see is not checked.
     """
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     if not resources:
@@ -82,8 +82,8 @@ def _wait_for_leaders(client: AdminClient, names: Sequence[str]) -> None:
     """Wait until every partition of new topics has a leader."""
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
-        there = client.list_topics(timeout=_SECONDS).topics
-        partitions = [there[name].partitions for name in names if name in there]
+        topics = client.list_topics(timeout=_SECONDS).topics
+        partitions = [topics[name].partitions for name in names if name in topics]
         if len(partitions) == len(names) and all(
             len(each) == PARTITIONS and all(part.leader >= 0 for part in each.values())
             for each in partitions

@@ -1,4 +1,4 @@
-"""Topics that a program uses: which of them are there, and what it must know of each."""
+"""Check topics before use: whether they exist, what the user may do, how large a batch may be."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True)
 class TopicFacts:
-    """What a program that uses a topic must know.
+    """A topic as a program needs to know it before it uses it.
 
     Attributes:
         cluster_id: Kafka's id of the cluster.
         topic_id: Kafka's id of the topic.
-        partitions: how many there are.
-        allowed: the operations that the user may do on it; none where all are allowed.
+        partitions: the number of partitions.
+        allowed: the operations that the user may do on it; ``None`` if all are allowed.
     """
 
     cluster_id: str
@@ -34,28 +34,27 @@ class TopicFacts:
 
 
 def usable_topic(connection: Connection, name: str, operation: str) -> TopicFacts:
-    """A topic that the user may use; see :func:`usable_topics`."""
+    """Return the facts of one topic; see :func:`usable_topics`."""
     return usable_topics(connection, [name], operation)[name]
 
 
 def usable_topics(
     connection: Connection, names: Sequence[str], operation: str
 ) -> dict[str, TopicFacts]:
-    """Topics that the user may use; see :func:`find_usable_topics`.
+    """Return the facts of topics, by name; see :func:`find_usable_topics`.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: a topic is missing, or the user lacks the operation on it. Several
-            missing ones are named together.
+        OperationFailedError: topics are missing, or the user lacks the operation on one.
     """
-    found, missing = find_usable_topics(connection, names, operation)
+    facts, missing = find_usable_topics(connection, names, operation)
     if missing:
         raise no_such_topics(connection, missing)
-    return found
+    return facts
 
 
 def no_such_topics(connection: Connection, missing: Sequence[str]) -> OperationFailedError:
-    """The error that says which topics are missing."""
+    """Return the error that names the missing topics, and those with a similar name."""
     names = topic_names(connect_admin(connection))
     close = [
         f"{name} ({' or '.join(alike)})" for name in missing if (alike := close_names(name, names))
@@ -73,7 +72,7 @@ def no_such_topics(connection: Connection, missing: Sequence[str]) -> OperationF
 def find_usable_topics(
     connection: Connection, names: Sequence[str], operation: str
 ) -> tuple[dict[str, TopicFacts], list[str]]:
-    """Those of some topics that the user may use, and those that are missing.
+    """Find which topics exist, and check that the user may do an operation on them.
 
     Args:
         connection: the cluster and the login.
@@ -81,7 +80,7 @@ def find_usable_topics(
         operation: the Kafka operation that the user needs on each, for example ``WRITE``.
 
     Returns:
-        What there is to know of each topic that is there, by name; and the others.
+        The facts of each topic that exists, by name; and the names of the missing ones.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -91,7 +90,7 @@ def find_usable_topics(
     described = client.describe_topics(
         TopicCollection(list(names)), include_authorized_operations=True, request_timeout=_SECONDS
     )
-    found, missing = {}, []
+    facts, missing = {}, []
     cluster_id = str(client.list_topics(timeout=_SECONDS).cluster_id)
     for name in names:
         attempt = connection.attempt(operation, "topic", name)
@@ -102,47 +101,49 @@ def find_usable_topics(
                 raise explained(error.args[0], attempt, client) from error
             missing.append(name)
             continue
-        # A broker without an authorizer tells no operations: all are allowed.
+        # A broker without an authorizer names no operations: all are allowed.
         allowed = frozenset(each.name for each in topic.authorized_operations or ()) or None
         if allowed is not None and operation not in allowed:
             raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
-        found[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
-    return found, missing
+        facts[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
+    return facts, missing
 
 
 def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, int | None]:
-    """How many bytes a batch of messages may have on each topic (``max.message.bytes``).
+    """Return the largest batch of messages that each topic takes, in bytes (``max.message.bytes``).
 
     Args:
         connection: the cluster and the login.
         names: the topics.
 
     Returns:
-        The bytes by topic; none where the user may not ask (it needs DESCRIBE_CONFIGS).
+        The bytes by topic; ``None`` where the user lacks DESCRIBE_CONFIGS.
     """
-    settings = _settings(connection, names)
     return {
-        name: None if found is None else int(found["max.message.bytes"])
-        for name, found in settings.items()
+        name: None if settings is None else int(settings["max.message.bytes"])
+        for name, settings in _settings(connection, names).items()
     }
 
 
 def compacted_topics(connection: Connection, names: Sequence[str]) -> list[str]:
-    """Those of some topics that Kafka compacts, as far as the user may ask (DESCRIBE_CONFIGS)."""
-    settings = _settings(connection, names)
-    return [name for name, found in settings.items() if found and is_compacted(found)]
+    """Return the compacted topics among ``names``, where the user has DESCRIBE_CONFIGS."""
+    return [
+        name
+        for name, settings in _settings(connection, names).items()
+        if settings and is_compacted(settings)
+    ]
 
 
 def is_compacted(settings: Mapping[str, str]) -> bool:
-    """Whether Kafka keeps only the last message of each key of a topic with these settings."""
+    """Return whether these settings keep only the last message of each key."""
     return "compact" in settings.get("cleanup.policy", "").split(",")
 
 
 def refuse_compacted(connection: Connection, names: Sequence[str]) -> None:
-    """Refuse topics that Kafka would compact.
+    """Raise an error if one of the topics is compacted.
 
     Raises:
-        OperationFailedError: there is one.
+        OperationFailedError: one is.
     """
     compacted = compacted_topics(connection, names)
     if compacted:
@@ -160,20 +161,20 @@ ONE_KEY = (
 
 
 def uncompacted(name: str) -> str:
-    """What to type so that Kafka keeps all messages of a topic."""
+    """Return the hint with the command that makes Kafka keep all messages of a topic."""
     return f"Let it keep them: fink kafka topic alter {name} --config cleanup.policy=delete"
 
 
 def _settings(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
-    """The settings of topics; none where the user may not ask."""
+    """Return the settings of topics; ``None`` where the user lacks DESCRIBE_CONFIGS."""
     client = connect_admin(connection)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    found: dict[str, dict[str, str] | None] = {}
+    settings: dict[str, dict[str, str] | None] = {}
     for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
         try:
             entries = future.result()
         except KafkaException:
-            found[resource.name] = None
+            settings[resource.name] = None
         else:
-            found[resource.name] = {key: str(entry.value) for key, entry in entries.items()}
-    return found
+            settings[resource.name] = {key: str(entry.value) for key, entry in entries.items()}
+    return settings

@@ -1,4 +1,4 @@
-"""Topics: create, list, describe, alter, delete. Works on any Kafka from 2.8 on."""
+"""Create, list, describe, alter and delete topics. Works with Kafka 2.8 and later."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -16,7 +16,6 @@ from confluent_kafka.admin import (
     ConfigSource,
     NewPartitions,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
@@ -24,6 +23,7 @@ from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.client import connect_admin, explained, kafka_errors
 from fink_cli.kafka.message_count import count_messages
+from fink_cli.kafka.offsets import Partition, Span, offsets_at
 
 _SECONDS = 30.0
 _BROKERS_DEFAULT = -1
@@ -31,7 +31,7 @@ _BROKERS_DEFAULT = -1
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of a listing."""
+    """A topic, as ``fink kafka topic list`` shows it."""
 
     name: str
     partitions: int
@@ -40,7 +40,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class PartitionDetails:
-    """A partition: its replicas and those in sync (broker ids), first and next offset."""
+    """A partition: replicas and those in sync (broker ids), first offset, and the next one."""
 
     id: int
     leader: int
@@ -55,11 +55,10 @@ class TopicDetails:
     """A topic with its partitions, and the settings that differ from the broker's.
 
     Attributes:
-        messages: how many it holds; at most so many where they are not ``counted``.
+        messages: the number of messages; an upper bound unless ``counted``.
         counted: whether the number is exact. Ends of transactions take offsets too, and a topic
-            that holds many is not read through to tell.
-        lacks: the operations that the user lacks, so that not all is shown: without
-            DESCRIBE_CONFIGS ``config`` is empty.
+            with many of them is not read to count them.
+        lacks: the operations that the user lacks. Without DESCRIBE_CONFIGS, ``config`` is empty.
     """
 
     name: str
@@ -73,7 +72,7 @@ class TopicDetails:
 
 @dataclass(frozen=True)
 class TopicChange:
-    """What was done to a topic: ``created``, ``exists``, ``altered``, ``deleted``, ``would …``."""
+    """A topic and its outcome: ``created``, ``exists``, ``altered``, ``deleted``, ``would …``."""
 
     name: str
     outcome: str
@@ -81,49 +80,50 @@ class TopicChange:
 
 
 def list_topics(connection: Connection, internal: bool = False) -> list[Topic]:
-    """The topics that the user can see, by name.
+    """Return the topics that the user can see, sorted by name.
 
     Args:
         connection: the cluster and the login.
-        internal: also Kafka's own, whose names begin with ``__``.
+        internal: whether to include Kafka's own topics, whose names begin with ``__``.
     """
     client = connect_admin(connection)
     with kafka_errors(connection.attempt("DESCRIBE")):
-        found = client.list_topics(timeout=_SECONDS).topics
+        topics = client.list_topics(timeout=_SECONDS).topics
     return sorted(
         (
-            Topic(name, len(each.partitions), _copies(each))
-            for name, each in found.items()
+            Topic(name, len(metadata.partitions), _replication_factor(metadata))
+            for name, metadata in topics.items()
             if internal or not name.startswith("__")
         ),
         key=lambda topic: topic.name,
     )
 
 
-def _copies(metadata: Any) -> int:
+def _replication_factor(metadata: Any) -> int:
     return max((len(each.replicas) for each in metadata.partitions.values()), default=0)
 
 
 def create_topics(
     connection: Connection,
     names: Sequence[str],
+    *,
     partitions: int | None,
     replication_factor: int | None,
     config: Mapping[str, str],
     dry_run: bool = False,
 ) -> list[TopicChange]:
-    """Create topics. One that exists is left as it is.
+    """Create topics, and leave those that exist as they are.
 
     Args:
         connection: the cluster and the login.
         names: the topics.
-        partitions: of each; none leaves it to the broker.
-        replication_factor: of each; none leaves it to the broker.
+        partitions: the number of each topic's partitions; ``None`` for the broker's default.
+        replication_factor: that of each topic; ``None`` for the broker's default.
         config: Kafka's topic settings.
-        dry_run: let the broker check it, and change nothing.
+        dry_run: let the broker check the request, and change nothing.
 
     Returns:
-        What was done, in the order of ``names``.
+        The outcome of each topic, in the order of ``names``.
     """
     client = connect_admin(connection)
     wanted = [
@@ -151,10 +151,10 @@ def _created(connection: Connection, name: str, future: Future[None], dry_run: b
 
 
 def describe_topic(connection: Connection, name: str) -> TopicDetails:
-    """A topic's partitions, offsets and settings.
+    """Return a topic's partitions, offsets and settings.
 
     Raises:
-        OperationFailedError: there is none of that name, or the user lacks DESCRIBE on it.
+        OperationFailedError: the topic does not exist, or the user lacks DESCRIBE on it.
     """
     client = connect_admin(connection)
     attempt = connection.attempt("DESCRIBE", "topic", name)
@@ -162,26 +162,27 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         metadata = client.list_topics(name, timeout=_SECONDS).topics[name]
     if metadata.error is not None:
         raise explained(metadata.error, attempt, client)
-    offsets = _offsets(client, connection, name, sorted(metadata.partitions))
+    keys = [Partition(name, number) for number in sorted(metadata.partitions)]
+    low = offsets_at(client, connection, keys, "earliest")
+    high = offsets_at(client, connection, keys, "latest")
+    spans = {key: Span(low[key], high[key]) for key in keys}
     partitions = [
         PartitionDetails(
-            id=number,
-            leader=each.leader,
-            replicas=list(each.replicas),
-            isr=list(each.isrs),
-            low=offsets[number][0],
-            high=offsets[number][1],
+            id=key.number,
+            leader=metadata.partitions[key.number].leader,
+            replicas=list(metadata.partitions[key.number].replicas),
+            isr=list(metadata.partitions[key.number].isrs),
+            low=span.low,
+            high=span.high,
         )
-        for number, each in sorted(metadata.partitions.items())
+        for key, span in spans.items()
     ]
     config = _own_config(client, connection, name)
-    counts = count_messages(
-        connection, {(name, each.id): (each.low, each.high) for each in partitions}
-    )
+    counts = count_messages(connection, spans)
     return TopicDetails(
         name=name,
         topic_id=topic_id(client, name),
-        messages=sum(counts.get((name, each.id), each.high - each.low) for each in partitions),
+        messages=sum(counts.get(key, span.high - span.low) for key, span in spans.items()),
         counted=len(counts) == len(partitions),
         partitions=partitions,
         config=config or {},
@@ -190,7 +191,7 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
 
 
 def topic_id(client: AdminClient, name: str) -> str | None:
-    """Kafka's id of the topic, which a topic created again does not share; none before 2.8."""
+    """Return Kafka's id of a topic, new for each topic created; ``None`` before Kafka 2.8."""
     described = client.describe_topics(TopicCollection([name]), request_timeout=_SECONDS)[name]
     try:
         return str(described.result().topic_id)
@@ -198,24 +199,8 @@ def topic_id(client: AdminClient, name: str) -> str | None:
         return None
 
 
-def _offsets(
-    client: AdminClient, connection: Connection, name: str, partitions: list[int]
-) -> dict[int, tuple[int, int]]:
-    spec: Any = OffsetSpec  # its functions have no types
-    ends: list[dict[int, int]] = []
-    for end in (spec.earliest(), spec.latest()):
-        asked = client.list_offsets(
-            {TopicPartition(name, number): end for number in partitions}, request_timeout=_SECONDS
-        )
-        with kafka_errors(connection.attempt("DESCRIBE", "topic", name)):
-            answers = {place.partition: future.result() for place, future in asked.items()}
-        ends.append({number: answer.offset for number, answer in answers.items()})
-    low, high = ends
-    return {number: (low[number], high[number]) for number in partitions}
-
-
 def _own_config(client: AdminClient, connection: Connection, name: str) -> dict[str, str] | None:
-    """The settings that differ from the broker's; ``None`` where the user may not ask."""
+    """Return the settings that differ from the broker's; ``None`` if the user may not ask."""
     resource = ConfigResource(ResourceType.TOPIC, name)
     try:
         entries = client.describe_configs([resource], request_timeout=_SECONDS)[resource].result()
@@ -231,6 +216,7 @@ def _own_config(client: AdminClient, connection: Connection, name: str) -> dict[
 def alter_topic(
     connection: Connection,
     name: str,
+    *,
     partitions: int | None,
     config: Mapping[str, str],
     unset: Sequence[str],
@@ -241,13 +227,13 @@ def alter_topic(
     Args:
         connection: the cluster and the login.
         name: the topic.
-        partitions: how many it shall have; more than now.
+        partitions: the new number of partitions, more than now; ``None`` to keep it.
         config: settings to set.
-        unset: settings to leave to the broker again.
-        dry_run: let the broker check it, and change nothing.
+        unset: settings to reset to the broker's default.
+        dry_run: let the broker check the request, and change nothing.
 
     Raises:
-        UsageError: nothing is to be changed, or the broker refuses the values.
+        UsageError: there is nothing to change, or the broker refuses the values.
         OperationFailedError: the topic is missing, or the user lacks ALTER on it.
     """
     if partitions is None and not config and not unset:
@@ -257,9 +243,9 @@ def alter_topic(
     client = connect_admin(connection)
     attempt = connection.attempt("ALTER", "topic", name)
     with kafka_errors(attempt):
-        found = client.list_topics(name, timeout=_SECONDS).topics[name]
-    if found.error is not None:
-        raise explained(found.error, attempt, client)
+        metadata = client.list_topics(name, timeout=_SECONDS).topics[name]
+    if metadata.error is not None:
+        raise explained(metadata.error, attempt, client)
     if partitions is not None:
         grown = client.create_partitions(
             [NewPartitions(name, partitions)], request_timeout=_SECONDS, validate_only=dry_run
@@ -277,9 +263,10 @@ def alter_topic(
         )
         with kafka_errors(connection.attempt("ALTER_CONFIGS", "topic", name)):
             altered[resource].result()
-    said = [f"partitions={partitions}"] if partitions is not None else []
-    said += [f"{key}={value}" for key, value in config.items()] + [f"{key} unset" for key in unset]
-    return TopicChange(name, "would alter" if dry_run else "altered", ", ".join(said))
+    details = [f"partitions={partitions}"] if partitions is not None else []
+    details += [f"{key}={value}" for key, value in config.items()]
+    details += [f"{key} unset" for key in unset]
+    return TopicChange(name, "would alter" if dry_run else "altered", ", ".join(details))
 
 
 def _entry(key: str, value: str, operation: AlterConfigOpType) -> ConfigEntry:
@@ -287,10 +274,10 @@ def _entry(key: str, value: str, operation: AlterConfigOpType) -> ConfigEntry:
 
 
 def delete_topics(connection: Connection, names: Sequence[str]) -> list[TopicChange]:
-    """Delete topics with all their alerts; those that there are, even if one is missing.
+    """Delete topics with all their messages; if one fails, the others are deleted all the same.
 
     Raises:
-        OperationFailedError: one of them is missing, or may not be deleted.
+        OperationFailedError: a topic is missing, or may not be deleted.
     """
     client = connect_admin(connection)
     done = client.delete_topics(list(dict.fromkeys(names)), operation_timeout=_SECONDS)
@@ -303,21 +290,21 @@ def delete_topics(connection: Connection, names: Sequence[str]) -> list[TopicCha
             attempt = connection.attempt("DELETE", "topic", name)
             refused.append(explained(error.args[0], attempt, client))
     if refused:
-        gone = ", ".join(each.name for each in deleted) or "none"
+        names_deleted = ", ".join(each.name for each in deleted) or "none"
         sentences = " ".join(each.message for each in refused)
-        raise OperationFailedError(f"{sentences} Deleted: {gone}.", refused[0].hint)
+        raise OperationFailedError(f"{sentences} Deleted: {names_deleted}.", refused[0].hint)
     return deleted
 
 
 def topics_to_delete(connection: Connection, names: Sequence[str]) -> list[str]:
-    """What a deletion would touch: each topic with the number of its messages.
+    """Return a line for each topic to delete, with the number of its messages.
 
     Raises:
-        OperationFailedError: one of them is missing, or the user lacks DESCRIBE on it.
+        OperationFailedError: a topic is missing, or the user lacks DESCRIBE on it.
     """
-    described = [describe_topic(connection, name) for name in dict.fromkeys(names)]
+    topics = [describe_topic(connection, name) for name in dict.fromkeys(names)]
     return [
-        f"{each.name}: {'' if each.counted else 'up to '}{each.messages:,} "
-        f"message{'' if each.messages == 1 else 's'}"
-        for each in described
+        f"{topic.name}: {'' if topic.counted else 'up to '}{topic.messages:,} "
+        f"message{'' if topic.messages == 1 else 's'}"
+        for topic in topics
     ]

@@ -1,4 +1,4 @@
-"""Users of a cluster and their SCRAM passwords. Works on any Kafka from 2.7 on (KIP-554)."""
+"""List users; set and delete their SCRAM passwords. Works with Kafka 2.7 and later (KIP-554)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
 from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.text import fink_command, printable
 
-# What Kafka's own tools use.
+# The default of Kafka's own tools.
 ITERATIONS = 4096
 SHA_512 = "SCRAM-SHA-512"
 SHA_256 = "SCRAM-SHA-256"
-# With it a client's file still has a name (255 bytes), and kcat a line of its settings (511).
+# So long that a client file's name still fits (255 bytes), and a line of kcat's settings (511).
 LONGEST_NAME = 200
 _SECONDS = 30.0
 _NAMES = {ScramMechanism.SCRAM_SHA_512: SHA_512, ScramMechanism.SCRAM_SHA_256: SHA_256}
@@ -34,12 +34,12 @@ _MECHANISMS = {name: mechanism for mechanism, name in _NAMES.items()}
 
 @dataclass(frozen=True)
 class User:
-    """A password of a user: one user has as many rows as mechanisms.
+    """A password of a user. A user has one for each mechanism.
 
     Attributes:
         user: the user's name.
         mechanism: Kafka's name of the mechanism.
-        iterations: how often the password is hashed.
+        iterations: how many times the password is hashed.
     """
 
     user: str
@@ -49,16 +49,16 @@ class User:
 
 @dataclass(frozen=True)
 class UserChange:
-    """What was done to a user: ``added``, ``rotated``, ``deleted``, ``would …``.
+    """A user and its outcome.
 
     Attributes:
         user: the user's name.
-        outcome: what was done.
-        mechanism: the mechanisms that it was done to.
-        iterations: how often the password is hashed; none for a deletion.
-        rules: how many access rules went with the user.
-        password: a generated password that is to be shown; else none.
-        file: the file that a generated password was written to; else none.
+        outcome: ``added``, ``rotated``, ``deleted`` or ``would …``.
+        mechanism: the mechanisms that changed.
+        iterations: how many times the password is hashed; ``None`` for a deletion.
+        rules: how many access rules were deleted with the user.
+        password: a generated password to show, or ``None``.
+        file: the file that a generated password was written to, or ``None``.
     """
 
     user: str
@@ -71,7 +71,7 @@ class UserChange:
 
 
 def valid_user(name: str) -> str:
-    """Return a name that a principal of type ``User`` can have.
+    """Return a name if a principal of type ``User`` can have it.
 
     Raises:
         UsageError: it is empty, ``*``, or holds control characters.
@@ -82,10 +82,10 @@ def valid_user(name: str) -> str:
 
 
 def require_login_name(name: str) -> None:
-    """Refuse a name under which nobody can log in with SCRAM, with one client or another.
+    """Raise an error if some client can't log in with SCRAM under this name.
 
     Raises:
-        UsageError: it is such a name.
+        UsageError: the name is not usable.
     """
     fault = scram_name_fault(valid_user(name))
     if name.strip() != name:
@@ -104,42 +104,42 @@ def _no_name(name: str, fault: str) -> UsageError:
 
 
 def list_users(connection: Connection) -> list[User]:
-    """All users that log in with SCRAM, by name.
+    """Return all users that log in with SCRAM, sorted by name.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the user lacks DESCRIBE on the cluster.
     """
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
     require_cluster_right(client, connection, Operation.DESCRIBE)
     with kafka_errors(connection.attempt("DESCRIBE")):
-        asked: Any = client.describe_user_scram_credentials(request_timeout=_SECONDS)
-        found = asked.result(_SECONDS)
+        future: Any = client.describe_user_scram_credentials(request_timeout=_SECONDS)
+        descriptions = future.result(_SECONDS)
     return sorted(
         (
             User(name, _NAMES.get(info.mechanism, str(info.mechanism)), info.iterations)
-            for name, described in found.items()
-            for info in described.scram_credential_infos
+            for name, description in descriptions.items()
+            for info in description.scram_credential_infos
         ),
         key=lambda row: (row.user, row.mechanism),
     )
 
 
 def mechanisms_of(users: Iterable[User], name: str) -> list[str]:
-    """The mechanisms that a user has a password for; none when there is no such user."""
+    """Return the mechanisms for which a user has a password; empty if there is no such user."""
     return [row.mechanism for row in users if row.user == name]
 
 
 def set_password(
     connection: Connection, user: str, password: str, mechanisms: Sequence[str] = (SHA_512,)
 ) -> None:
-    """Give a user a password, whether it exists or not.
+    """Set a user's password; a user that does not exist is created.
 
     Args:
         connection: the cluster, and the login of an administrator.
         user: the user's name.
-        password: its new password.
-        mechanisms: the mechanisms that it holds for.
+        password: the new password.
+        mechanisms: the mechanisms to set it for.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -157,10 +157,10 @@ def set_password(
 
 
 def require_absent(users: Iterable[User], name: str) -> None:
-    """Refuse a user that exists.
+    """Raise an error if a user exists.
 
     Raises:
-        OperationFailedError: it exists.
+        OperationFailedError: the user exists.
     """
     if mechanisms_of(users, name):
         raise OperationFailedError(
@@ -170,15 +170,15 @@ def require_absent(users: Iterable[User], name: str) -> None:
 
 
 def rotated_mechanisms(users: Sequence[User], name: str) -> list[str]:
-    """The mechanisms that a new password of a user has to be set for.
+    """Return the mechanisms for which a user's new password must be set.
 
-    Each that there is, else the old password would go on to log in; and SCRAM-SHA-512 always.
+    These are all that the user has, else the old password would still log in; and SCRAM-SHA-512.
 
     Raises:
         OperationFailedError: there is no such user.
     """
-    found = mechanisms_of(users, name)
-    if not found:
+    mechanisms = mechanisms_of(users, name)
+    if not mechanisms:
         raise OperationFailedError(
             f"There is no user '{name}'.",
             did_you_mean(
@@ -188,7 +188,7 @@ def rotated_mechanisms(users: Sequence[User], name: str) -> list[str]:
                 f"Add it: {fink_command('auth', 'add', '-u', name)}",
             ),
         )
-    return sorted({*found, SHA_512}, reverse=True)
+    return sorted({*mechanisms, SHA_512}, reverse=True)
 
 
 def delete_logins(connection: Connection, user: str, mechanisms: Sequence[str]) -> None:
@@ -204,9 +204,9 @@ def delete_logins(connection: Connection, user: str, mechanisms: Sequence[str]) 
 
 
 def _alter(connection: Connection, alterations: list[UserScramCredentialAlteration]) -> None:
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
-    for each in alterations:  # Kafka takes one change of a user in a request
-        done = client.alter_user_scram_credentials([each], request_timeout=_SECONDS)
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
+    for alteration in alterations:  # Kafka takes one change of a user in a request
+        futures = client.alter_user_scram_credentials([alteration], request_timeout=_SECONDS)
         with kafka_errors(connection.attempt("ALTER")):
-            for future in done.values():
+            for future in futures.values():
                 future.result(_SECONDS)

@@ -58,7 +58,12 @@ def create(
     """Create topics; one that exists is left as it is."""
     connection, settings = resolve_connection(profile, servers), _settings(config)
     done = topics.create_topics(
-        connection, names, partitions, replication_factor, settings, dry_run
+        connection,
+        names,
+        partitions=partitions,
+        replication_factor=replication_factor,
+        config=settings,
+        dry_run=dry_run,
     )
     output.emit(done, form)
     _warn_of_compaction(names, settings)
@@ -116,7 +121,14 @@ def alter(
         warning = "an object's alerts may move to another partition, and out of their order there"
         output.confirm("Add partitions?", [f"{name}: {warning}"], yes)
     settings = _settings(config)
-    done = topics.alter_topic(connection, name, partitions, settings, unset or [], dry_run)
+    done = topics.alter_topic(
+        connection,
+        name,
+        partitions=partitions,
+        config=settings,
+        unset=unset or [],
+        dry_run=dry_run,
+    )
     output.emit([done], form)
     _warn_of_compaction([name], settings)
 

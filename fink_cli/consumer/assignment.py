@@ -19,7 +19,7 @@ from fink_cli.kafka.offsets import Partition, Span, spans_of
 from fink_cli.kafka.passing_errors import GONE, PASSING
 
 
-class Coverage:
+class Assignment:
     """Which partitions a consumer reads, from where, and how far it has come.
 
     Without a group all partitions of the topics are assigned by hand. With one they are what the

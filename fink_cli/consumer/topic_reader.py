@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from fink_cli.connection import Connection
-from fink_cli.consumer.assignment import Coverage
+from fink_cli.consumer.assignment import Assignment
 from fink_cli.consumer.commits import Committer, close
 from fink_cli.consumer.start import Start
 from fink_cli.consumer.topic_changes import LOOK_SECONDS, TopicWatch
@@ -53,7 +53,7 @@ class TopicReader:
         connection: Connection,
         consumer: Consumer,
         watch: ErrorWatch,
-        coverage: Coverage,
+        coverage: Assignment,
         group: str | None,
         warn: Callable[[str], None],
         keeps_trying: bool,
@@ -285,7 +285,7 @@ def open_topics(
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
         names = resolve_topics(connection, cluster, wanted)
-        coverage = Coverage(
+        coverage = Assignment(
             connection,
             consumer,
             watch=TopicWatch(connection, wanted),

@@ -1,7 +1,7 @@
-"""A logged-in Kafka client, or an error that says why there is none.
+"""Log in to a Kafka cluster, or raise an error that says why it failed.
 
-librdkafka retries a refused login and a missing broker for ever, and tells it only to the
-``error_cb`` of the client. Here both end as an error, after the login has been tried.
+librdkafka retries a refused login and a missing broker for ever, and reports them only to the
+client's ``error_cb``. The functions here try the login and raise an error for both.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,14 +22,14 @@ from fink_cli.errors import Attempt, FinkError, explain_kafka, kafka_reason
 from fink_cli.kafka.unreachable import no_answer, wrong_address
 
 ANSWER_SECONDS = 10.0
-# When every address refuses the connection, waiting on is of little use.
+# When every address refuses the connection, waiting longer is of little use.
 _REFUSED_SECONDS = 3.0
-# Only between two questions is a refused login seen.
+# A refused login is noticed only between two requests, so the first one is short.
 _FIRST_SECONDS = 0.5
-# librdkafka's name of a broker that it was told of by another: PROTOCOL://HOST:PORT/ID. Before it
-# is told of any, the login has been accepted; the bootstrap servers have a word for the number.
+# librdkafka's name of a broker that another broker named: PROTOCOL://HOST:PORT/ID. Bootstrap
+# servers have a word in place of the id. Brokers are named only after the login was accepted.
 _LEARNED = re.compile(r"^\w+://(.+):(\d+)/\d+: ")
-# librdkafka's words where a broker went away before it answered: that is no refused login.
+# librdkafka's words where a broker closed the connection before it answered: no refused login.
 _WENT_AWAY = re.compile(r"mechanism handshake failed: Local: ")
 _NO_ANSWER = {
     KafkaError._ALL_BROKERS_DOWN,
@@ -43,35 +43,35 @@ _MISSING_TOPIC = {
     KafkaError._UNKNOWN_PARTITION,
 }
 
-# librdkafka repeats on its log what error_cb is told; the error is reported once, by us.
+# librdkafka writes to its log what it also reports to error_cb; fink reports the error once.
 _silent = logging.getLogger("fink_cli.librdkafka")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
 def is_refused_login(error: KafkaError) -> bool:
-    """Whether an error says that a broker refused the login."""
+    """Return whether a broker refused the login."""
     return error.code() == KafkaError._AUTHENTICATION and not _WENT_AWAY.search(error.str())
 
 
 def raise_refused_login(error: KafkaError) -> None:
-    """End what a client does when its login is refused (``error_cb``).
+    """Raise from the client's call that serves this callback (``error_cb``) if the login failed.
 
     Raises:
-        KafkaException: it was; whichever call of the client serves its callbacks raises it.
+        KafkaException: a broker refused the login.
     """
     if is_refused_login(error):
         raise KafkaException(error)
 
 
 class ErrorWatch:
-    """Keeps what librdkafka says of a client's connection.
+    """Keep the errors that librdkafka reports about a client's connection.
 
     Attributes:
-        login: the error of a login that was refused, if one was.
-        connection: the last error of a connection that could not be made.
-        all_down: whether librdkafka has said that no broker can be connected to.
-        reason: what was said last of why it could not be made.
+        login: the error of a refused login, or ``None``.
+        connection: the last error of a connection that failed, or ``None``.
+        all_down: whether librdkafka has reported that it can connect to no broker.
+        reason: the last reason that a connection failed, or an empty string.
         unreachable: advertised listeners that could not be reached.
     """
 
@@ -83,7 +83,7 @@ class ErrorWatch:
         self.unreachable: set[Address] = set()
 
     def __call__(self, error: KafkaError) -> None:
-        """Take an error from librdkafka (``error_cb``)."""
+        """Keep an error; librdkafka calls this as ``error_cb``."""
         if is_refused_login(error) or error.code() == KafkaError._SSL:
             self.login = error
         else:
@@ -96,10 +96,10 @@ class ErrorWatch:
                 self.unreachable.add(Address(learned[1].strip("[]"), int(learned[2])))
 
     def check(self, attempt: Attempt) -> None:
-        """Raise when the login was refused.
+        """Raise an error if the login was refused.
 
         Raises:
-            UnreachableError: the broker refused the login.
+            UnreachableError: a broker refused the login.
         """
         if self.login is not None:
             raise explained(self.login, attempt)
@@ -111,13 +111,13 @@ def explained(
     client: AdminClient | None = None,
     watch: ErrorWatch | None = None,
 ) -> FinkError:
-    """A Kafka error as one for the user.
+    """Return a Kafka error as an error for the user.
 
     Args:
-        error: what Kafka or librdkafka said.
-        attempt: what was tried.
-        client: is asked for topics whose names are like that of a topic that is missing.
-        watch: what was said of the connection, when no broker answers.
+        error: the error of Kafka or librdkafka.
+        attempt: the operation that failed.
+        client: is asked for topics with a similar name when a topic is missing.
+        watch: the errors of the connection, for when no broker answers.
     """
     if error.code() == KafkaError._SSL:
         return wrong_address(attempt) or explain_kafka(error.name(), error.str(), attempt)
@@ -130,13 +130,13 @@ def explained(
             or explain_kafka(error.name(), reason, attempt)
         )
     missing = error.code() in _MISSING_TOPIC
-    # Not just "if client": one with nothing to send has a length of 0.
+    # Not "if client": a client with nothing to send has a length of 0.
     names = topic_names(client) if client is not None and missing else []
     return explain_kafka(error.name(), error.str(), attempt, names)
 
 
 def topic_names(client: AdminClient) -> list[str]:
-    """The topics that a client can see, but Kafka's own; none when the cluster does not answer."""
+    """Return the topics that a client can see, without Kafka's own; empty if no broker answers."""
     try:
         names = client.list_topics(timeout=ANSWER_SECONDS).topics
     except KafkaException:
@@ -146,40 +146,57 @@ def topic_names(client: AdminClient) -> list[str]:
 
 @contextmanager
 def kafka_errors(attempt: Attempt, client: AdminClient | None = None) -> Iterator[None]:
-    """Turn the Kafka errors of a block into errors for the user, naming what was tried.
+    """Turn the Kafka errors of a ``with`` block into errors for the user.
 
     Args:
-        attempt: what is tried in the block.
-        client: is asked for topics whose names are like that of a topic that is missing.
+        attempt: the operation that the block tries.
+        client: is asked for topics with a similar name when a topic is missing.
     """
     try:
         yield
     except KafkaException as error:
         raise explained(error.args[0], attempt, client) from error
     except TimeoutError as error:
-        # A future is waited for as long as librdkafka waits, which says so later, if at all.
+        # A future is waited for as long as librdkafka waits, which reports it later, if at all.
         raise explained(KafkaError(KafkaError._TIMED_OUT), attempt, client) from error
 
 
 def settings_for(connection: Connection, watch: ErrorWatch) -> dict[str, Any]:
-    """The librdkafka settings of a client whose connection ``watch`` watches."""
+    """Return the librdkafka settings of a client that reports its errors to ``watch``."""
     return {**connection.librdkafka(), "error_cb": watch, "logger": _silent}
 
 
 def groupless_settings(connection: Connection, watch: ErrorWatch) -> dict[str, Any]:
-    """The librdkafka settings of a consumer that reads without a group: nothing is committed.
+    """Return the librdkafka settings of a consumer that joins no group and commits nothing.
 
-    librdkafka wants the name of a group all the same (its issue 3261: confluent-kafka refuses to go
-    without, and an empty one ends the process), and asks for the group's coordinator, once a second
-    as long as it may not DESCRIBE the group, each time with a line in the broker's log. So it is a
-    group of those that ``fink auth onboard`` lets a reader use.
+    librdkafka needs the name of a group all the same (its issue 3261: confluent-kafka refuses a
+    consumer without, and an empty name ends the process). Once a second it asks for the group's
+    coordinator while it may not DESCRIBE the group, each time with a line in the broker's log. So
+    the name is one that ``fink auth onboard`` lets a reader use.
     """
     group = f"{connection.username}-groupless" if connection.login else "groupless"
     return {**settings_for(connection, watch), "group.id": group, "enable.auto.commit": False}
 
 
+@contextmanager
+def open_groupless(
+    connection: Connection, settings: Mapping[str, Any] | None = None
+) -> Iterator[Consumer]:
+    """Open a consumer that joins no group, and close it at the end of the block.
+
+    Args:
+        connection: the cluster and the login.
+        settings: librdkafka settings beside those of :func:`groupless_settings`.
+    """
+    consumer = Consumer({**groupless_settings(connection, ErrorWatch()), **(settings or {})})
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
 def connect_admin(connection: Connection, timeout: float = ANSWER_SECONDS) -> AdminClient:
-    """An admin client whose login has been answered.
+    """Return an admin client whose login was accepted.
 
     Args:
         connection: the cluster and the login.
@@ -202,7 +219,7 @@ def wait_for_answer(
     attempt: Attempt,
     timeout: float = ANSWER_SECONDS,
 ) -> ClusterMetadata:
-    """The cluster's metadata, once a broker has accepted the login.
+    """Return the cluster's metadata once a broker has accepted the login.
 
     Raises:
         UnreachableError: no broker answers within ``timeout`` seconds, or the login is refused.
@@ -213,7 +230,7 @@ def wait_for_answer(
         try:
             return client.list_topics(timeout=asking)
         except KafkaException as error:
-            client.poll(0)  # delivers what error_cb has to be told
+            client.poll(0)  # serves error_cb
             watch.check(attempt)
             first, asking = asking == _FIRST_SECONDS, 2 * asking
             if first and watch.connection and (wrong := wrong_address(attempt)):

@@ -1,9 +1,8 @@
-"""How many messages lie between two offsets of a partition.
+"""Count the messages between two offsets of a partition.
 
-An offset need not hold a message: the end of a transaction takes one, and so do messages of a
-transaction that was aborted. Kafka does not tell how many there are, so it is read: the last
-offset, which shows whether the partition is written in transactions, and of such a partition all
-of them where these are few.
+Not every offset holds a message: the end of a transaction takes one, and so do the messages of an
+aborted transaction. Kafka does not tell how many there are. So the last offset is read, which shows
+whether the partition is written in transactions; and all offsets of such a partition, if few.
 """
 
 from __future__ import annotations
@@ -14,73 +13,72 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from fink_cli.connection import Connection
-from fink_cli.kafka.client import ErrorWatch, groupless_settings
-
-Place = tuple[str, int]
-"""A topic and one of its partitions."""
+from fink_cli.kafka.client import open_groupless
+from fink_cli.kafka.offsets import Partition, Span
 
 MOST_OFFSETS = 5_000
 _SECONDS = 5.0
 _BATCH = 500
 
 
-def count_messages(
-    connection: Connection, spans: Mapping[Place, tuple[int, int]]
-) -> dict[Place, int]:
+def count_messages(connection: Connection, spans: Mapping[Partition, Span]) -> dict[Partition, int]:
     """Count the messages between two offsets of each partition.
 
     Args:
         connection: the cluster, and a login that may read the topics.
-        spans: the first offset, and the one after the last.
+        spans: the first offset of each partition, and the one after the last.
 
     Returns:
-        The number for each partition for which it is known; not where there are more than
-        ``MOST_OFFSETS`` in transactions, where the brokers are slow, or the user may not read.
+        The count of each partition for which it is certain. A partition is left out where more
+        than ``MOST_OFFSETS`` are in transactions, where the brokers are slow, or where the user may
+        not read.
     """
-    counts = {place: 0 for place, (first, end) in spans.items() if first >= end}
-    wanted = {place: span for place, span in spans.items() if place not in counts}
+    counts = {partition: 0 for partition, (first, end) in spans.items() if first >= end}
+    wanted = {partition: span for partition, span in spans.items() if partition not in counts}
     if not wanted:
         return counts
-    settings = {
-        **groupless_settings(connection, ErrorWatch()),
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-    }
-    consumer = Consumer(settings)
-    deadline = time.monotonic() + _SECONDS
-    try:
-        last = {place: (end - 1, end) for place, (_, end) in wanted.items()}
-        ends = _read(consumer, last, deadline)
-        counts |= {place: end - first for place, (first, end) in wanted.items() if ends.get(place)}
-        few = {place: wanted[place] for place, count in ends.items() if not count}
+    settings = {"enable.partition.eof": True, "auto.offset.reset": "error"}
+    with open_groupless(connection, settings) as consumer:
+        deadline = time.monotonic() + _SECONDS
+        last = {partition: Span(end - 1, end) for partition, (_, end) in wanted.items()}
+        ends = _count_read(consumer, last, deadline)
+        # Where the last offset holds a message, so do all others.
+        counts |= {
+            partition: end - first
+            for partition, (first, end) in wanted.items()
+            if ends.get(partition)
+        }
+        few = {partition: wanted[partition] for partition, count in ends.items() if not count}
         if sum(end - first for first, end in few.values()) <= MOST_OFFSETS:
-            counts |= _read(consumer, few, deadline)
-    finally:
-        consumer.close()
+            counts |= _count_read(consumer, few, deadline)
     return counts
 
 
-def _read(
-    consumer: Consumer, spans: Mapping[Place, tuple[int, int]], deadline: float
-) -> dict[Place, int]:
-    """The number of messages in each span that was read to its end before the deadline."""
+def _count_read(
+    consumer: Consumer, spans: Mapping[Partition, Span], deadline: float
+) -> dict[Partition, int]:
+    """Return the count of messages of each span that was read to its end before the deadline."""
     counts = dict.fromkeys(spans, 0)
     unfinished = set(spans)
-    consumer.assign([TopicPartition(*place, first) for place, (first, _) in spans.items()])
-    refused: set[Place] = set()
+    refused: set[Partition] = set()
+    consumer.assign([TopicPartition(*partition, first) for partition, (first, _) in spans.items()])
     while unfinished and time.monotonic() < deadline:
         for message in consumer.consume(_BATCH, 0.2):
-            place = (str(message.topic()), int(message.partition() or 0))
-            if place not in unfinished:
+            partition = Partition.of(message)
+            if partition not in unfinished:
                 continue
             offset, is_end = message.offset() or 0, _is_end(message)
             if message.error() is not None and not is_end:
-                refused.add(place)
-            elif not is_end and offset < spans[place][1]:
-                counts[place] += 1
-            if message.error() is not None or offset + 1 >= spans[place][1]:
-                unfinished.discard(place)
-    return {place: count for place, count in counts.items() if place not in unfinished | refused}
+                refused.add(partition)
+            elif not is_end and offset < spans[partition].high:
+                counts[partition] += 1
+            if message.error() is not None or offset + 1 >= spans[partition].high:
+                unfinished.discard(partition)
+    return {
+        partition: count
+        for partition, count in counts.items()
+        if partition not in unfinished | refused
+    }
 
 
 def _is_end(message: Message) -> bool:

@@ -1,10 +1,10 @@
-"""Errors of Kafka after which reading goes on."""
+"""The Kafka errors after which a consumer reads on."""
 
 from __future__ import annotations
 
 from confluent_kafka import KafkaError
 
-# Errors that pass by themselves: librdkafka connects again, finds the new leader, joins again.
+# librdkafka recovers by itself: it connects again, finds the new leader, joins the group again.
 PASSING = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -19,7 +19,7 @@ PASSING = {
     KafkaError._TRANSPORT,
     KafkaError._WAIT_COORD,
 }
-# The partition went to another member of the group; that one reads what was not committed.
+# The partition went to another member of the group, which reads on from what was committed.
 MOVED = {
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.REBALANCE_IN_PROGRESS,
@@ -27,7 +27,7 @@ MOVED = {
     KafkaError._ASSIGNMENT_LOST,
     KafkaError._NO_OFFSET,
 }
-# The topic, or the partition, is not there: it was deleted, and may be created again.
+# The topic or the partition was deleted, and may be created again.
 GONE = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.UNKNOWN_TOPIC_ID,

@@ -1,8 +1,8 @@
-"""Why a cluster gives no answer: its name, its port, TLS or not, a login or not.
+"""Find out why a cluster does not answer: host name, port, TLS or a missing login.
 
-librdkafka says the same of most of these ("1/1 brokers are down"), so the way to the brokers is
-tried here, after a failure only. Nothing is sent but the beginning of a TLS handshake, and Kafka's
-question for the versions that a broker speaks, which comes before any login.
+librdkafka reports the same for most of these ("1/1 brokers are down"), so the brokers are tried
+here once more, after a failure only. Nothing is sent but the first message of a TLS handshake and
+Kafka's ApiVersions request, which comes before any login.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from fink_cli.addresses import Address, addresses
 from fink_cli.beside import begin
 from fink_cli.errors import Attempt, FinkError, UnreachableError
 
-# Of all names together, of one connection or answer, and when no other address is tried any more.
+# For all names together, for one connection or answer, and after which no other address is tried.
 LOOK_UP_SECONDS = 1.5
 CONNECT_SECONDS = 1.5
 TRY_SECONDS = 3.0
-# What TLS sends first: a handshake or an alert, of version 3.
+# The first bytes of TLS: a handshake or an alert, of version 3.
 _TLS_BEGINS = (b"\x16\x03", b"\x15\x03")
-# Kafka's ApiVersions of version 0, after its length; the answer begins with its length and this id.
+# Kafka's ApiVersions request, version 0, after its length; the answer has its length and this id.
 _ID = b"fink"
 _API_VERSIONS = struct.pack(">ihh4sh", 10, 18, 0, _ID, -1)
 
 
 def wrong_address(attempt: Attempt) -> FinkError | None:
-    """Find out whether the bootstrap servers can't be right, however long one waits.
+    """Return the error of bootstrap servers that can't be right, however long one waits.
 
     Args:
-        attempt: what was tried, with the bootstrap servers and the security protocol.
+        attempt: the operation that failed, with bootstrap servers and security protocol.
 
     Returns:
-        The error: no host is known, or the first of which it can be told speaks TLS and was tried
-        without, or the other way round; else ``None``.
+        The error if no host can be looked up, or if the first server that shows it uses TLS where
+        the login does not, or the reverse; else ``None``.
     """
-    given = addresses(attempt.servers)
-    unknown = _unknown_names(given)
-    if len(unknown) == len({address.host for address in given}):
+    servers = addresses(attempt.servers)
+    unknown = _unknown_hosts(servers)
+    if len(unknown) == len({address.host for address in servers}):
         host, why = next(iter(unknown.items()))
         return UnreachableError(
             f"The host '{host}' is not known to this machine: {why}.",
             "Check its spelling: fink config show, or name another: --bootstrap-servers HOST:PORT",
         )
     deadline = time.monotonic() + TRY_SECONDS
-    for address in given:
+    for address in servers:
         if time.monotonic() > deadline:
             break
         if address.host not in unknown and (tls := speaks_tls(address)) is not None:
@@ -78,15 +78,15 @@ def _other_protocol(address: Address, tls: bool, tried: str) -> FinkError | None
 def no_answer(
     attempt: Attempt, reason: str, unreachable: Iterable[Address] = ()
 ) -> FinkError | None:
-    """Say what servers do that take connections and give no answer.
+    """Return the error of servers that accept connections and do not answer.
 
     Args:
-        attempt: what was tried, with the bootstrap servers and the security protocol.
-        reason: what librdkafka said.
+        attempt: the operation that failed, with bootstrap servers and security protocol.
+        reason: the reason that librdkafka gave.
         unreachable: advertised listeners that librdkafka could not connect to.
 
     Returns:
-        The error; ``None`` when no server takes a connection.
+        The error; ``None`` if no server accepts a connection.
     """
     for address in addresses(attempt.servers):
         if not _takes_connections(address):
@@ -108,12 +108,12 @@ def no_answer(
     return None
 
 
-def _unknown_names(given: Sequence[Address]) -> dict[str, str]:
-    """The hosts that can't be looked up, with the reason; one that takes too long is left out."""
+def _unknown_hosts(servers: Sequence[Address]) -> dict[str, str]:
+    """Return the hosts that can't be looked up, with the reason; a slow lookup is left out."""
     deadline = time.monotonic() + LOOK_UP_SECONDS
     pending = {
         host: begin(partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM))
-        for host in dict.fromkeys(address.host for address in given)
+        for host in dict.fromkeys(address.host for address in servers)
     }
     unknown = {}
     for host, lookup in pending.items():
@@ -129,12 +129,13 @@ def _unknown_names(given: Sequence[Address]) -> dict[str, str]:
 
 
 def speaks_tls(address: Address) -> bool | None:
-    """Tell whether a server speaks TLS, whoever it is.
+    """Return whether a server, Kafka or not, speaks TLS.
 
     Returns:
-        ``True`` when its first bytes are TLS's, ``False`` when they are others, or when it answers
-        Kafka's first question without TLS; ``None`` when nothing tells: it takes no connection, is
-        silent, or closes it, as a broker without TLS does, and one that stops.
+        ``True`` if its first bytes are those of TLS. ``False`` if they are others, or if it answers
+        Kafka's ApiVersions request without TLS. ``None`` if neither shows: it accepts no
+        connection, is silent, or closes the connection, as a broker without TLS does and one that
+        stops.
     """
     try:
         first = _first_bytes(address, _client_hello(address.host), 2)
@@ -159,14 +160,14 @@ def _takes_connections(address: Address) -> bool:
     return True
 
 
-def _first_bytes(address: Address, question: bytes, size: int) -> bytes:
-    """What a server answers first: so many bytes, or fewer where it closes the connection.
+def _first_bytes(address: Address, request: bytes, size: int) -> bytes:
+    """Return the first ``size`` bytes of an answer, or fewer if the server closes the connection.
 
     Raises:
-        OSError: it takes no connection, breaks it, or is silent (``TimeoutError``).
+        OSError: the server accepts no connection, breaks it, or is silent (``TimeoutError``).
     """
     with socket.create_connection(address, CONNECT_SECONDS) as connection:
-        connection.sendall(question)
+        connection.sendall(request)
         answer = b""
         while len(answer) < size and (more := connection.recv(size - len(answer))):
             answer += more
@@ -174,11 +175,11 @@ def _first_bytes(address: Address, question: bytes, size: int) -> bytes:
 
 
 def _client_hello(host: str) -> bytes:
-    """What a TLS client says first."""
+    """Return the ClientHello, the first message of a TLS client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is sent to it
-    said = ssl.MemoryBIO()
+    context.verify_mode = ssl.CERT_NONE  # no secret is sent
+    outgoing = ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=host).do_handshake()
-    return said.read()
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=host).do_handshake()
+    return outgoing.read()

@@ -224,7 +224,7 @@ class World:
         self.groups = [f"{base}-a", f"{base}-ab", f"{base}-b"]
         self.prefixes = {ResourceType.TOPIC: f"{base}_", ResourceType.GROUP: f"{base}-"}
         self.users = make_users(cluster, 2)
-        create_topics(self.connection, self.topics, 1, 1, {})
+        create_topics(self.connection, self.topics, partitions=1, replication_factor=1, config={})
         producer = Producer(self.connection.librdkafka())
         for topic in self.topics:
             producer.produce(topic, b"v")

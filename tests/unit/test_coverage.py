@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from fink_cli.connection import Connection
-from fink_cli.consumer.assignment import Coverage
+from fink_cli.consumer.assignment import Assignment
 from fink_cli.consumer.topic_changes import TopicState, TopicWatch
 from fink_cli.errors import OperationFailedError
 from fink_cli.kafka.offsets import Partition
@@ -70,8 +70,8 @@ class Brokers:
 
 def coverage_of(
     brokers: Brokers, said: list[str], group: str | None = None, until_end: bool = False
-) -> Coverage:
-    coverage = Coverage(
+) -> Assignment:
+    coverage = Assignment(
         Connection("127.0.0.1:1"),
         cast("Consumer", brokers),
         watch=cast("TopicWatch", brokers),

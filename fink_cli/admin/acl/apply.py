@@ -1,4 +1,4 @@
-"""Declared access, compared with a cluster and brought to it."""
+"""Compare a file of declared access with a cluster, and change the cluster to match it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS = 30.0
 
 
 def read_plan(connection: Connection, declared: AccessFile) -> AccessPlan:
-    """What has to change on a cluster.
+    """Return what has to change on a cluster.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -24,14 +24,14 @@ def read_plan(connection: Connection, declared: AccessFile) -> AccessPlan:
     current = CurrentAccess(
         cluster_id=str(client.list_topics(timeout=_SECONDS).cluster_id),
         rules=frozenset(read_rules(connection)),
-        topics={each.name: each.partitions for each in list_topics(connection, internal=True)},
-        users=frozenset(row.user for row in list_users(connection)),
+        topics={topic.name: topic.partitions for topic in list_topics(connection, internal=True)},
+        users=frozenset(user.user for user in list_users(connection)),
     )
     return make_plan(declared, current)
 
 
 def apply_plan(connection: Connection, declared: AccessFile, plan: AccessPlan) -> None:
-    """Do what a plan says. One that failed half-way goes on where it stopped, when done again.
+    """Carry out a plan. If it fails half-way, a new plan has the steps that are left.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -39,6 +39,12 @@ def apply_plan(connection: Connection, declared: AccessFile, plan: AccessPlan) -
     """
     for name in plan.topics():
         topic = declared.topics[name]
-        create_topics(connection, [name], topic.partitions, topic.replication_factor, topic.config)
+        create_topics(
+            connection,
+            [name],
+            partitions=topic.partitions,
+            replication_factor=topic.replication_factor,
+            config=topic.config,
+        )
     create_rules(connection, plan.rules(Action.ADD))
     delete_rules(connection, plan.rules(Action.REMOVE))

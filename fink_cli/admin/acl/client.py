@@ -1,4 +1,4 @@
-"""The access rules of a cluster: read, add, delete. Works on any Kafka from 2.8 on."""
+"""Read, add and delete the access rules of a cluster. Works with Kafka 2.8 and later."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from fink_cli.kafka.client import connect_admin, kafka_errors
 
 _SECONDS = 30.0
 # A controller takes at most 10,000 changes in one request (Kafka's MAX_RECORDS_PER_USER_OP).
-_AT_ONCE = 1000
-# For each rule to delete the controller looks at all that there are, and does nothing else then:
-# with 1,000 of 11,000 in a request its brokers' heartbeats timed out.
-_DELETED_AT_ONCE = 100
+_MOST_CREATED = 1000
+# For each rule to delete the controller scans all rules, and does nothing else meanwhile: with
+# 1,000 of 11,000 in a request its brokers' heartbeats timed out.
+_MOST_DELETED = 100
 # librdkafka calls the cluster BROKER; the number on the wire is the same.
 _KAFKA_NAMES = {ResourceType.CLUSTER: "BROKER"}
 _OUR_NAMES = {"BROKER": ResourceType.CLUSTER}
@@ -36,7 +36,7 @@ _OUR_NAMES = {"BROKER": ResourceType.CLUSTER}
 
 @dataclass(frozen=True)
 class RuleChange:
-    """A rule, and what was done to it: ``added``, ``exists``, ``deleted``, ``absent``, ``would …``.
+    """A rule and its outcome: ``added``, ``exists``, ``deleted``, ``absent`` or ``would …``.
 
     The other fields are those of :class:`fink_cli.admin.acl.model.Rule`.
     """
@@ -56,21 +56,21 @@ def _change(outcome: str, rule: Rule) -> RuleChange:
 
 
 def read_rules(connection: Connection) -> list[Rule]:
-    """All rules of the cluster, sorted.
+    """Return all rules of the cluster, sorted.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the user lacks DESCRIBE on the cluster, or it has no authorizer.
     """
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
     allowed = require_cluster_right(client, connection, Operation.DESCRIBE)
-    whatever: Any = None
-    everything = AclBindingFilter("ANY", whatever, "ANY", whatever, whatever, "ANY", "ANY")
+    unset: Any = None
+    all_rules = AclBindingFilter("ANY", unset, "ANY", unset, unset, "ANY", "ANY")
     with kafka_errors(connection.attempt("DESCRIBE")):
-        found = client.describe_acls(everything, request_timeout=_SECONDS).result(_SECONDS)
-    if not found and Operation.DESCRIBE_CONFIGS in allowed:
+        bindings = client.describe_acls(all_rules, request_timeout=_SECONDS).result(_SECONDS)
+    if not bindings and Operation.DESCRIBE_CONFIGS in allowed:
         require_authorizer(client, connection)
-    return sorted(map(_from_kafka, found), key=order)
+    return sorted(map(_from_kafka, bindings), key=order)
 
 
 def _from_kafka(binding: Any) -> Rule:
@@ -86,7 +86,7 @@ def _from_kafka(binding: Any) -> Rule:
     )
 
 
-def _parts(rule: Rule) -> tuple[str, str, str, str, str, str, str]:
+def _binding_arguments(rule: Rule) -> tuple[str, str, str, str, str, str, str]:
     return (
         _KAFKA_NAMES.get(rule.resource_type, str(rule.resource_type)),
         rule.resource_name,
@@ -101,7 +101,7 @@ def _parts(rule: Rule) -> tuple[str, str, str, str, str, str, str]:
 def select(
     rules: Iterable[Rule], user: str | None, topic: str | None, group: str | None
 ) -> list[Rule]:
-    """The rules about a user, and about a topic or a group, prefixes and wildcards included."""
+    """Return the rules for a user, and for a topic or a group, with prefixes and wildcards."""
     resources = [
         Resource(kind, name)
         for kind, name in ((ResourceType.TOPIC, topic), (ResourceType.GROUP, group))
@@ -118,22 +118,24 @@ def select(
 def add_rules(
     connection: Connection, wanted: Sequence[Rule], dry_run: bool = False
 ) -> list[RuleChange]:
-    """Add rules; one that exists is left alone and said so.
+    """Add rules, and leave those that exist as they are.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the user lacks ALTER on the cluster, or it has no authorizer.
     """
-    there = set(read_rules(connection))
-    new = [rule for rule in dict.fromkeys(wanted) if rule not in there]
+    existing = set(read_rules(connection))
+    new = [rule for rule in dict.fromkeys(wanted) if rule not in existing]
     if new and not dry_run:
         create_rules(connection, new)
     added = "would add" if dry_run else "added"
-    return [_change("exists" if rule in there else added, rule) for rule in dict.fromkeys(wanted)]
+    return [
+        _change("exists" if rule in existing else added, rule) for rule in dict.fromkeys(wanted)
+    ]
 
 
 def create_rules(connection: Connection, rules: Sequence[Rule]) -> None:
-    """Write rules, without a look at those that there are.
+    """Add rules without reading those that exist.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -141,25 +143,25 @@ def create_rules(connection: Connection, rules: Sequence[Rule]) -> None:
     """
     if not rules:
         return
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
-    for some in _batched(rules, _AT_ONCE):
-        done = client.create_acls(
-            [AclBinding(*_parts(rule)) for rule in some], request_timeout=_SECONDS
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
+    for batch in _batched(rules, _MOST_CREATED):
+        futures = client.create_acls(
+            [AclBinding(*_binding_arguments(rule)) for rule in batch], request_timeout=_SECONDS
         )
         with kafka_errors(connection.attempt("ALTER")):
-            for future in done.values():
+            for future in futures.values():
                 future.result(_SECONDS)
 
 
 def allow_on_topic(
     connection: Connection, user: str, topic: str, operations: Sequence[Operation]
 ) -> None:
-    """Allow a user some operations on one topic, from any host.
+    """Allow a user operations on a topic, from any host.
 
     Args:
         connection: the cluster, and the login of an administrator.
         user: the user's name.
-        topic: the topic's name, or ``fink_*`` for all whose names begin so.
+        topic: the topic's name; ``fink_*`` for every topic whose name begins with ``fink_``.
         operations: for example :data:`fink_cli.admin.acl.model.CONSUMER`.
 
     Raises:
@@ -172,42 +174,44 @@ def allow_on_topic(
 def delete_rules(
     connection: Connection, unwanted: Sequence[Rule], dry_run: bool = False
 ) -> list[RuleChange]:
-    """Delete exactly these rules; one that is absent is said to be.
+    """Delete exactly these rules; a rule that does not exist has the outcome ``absent``.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks ALTER on the cluster, or Kafka keeps a rule that
-            librdkafka can't name.
+        OperationFailedError: the user lacks ALTER on the cluster, or librdkafka does not know an
+            operation or resource type of a rule.
     """
-    there = set(read_rules(connection))
-    found = [rule for rule in dict.fromkeys(unwanted) if rule in there]
-    if found and not dry_run:
-        _delete(connection, found)
-    gone = "would delete" if dry_run else "deleted"
-    return [_change(gone if rule in there else "absent", rule) for rule in dict.fromkeys(unwanted)]
+    existing = set(read_rules(connection))
+    doomed = [rule for rule in dict.fromkeys(unwanted) if rule in existing]
+    if doomed and not dry_run:
+        _delete(connection, doomed)
+    deleted = "would delete" if dry_run else "deleted"
+    return [
+        _change(deleted if rule in existing else "absent", rule) for rule in dict.fromkeys(unwanted)
+    ]
 
 
 def _delete(connection: Connection, rules: Sequence[Rule]) -> None:
-    strange = [
+    unknown = [
         rule
         for rule in rules
         if Operation.UNKNOWN is rule.operation or ResourceType.UNKNOWN is rule.resource_type
     ]
-    if strange:
+    if unknown:
         raise OperationFailedError(
-            f"A rule is of a kind that fink can't delete: {strange[0]}.",
+            f"A rule is of a kind that fink can't delete: {unknown[0]}.",
             "Delete it with Kafka's own kafka-acls.sh.",
         )
-    client = connect_admin(connection)  # kept: its answers never come once it is collected
-    for some in _batched(rules, _DELETED_AT_ONCE):
-        filters = [AclBindingFilter(*_parts(rule)) for rule in some]
-        done = client.delete_acls(filters, request_timeout=_SECONDS)
+    client = connect_admin(connection)  # kept: its futures never end once it is collected
+    for batch in _batched(rules, _MOST_DELETED):
+        filters = [AclBindingFilter(*_binding_arguments(rule)) for rule in batch]
+        futures = client.delete_acls(filters, request_timeout=_SECONDS)
         with kafka_errors(connection.attempt("ALTER")):
-            for future in done.values():
+            for future in futures.values():
                 future.result(_SECONDS)
 
 
 def _batched(rules: Sequence[Rule], size: int) -> Iterator[Sequence[Rule]]:
-    """Yield the rules a few at a time; ``itertools.batched`` comes with Python 3.12."""
-    for at in range(0, len(rules), size):
-        yield rules[at : at + size]
+    """Yield the rules in batches; ``itertools.batched`` comes with Python 3.12."""
+    for start in range(0, len(rules), size):
+        yield rules[start : start + size]

@@ -32,19 +32,19 @@ _FLAGS = {
 
 @dataclass(frozen=True)
 class Flags:
-    """What ``fink acl add`` and ``delete`` are told.
+    """The flags of ``fink acl add`` and ``delete``.
 
     Attributes:
-        user: the user's name; ``*`` for everybody.
-        topic: a topic.
-        group: a consumer group.
-        cluster: whether the cluster itself is meant.
-        transactional_id: a producer's transactional id.
-        producer: whether the user is to write the topic.
+        user: the user's name; ``*`` for every user.
+        topic: a topic, or ``None``.
+        group: a consumer group, or ``None``.
+        cluster: whether the resource is the cluster itself.
+        transactional_id: a producer's transactional id, or ``None``.
+        producer: whether the user may write the topic.
         operations: the operations, in place of those of a consumer.
-        host: an address, or ``*`` for any.
-        prefixed: whether the names are the beginnings of names.
-        deny: whether to take the right instead of giving it.
+        host: an IP address, or ``*`` for any.
+        prefixed: whether the names are prefixes.
+        deny: whether the rules deny instead of allowing.
     """
 
     user: str
@@ -60,14 +60,14 @@ class Flags:
 
 
 def rules_from(flags: Flags) -> list[Rule]:
-    """The rules that the flags stand for.
+    """Return the rules that the flags stand for.
 
-    A topic alone is read; ``producer`` writes it; both with a group and ``producer``. Operations
-    that are named take the place of these, on the topic, else on the only other resource named.
-    A group beside a topic always gets READ.
+    A topic alone is read, with ``producer`` it is written; with a group and ``producer``, both.
+    Operations replace these on the topic, else on the only other resource. A group beside a topic
+    always gets READ.
 
     Raises:
-        UsageError: no resource is named, or an operation does not fit it.
+        UsageError: no resource is named, or it does not have an operation.
     """
     if not flags.user:
         raise UsageError("The name of the user is empty.", "Name it: -u USER; '*' is everybody")
@@ -76,16 +76,15 @@ def rules_from(flags: Flags) -> list[Rule]:
         wanted.append((ResourceType.TOPIC, flags.topic, _on_topic(flags)))
     elif flags.producer:
         raise UsageError("-p needs a topic to write.", "Name it: -t TOPIC")
-    beside = flags.topic is not None
+    has_topic = flags.topic is not None
+    operations = [] if has_topic else flags.operations
     if flags.group is not None:
-        given = [] if beside else flags.operations
-        wanted.append((ResourceType.GROUP, flags.group, given or [Operation.READ]))
+        wanted.append((ResourceType.GROUP, flags.group, operations or [Operation.READ]))
     if flags.transactional_id is not None:
-        given = [] if beside else flags.operations
-        both = given or [Operation.WRITE, Operation.DESCRIBE]
+        both = operations or [Operation.WRITE, Operation.DESCRIBE]
         wanted.append((ResourceType.TRANSACTIONAL_ID, flags.transactional_id, both))
     if flags.cluster:
-        if beside or flags.group is not None or not flags.operations:
+        if has_topic or flags.group is not None or not flags.operations:
             raise UsageError(
                 "--cluster goes with --operation, and without a topic or a group.",
                 "For example: fink acl add -u USER --cluster --operation DESCRIBE",
@@ -103,10 +102,10 @@ def rules_from(flags: Flags) -> list[Rule]:
 
 
 def _on_topic(flags: Flags) -> list[Operation]:
-    given = list(flags.operations)
-    if not given and (flags.group is not None or not flags.producer):
-        given = list(CONSUMER)
-    return [*given, *(PRODUCER if flags.producer else ())]
+    operations = list(flags.operations)
+    if not operations and (flags.group is not None or not flags.producer):
+        operations = list(CONSUMER)
+    return [*operations, *(PRODUCER if flags.producer else ())]
 
 
 def _rules(
@@ -116,9 +115,9 @@ def _rules(
         raise UsageError(f"The name of the {kind.lower()} is empty.")
     for operation in operations:
         if operation not in OPERATIONS[kind]:
-            known = ", ".join(sorted(OPERATIONS[kind]))
             raise UsageError(
-                f"Kafka knows no operation {operation} on a {kind.lower()}.", f"It knows: {known}"
+                f"Kafka knows no operation {operation} on a {kind.lower()}.",
+                f"It knows: {', '.join(sorted(OPERATIONS[kind]))}",
             )
     prefixed = flags.prefixed and kind is not ResourceType.CLUSTER
     if ANY in name and (prefixed or name != ANY):
@@ -141,17 +140,17 @@ def _rules(
 
 
 def add_command(rule: Rule) -> str:
-    """The command that adds a rule."""
+    """Return the command that adds a rule."""
     return _command("add", rule)
 
 
 def delete_command(rule: Rule) -> str:
-    """The command that deletes a rule."""
+    """Return the command that deletes a rule."""
     return _command("delete", rule)
 
 
 def _command(verb: str, rule: Rule) -> str:
-    # The prefix is taken off what is typed, and so stays before a name that begins with it.
+    # The command takes "User:" off the name, so a name that begins with it is written in full.
     user = rule.principal if rule.user.startswith(USER_PREFIX) else rule.user
     words = ["fink", "acl", verb, "-u", user]
     if rule.resource_type is ResourceType.CLUSTER:

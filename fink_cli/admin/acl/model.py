@@ -1,7 +1,7 @@
-"""Access rules (Kafka's ACLs) as data: what the flags mean, and how a rule is said. Pure.
+"""Access rules (Kafka's ACLs) as data. Pure.
 
-The names are those of Kafka's own tools (``kafka-acls``), and so are the operations that each type
-of resource knows: Kafka's documentation, "Authorization and ACLs", "Operations and Resources".
+The names are those of Kafka's own tools (``kafka-acls``). The operations of each resource type are
+those of Kafka's documentation, "Authorization and ACLs", "Operations and Resources".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLUSTER_NAME = "kafka-cluster"
 
 
 class Operation(StrEnum):
-    """What a rule is about; ``UNKNOWN`` stands for one that librdkafka does not know."""
+    """An operation that a rule allows or denies; ``UNKNOWN`` if librdkafka does not know it."""
 
     ALL = "ALL"
     READ = "READ"
@@ -37,14 +37,14 @@ class Operation(StrEnum):
 
 
 class Permission(StrEnum):
-    """Whether a rule gives or takes."""
+    """Whether a rule allows or denies."""
 
     ALLOW = "ALLOW"
     DENY = "DENY"
 
 
 class ResourceType(StrEnum):
-    """What a rule protects; ``UNKNOWN`` stands for a type that librdkafka does not know."""
+    """The type of a resource; ``UNKNOWN`` if librdkafka does not know it."""
 
     TOPIC = "TOPIC"
     GROUP = "GROUP"
@@ -54,7 +54,7 @@ class ResourceType(StrEnum):
 
 
 class PatternType(StrEnum):
-    """How a rule's name is meant: to the letter, or as the beginning of names."""
+    """Whether a rule's resource name is a full name or the prefix of names."""
 
     LITERAL = "LITERAL"
     PREFIXED = "PREFIXED"
@@ -104,7 +104,7 @@ PRODUCER = (Operation.WRITE, Operation.DESCRIBE, Operation.CREATE)
 
 @dataclass(frozen=True, order=True)
 class Resource:
-    """Something that rules protect, by its own name."""
+    """A resource that rules protect: a topic, a group, a transactional id or the cluster."""
 
     type: ResourceType
     name: str
@@ -123,13 +123,13 @@ class Rule:
     """An access rule.
 
     Attributes:
-        principal: whom it is about: ``User:NAME``, or ``User:*`` for everybody.
-        host: the address that it is about, or ``*`` for any.
-        operation: what it is about; ``ALL`` for everything.
-        permission: whether it gives or takes.
+        principal: ``User:NAME``, or ``User:*`` for every user.
+        host: an IP address, or ``*`` for any.
+        operation: the operation; ``ALL`` for every one.
+        permission: whether the rule allows or denies.
         resource_type: the type of the resource.
-        resource_name: its name, or its beginning; the literal ``*`` for every one.
-        pattern_type: how the name is meant.
+        resource_name: its name or prefix; the literal ``*`` for every name.
+        pattern_type: whether ``resource_name`` is a full name or a prefix.
     """
 
     principal: str
@@ -148,11 +148,11 @@ class Rule:
 
     @property
     def user(self) -> str:
-        """The user that the rule names; the principal where it is no user."""
+        """The name of the rule's user; the principal if it is no user."""
         return self.principal.removeprefix(USER_PREFIX)
 
     def covers(self, resource: Resource) -> bool:
-        """Whether the rule is about a resource."""
+        """Return whether the rule applies to a resource."""
         if self.resource_type is not resource.type:
             return False
         if self.pattern_type is PatternType.PREFIXED:
@@ -161,25 +161,24 @@ class Rule:
 
 
 order = attrgetter(*(field.name for field in fields(Rule)))
-"""The key that sorts rules as they sort by themselves, in a tenth of the time."""
+"""A sort key that orders rules as their fields do, in a tenth of the time."""
 
 
 def user_name(text: str) -> str:
-    """Return the user that is named: ``User:ann``, as Kafka's own tools want it, is ``ann``."""
+    """Return a user's name: ``ann`` for ``ann`` and for ``User:ann``, as Kafka's tools want it."""
     return text.removeprefix(USER_PREFIX)
 
 
 def principal_of(user: str) -> str:
-    """Kafka's principal of a user."""
+    """Return Kafka's principal of a user."""
     return f"{USER_PREFIX}{user}"
 
 
 def kafka_host(host: str) -> str:
-    """An address as Kafka compares it: Java's ``InetAddress.getHostAddress``.
+    """Return an IP address as Kafka compares it: Java's ``InetAddress.getHostAddress``.
 
     Raises:
-        UsageError: it is not an address, or none that a client can have. Names are not supported by
-            Kafka.
+        UsageError: it is no IP address, or none that a client can have. Kafka knows no host names.
     """
     if host == ANY:
         return ANY
@@ -202,15 +201,15 @@ def kafka_host(host: str) -> str:
         )
     if isinstance(address, IPv4Address):
         return str(address)
-    # Java writes the eight groups of IPv6 without leading zeros, and none left out.
+    # Java writes all eight groups of IPv6, without leading zeros.
     return ":".join(f"{int(each, 16):x}" for each in address.exploded.split(":"))
 
 
 def pattern(text: str) -> tuple[str, PatternType]:
-    """A name as roles give it: ``fink_*`` is a prefix, ``*`` every name, else to the letter.
+    """Split a name with a wildcard: ``fink_*`` is a prefix, ``*`` every name, else a full name.
 
     Raises:
-        UsageError: a ``*`` stands elsewhere than at the end, or the name is empty.
+        UsageError: there is a ``*`` before the end, or the name is empty.
     """
     name = text.removesuffix(ANY)
     if text == ANY or (text and name == text and ANY not in text):
@@ -227,7 +226,15 @@ def role_rules(
     operations: Sequence[Operation],
     hosts: Sequence[str] = (ANY,),
 ) -> list[Rule]:
-    """What a role on some topics or groups needs; the names are read by :func:`pattern`."""
+    """Return the rules that allow operations on topics or groups.
+
+    Args:
+        user: the user's name.
+        kind: the type of the resources.
+        names: their names, or prefixes as :func:`pattern` reads them.
+        operations: the operations to allow.
+        hosts: the IP addresses that the user connects from; ``*`` for any.
+    """
     return [
         Rule(principal_of(user), kafka_host(host), operation, Permission.ALLOW, kind, name, how)
         for name, how in map(pattern, names)
