@@ -1,15 +1,15 @@
-"""A user's login as the file that a client takes. Pure: a connection in, text out.
+"""Write a user's login as the file that a client reads.
 
-librdkafka (kcat's ``-F``): a setting a line, ``name=value``, taken as it is. Java: a properties
-file in ISO 8859-1. hop-client: the CSV that ``hop auth add`` reads. fink-client: the settings of
-its ``AlertConsumer``, as JSON (which is YAML too). fink: a file of profiles (``FINK_CONFIG``).
+librdkafka (kcat's ``-F``): one ``name=value`` a line, unquoted. Java: a properties file in
+ISO 8859-1. hop-client: the CSV that ``hop auth add`` reads. fink-client: the settings of its
+``AlertConsumer``, as JSON (which is YAML too). fink: a file of profiles (``FINK_CONFIG``).
 
-The certificate of an authority of the cluster's own goes into the file where the client takes it
-there (fink, Java). kcat reads lines of 511 bytes, and hop-client a path: for these it stands in a
-file beside, which both look for in the folder that they are started in.
+The certificate of the cluster's own authority goes into the file if the client takes it there
+(fink, Java). kcat reads lines of 511 bytes, and hop-client wants a path: for these the certificate
+goes into a second file, which both look for in the folder that they are started in.
 
-Where a client needs a consumer group, it gets one of its own whose name begins with the user's:
-two clients in one group would share the alerts between them.
+A client that needs a consumer group gets its own, whose name begins with the user's: two clients
+in one group would share the alerts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from fink_cli.text import printable
 
 
 class ClientFormat(StrEnum):
-    """Whose file it is."""
+    """The client that reads the file."""
 
     LIBRDKAFKA = "librdkafka"
     JAVA = "java"
@@ -49,23 +49,23 @@ _SUFFIXES = {
     ClientFormat.FINK: ".toml",
 }
 _CERTIFICATE_BESIDE = {ClientFormat.LIBRDKAFKA, ClientFormat.HOP}
-# What fink-client 12 sets when it is given a user, and can't be told otherwise.
-_FINK_CLIENT_SPEAKS = ("SASL_PLAINTEXT", "SCRAM-SHA-512")
+# What fink-client 12 always sets if it is given a user.
+_FINK_CLIENT_LOGIN = ("SASL_PLAINTEXT", "SCRAM-SHA-512")
 
 
 def group_prefix(user: str) -> str:
-    """What the names of a user's consumer groups begin with; hop-client names its groups so."""
+    """Return the prefix of a user's consumer groups; hop-client names its groups so."""
     return f"{user}-"
 
 
 def file_name(user: str, form: ClientFormat) -> str:
-    """The usual name of the file."""
-    safe = "".join(each if each.isalnum() or each in "-_." else "_" for each in user)
+    """Return the default name of a user's client file."""
+    safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in user)
     return f"{safe.lstrip('.') or '_'}-{form}{_SUFFIXES[form]}"
 
 
 def usable_password(password: str) -> str:
-    """A password that every one of the files can hold.
+    """Return a password if every client file can hold it.
 
     Raises:
         UsageError: it is empty, holds control characters, or begins or ends with white space.
@@ -82,13 +82,12 @@ def usable_password(password: str) -> str:
 
 @dataclass(frozen=True)
 class ClientFile:
-    """What a client's file holds, password included.
+    """The content of a client file, password included.
 
     Attributes:
         text: its content.
-        certificate: the authority's certificate, as PEM, that has to stand in a file beside it;
-            empty where none is needed.
-        certificate_file: the name of that file.
+        certificate: the authority's certificate (PEM) for a second file; empty if there is none.
+        certificate_file: the name of the second file.
     """
 
     text: str = field(repr=False)
@@ -97,15 +96,15 @@ class ClientFile:
 
 
 def client_file(connection: Connection, form: ClientFormat, file: Path | None = None) -> ClientFile:
-    """Make the file of a client that logs in with ``connection``.
+    """Return the content of the file of a client that logs in with ``connection``.
 
     Args:
         connection: the cluster and the login, with the authority's certificate inside.
         form: the client.
-        file: where the file will be; ``None`` when it is printed.
+        file: the file's path; ``None`` if it is printed.
 
     Raises:
-        UsageError: the client can't use such a cluster, or needs a file beside one that is printed.
+        UsageError: the client can't use this cluster, or it needs a second file and is printed.
     """
     writer = {
         ClientFormat.LIBRDKAFKA: _librdkafka,
@@ -128,10 +127,10 @@ def client_file(connection: Connection, form: ClientFormat, file: Path | None = 
 
 
 def write_certificate(client: ClientFile, file: Path) -> Path | None:
-    """Write the certificate that belongs beside a client's file; it is no secret.
+    """Write the certificate file that belongs beside a client file; it is no secret.
 
     Returns:
-        Its file; ``None`` where none is needed.
+        The certificate's file; ``None`` if there is none.
     """
     if not client.certificate:
         return None
@@ -141,7 +140,7 @@ def write_certificate(client: ClientFile, file: Path) -> Path | None:
 
 
 def format_of(text: str, user: str) -> ClientFormat | None:
-    """Tell whose file a text is, with the login of ``user`` alone; ``None`` when it is none."""
+    """Return which client's file a text is, if it holds only the login of ``user``; or ``None``."""
     with suppress(ValueError):
         profiles = tomllib.loads(text).get("profiles")
         logins = list(profiles.values()) if isinstance(profiles, dict) else []
@@ -159,8 +158,8 @@ def format_of(text: str, user: str) -> ClientFormat | None:
     return ClientFormat.JAVA if java else None
 
 
-def _is_one_login(found: list[Any], user: str) -> bool:
-    return len(found) == 1 and isinstance(found[0], dict) and found[0].get("username") == user
+def _is_one_login(logins: list[Any], user: str) -> bool:
+    return len(logins) == 1 and isinstance(logins[0], dict) and logins[0].get("username") == user
 
 
 def _librdkafka(connection: Connection) -> str:
@@ -171,21 +170,21 @@ def _librdkafka(connection: Connection) -> str:
 def _java(connection: Connection) -> str:
     settings = connection.java() | {
         "group.id": _group(connection, "java"),
-        # Alerts are written in transactions; Java's default also reads what was taken back.
+        # Alerts are written in transactions; Java's default also reads aborted ones.
         "isolation.level": "read_committed",
     }
     return "".join(f"{key}={_in_properties(value)}\n" for key, value in settings.items())
 
 
 def _in_properties(value: str) -> str:
-    # java.util.Properties: a backslash escapes, and what ISO 8859-1 lacks is written as \uXXXX.
+    # java.util.Properties: a backslash escapes, and \uXXXX stands for what ISO 8859-1 lacks.
     units = value.replace("\\", "\\\\").encode("utf-16-be")
     codes = [int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2)]
     return "".join(chr(code) if 0x20 <= code < 0x7F else f"\\u{code:04x}" for code in codes)
 
 
 def _fink_client(connection: Connection) -> str:
-    if (connection.security_protocol, connection.sasl_mechanism) != _FINK_CLIENT_SPEAKS:
+    if (connection.security_protocol, connection.sasl_mechanism) != _FINK_CLIENT_LOGIN:
         raise UsageError(
             "fink-client can only log in with SASL_PLAINTEXT and SCRAM-SHA-512, and this cluster "
             f"wants {connection.security_protocol} and {connection.sasl_mechanism}.",
@@ -201,7 +200,7 @@ def _fink_client(connection: Connection) -> str:
 
 
 def _hop(connection: Connection) -> str:
-    # hop-client picks a credential by the host of its URL, which names one broker.
+    # hop-client chooses a login by the host of its URL, which names one broker.
     row = {
         "username": connection.username,
         "password": connection.password,

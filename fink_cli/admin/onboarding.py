@@ -1,4 +1,4 @@
-"""A newcomer's access in one step, and its end; and what the audit reads from a cluster."""
+"""Onboard a user in one step, with rules and a client file, and offboard it."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ from fink_cli.kafka.client import connect_admin
 from fink_cli.private import write_private
 from fink_cli.text import fink_command
 
-# A broker learns of a new login and of new rules a moment after the controller has them.
+# A broker learns of a new login and new rules a moment after the controller.
 _PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class NewUser:
-    """Whom to give access, and to what; in a topic, ``fink_*`` means all that begin so.
+    """A user to onboard; ``fink_*`` stands for every topic with that prefix.
 
     Attributes:
         user: the user's name.
         consume: the topics to read.
         produce: the topics to write.
-        form: the client whose file is written.
-        file: where it is written.
+        form: the client that reads the client file.
+        file: the client file.
     """
 
     user: str
@@ -64,7 +64,7 @@ class NewUser:
     file: Path
 
     def rules(self) -> list[Rule]:
-        """What the newcomer needs."""
+        """Return the rules that the user needs."""
         groups = [f"{group_prefix(self.user)}{ANY}"] if self.consume else []
         rules = [
             *role_rules(self.user, ResourceType.TOPIC, self.consume, CONSUMER),
@@ -76,18 +76,17 @@ class NewUser:
 
 @dataclass(frozen=True)
 class OnboardResult:
-    """A newcomer's access.
+    """The result of onboarding a user.
 
     Attributes:
-        user: the user.
+        user: the user's name.
         outcome: ``onboarded``, or ``would onboard``.
-        mechanism: how it logs in.
-        file: the client's file; it holds the password.
-        certificate: the authority's certificate, which belongs beside the client's file; ``None``
-            where none is needed.
-        format: the client.
-        proven: what was proven by logging in as the user.
+        mechanism: the mechanism of its password.
+        file: the client file; it holds the password.
+        format: the client that reads it.
+        proven: what a login as the user has proven.
         rules: the rules that were added.
+        certificate: the authority's certificate file beside the client file, or ``None``.
     """
 
     user: str
@@ -102,29 +101,28 @@ class OnboardResult:
 
 @dataclass(frozen=True)
 class UserAccess:
-    """What a cluster holds of a user: the mechanisms of its passwords, and its rules."""
+    """A user's access: the mechanisms of its passwords, and the rules that name it."""
 
     user: str
     mechanisms: list[str]
     rules: list[Rule]
 
     def lines(self) -> list[str]:
-        """It in words, a line each."""
-        return [f"the login of '{self.user}' ({each})" for each in self.mechanisms] + [
-            str(rule) for rule in self.rules
-        ]
+        """Return a line for each password and each rule."""
+        logins = [f"the login of '{self.user}' ({mechanism})" for mechanism in self.mechanisms]
+        return logins + [str(rule) for rule in self.rules]
 
 
 def onboard(
-    connection: Connection, newcomer: NewUser, password: str, dry_run: bool = False
+    connection: Connection, new_user: NewUser, password: str, dry_run: bool = False
 ) -> OnboardResult:
-    """Make a user, its rules and its client's file, and prove them; or nothing of it.
+    """Create a user, its rules and its client file, and prove that they work; or change nothing.
 
     Args:
         connection: the cluster, and the login of an administrator.
-        newcomer: whom to give access, and to what.
+        new_user: the user, its topics and its client file.
         password: the user's password; empty for a dry run.
-        dry_run: look whether it can be done, and change nothing.
+        dry_run: check whether it can be done, and change nothing.
 
     Raises:
         UsageError: no topic is named, or the client can't use this cluster.
@@ -132,36 +130,36 @@ def onboard(
             administrator lacks a right; or the proof failed, and all was undone.
         UnreachableError: no broker answers, or a login is refused.
     """
-    if not (newcomer.consume or newcomer.produce):
+    if not (new_user.consume or new_user.produce):
         raise UsageError("No topic is named.", "Name one: --consume TOPIC or --produce TOPIC")
-    require_new_file(newcomer.file)
-    login = login_of(connection, newcomer.user, password)
-    client = client_file(login, newcomer.form, newcomer.file)
-    require_absent(list_users(connection), newcomer.user)
-    topics = _topics_of(connection, newcomer)
-    there = set(read_rules(connection))
-    new = [rule for rule in newcomer.rules() if rule not in there]
-    done = OnboardResult(
-        newcomer.user, "onboarded", SHA_512, newcomer.file, newcomer.form, [], newcomer.rules()
+    require_new_file(new_user.file)
+    login = login_of(connection, new_user.user, password)
+    client = client_file(login, new_user.form, new_user.file)
+    require_absent(list_users(connection), new_user.user)
+    topics = _existing_topics(connection, new_user)
+    existing = set(read_rules(connection))
+    new_rules = [rule for rule in new_user.rules() if rule not in existing]
+    result = OnboardResult(
+        new_user.user, "onboarded", SHA_512, new_user.file, new_user.form, [], new_user.rules()
     )
     if dry_run:
-        return replace(done, outcome="would onboard")
-    if newcomer.produce:
+        return replace(result, outcome="would onboard")
+    if new_user.produce:
         ensure_topics(connection)
     try:
-        set_password(connection, newcomer.user, password)
-        create_rules(connection, new)
-        proven = _prove(login, newcomer, topics)
-        write_private(newcomer.file, client.text)
-        certificate = write_certificate(client, newcomer.file)
+        set_password(connection, new_user.user, password)
+        create_rules(connection, new_rules)
+        proven = _prove(login, new_user, topics)
+        write_private(new_user.file, client.text)
+        certificate = write_certificate(client, new_user.file)
     except BaseException as error:
-        _undo(connection, newcomer, new, error)
+        _undo(connection, new_user, new_rules, error)
         raise
-    return replace(done, proven=proven, certificate=certificate)
+    return replace(result, proven=proven, certificate=certificate)
 
 
 def login_of(connection: Connection, user: str, password: str) -> Connection:
-    """The login of another user to the same cluster, complete wherever it is used."""
+    """Return another user's login to the same cluster, with the authority's certificate inside."""
     return replace(
         connection.with_authority_inside(),
         username=user,
@@ -171,10 +169,10 @@ def login_of(connection: Connection, user: str, password: str) -> Connection:
 
 
 def require_new_file(file: Path) -> None:
-    """Refuse to write over a file.
+    """Raise an error if a file exists: it would be overwritten.
 
     Raises:
-        OperationFailedError: it exists.
+        OperationFailedError: the file exists.
     """
     if file.exists():
         raise OperationFailedError(
@@ -182,49 +180,49 @@ def require_new_file(file: Path) -> None:
         )
 
 
-def _topics_of(connection: Connection, newcomer: NewUser) -> dict[str, list[str]]:
-    """The topics that there are of each name or pattern."""
-    there = [topic.name for topic in list_topics(connection)]
-    found = {
-        text: [name for name in there if _fits(text, name)]
-        for text in dict.fromkeys([*newcomer.consume, *newcomer.produce])
+def _existing_topics(connection: Connection, new_user: NewUser) -> dict[str, list[str]]:
+    """Return the cluster's topics for each name or pattern of the user."""
+    existing = [topic.name for topic in list_topics(connection)]
+    topics = {
+        text: [name for name in existing if _matches(text, name)]
+        for text in dict.fromkeys([*new_user.consume, *new_user.produce])
     }
-    for text, names in found.items():
+    for text, names in topics.items():
         if not names and pattern(text)[1] is PatternType.LITERAL and text != ANY:
             raise OperationFailedError(
                 f"There is no topic '{text}'.",
                 did_you_mean(
                     text,
-                    there,
+                    existing,
                     "fink kafka topic list",
                     f"Create it: {fink_command('kafka', 'topic', 'create', text)}",
                 ),
             )
-    return found
+    return topics
 
 
-def _fits(text: str, name: str) -> bool:
+def _matches(text: str, name: str) -> bool:
     [rule, *_] = role_rules("", ResourceType.TOPIC, [text], CONSUMER)
     return rule.covers(Resource(ResourceType.TOPIC, name))
 
 
-def _prove(login: Connection, newcomer: NewUser, topics: dict[str, list[str]]) -> list[str]:
+def _prove(login: Connection, new_user: NewUser, topics: dict[str, list[str]]) -> list[str]:
     deadline = time.monotonic() + _PROOF_SECONDS
-    _soon(deadline, partial(connect_admin, login))
+    _retry(deadline, partial(connect_admin, login))
     proven = [f"logged in as '{login.username}'"]
-    for operation, texts in (("READ", newcomer.consume), ("WRITE", newcomer.produce)):
-        # One topic of a pattern stands for all that begin so.
+    for operation, texts in (("READ", new_user.consume), ("WRITE", new_user.produce)):
+        # One topic is tried for each pattern.
         for name in dict.fromkeys(name for text in texts for name in topics[text][:1]):
-            _soon(deadline, partial(usable_topic, login, name, operation))
+            _retry(deadline, partial(usable_topic, login, name, operation))
             proven.append(f"{operation} on topic '{name}'")
-    if newcomer.consume:
-        group = f"{group_prefix(newcomer.user)}fink-onboard"
-        _soon(deadline, partial(require_group_right, login, group, Operation.READ))
-        proven.append(f"READ on group '{group_prefix(newcomer.user)}*'")
+    if new_user.consume:
+        group = f"{group_prefix(new_user.user)}fink-onboard"
+        _retry(deadline, partial(require_group_right, login, group, Operation.READ))
+        proven.append(f"READ on group '{group_prefix(new_user.user)}*'")
     return proven
 
 
-def _soon(deadline: float, attempt: Callable[[], object]) -> None:
+def _retry(deadline: float, attempt: Callable[[], object]) -> None:
     while True:
         try:
             attempt()
@@ -237,36 +235,36 @@ def _soon(deadline: float, attempt: Callable[[], object]) -> None:
 
 
 def _undo(
-    connection: Connection, newcomer: NewUser, new: Sequence[Rule], error: BaseException
+    connection: Connection, new_user: NewUser, new_rules: Sequence[Rule], error: BaseException
 ) -> None:
     try:
-        mechanisms = mechanisms_of(list_users(connection), newcomer.user)
-        delete_logins(connection, newcomer.user, mechanisms)
-        delete_rules(connection, new)
+        mechanisms = mechanisms_of(list_users(connection), new_user.user)
+        delete_logins(connection, new_user.user, mechanisms)
+        delete_rules(connection, new_rules)
     except FinkError as second:
         reason = error.message if isinstance(error, FinkError) else str(error)
         raise OperationFailedError(
             f"{reason} Then undoing it failed as well: {second.message}",
-            f"Undo it: {fink_command('auth', 'offboard', '-u', newcomer.user)}",
+            f"Undo it: {fink_command('auth', 'offboard', '-u', new_user.user)}",
         ) from error
-    newcomer.file.unlink(missing_ok=True)
+    new_user.file.unlink(missing_ok=True)
     if isinstance(error, FinkError):
         raise type(error)(f"{error.message} Nothing was left behind.", error.hint) from error
 
 
-def find_presence(connection: Connection, user: str) -> UserAccess:
-    """What the cluster holds of a user.
+def read_user_access(connection: Connection, user: str) -> UserAccess:
+    """Return a user's passwords and rules on the cluster.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the administrator lacks DESCRIBE on the cluster.
     """
-    rules = [each for each in read_rules(connection) if each.principal == principal_of(user)]
+    rules = [rule for rule in read_rules(connection) if rule.principal == principal_of(user)]
     return UserAccess(user, mechanisms_of(list_users(connection), user), rules)
 
 
 def require_ordinary(user: str, own_users: Collection[str]) -> None:
-    """Refuse to touch a user that a cluster made for itself.
+    """Raise an error if a cluster made the user for itself.
 
     Raises:
         OperationFailedError: the user is one of the cluster's own.
@@ -279,10 +277,10 @@ def require_ordinary(user: str, own_users: Collection[str]) -> None:
 
 
 def require_dispensable(connection: Connection, user: str, own_users: Collection[str]) -> None:
-    """Refuse to take away a login that the cluster, or this command, stands on.
+    """Raise an error if the cluster or this command needs the user's login.
 
     Raises:
-        OperationFailedError: it is the one that is logged in, or one of the cluster's own.
+        OperationFailedError: the user is the one that is logged in, or one of the cluster's own.
     """
     if user == connection.username:
         raise OperationFailedError(
@@ -292,12 +290,12 @@ def require_dispensable(connection: Connection, user: str, own_users: Collection
     require_ordinary(user, own_users)
 
 
-def remove(connection: Connection, presence: UserAccess) -> None:
-    """Remove a user's passwords and then its rules.
+def remove_access(connection: Connection, access: UserAccess) -> None:
+    """Delete a user's passwords, and then its rules.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the administrator lacks ALTER on the cluster.
     """
-    delete_logins(connection, presence.user, presence.mechanisms)
-    delete_rules(connection, presence.rules)
+    delete_logins(connection, access.user, access.mechanisms)
+    delete_rules(connection, access.rules)

@@ -13,7 +13,13 @@ from fink_cli.admin.acl import client as acls
 from fink_cli.admin.acl.access_file import read_declaration
 from fink_cli.admin.acl.apply import apply_plan, read_plan
 from fink_cli.admin.acl.audit import read_audit
-from fink_cli.admin.acl.authorizer import Policy, Role, answer, hosts_that_differ, questions
+from fink_cli.admin.acl.authorizer import (
+    Policy,
+    Role,
+    access_requests,
+    check_access,
+    hosts_that_differ,
+)
 from fink_cli.admin.acl.flags import Flags, rules_from
 from fink_cli.admin.acl.model import ANY, Operation, kafka_host, user_name
 from fink_cli.admin.acl.plan import require_same_cluster
@@ -201,12 +207,12 @@ def check(
 ) -> None:
     """Say whether a user may do something, and which rule decides. The exit code is 1 for no."""
     wanted = _question(operation)
-    asked = questions(user, wanted, topic, group, kafka_host(host))
+    asked = access_requests(user, wanted, topic, group, kafka_host(host))
     connection = resolve_connection(profile, servers)
     rules = acls.read_rules(connection)
     supers = _super_users(connection, super_users)
     policy = Policy(rules, supers, open_without_rules)
-    found = answer(policy, wanted, asked)
+    found = check_access(policy, wanted, asked)
     output.emit(found, form)
     others = hosts_that_differ(policy, wanted, asked) if host == ANY else []
     if others:

@@ -162,7 +162,7 @@ def delete(
 ) -> None:
     """Delete a user, and the access rules that name it."""
     connection = resolve_connection(profile, servers)
-    found = onboarding.find_presence(connection, user)
+    found = onboarding.read_user_access(connection, user)
     if not found.mechanisms:
         left = f"; {len(found.rules)} rule(s) name it" if found.rules else ""
         raise OperationFailedError(
@@ -185,7 +185,7 @@ def offboard(
 ) -> None:
     """Remove a user and every rule that names it, whichever of them there is."""
     connection = resolve_connection(profile, servers)
-    found = onboarding.find_presence(connection, user)
+    found = onboarding.read_user_access(connection, user)
     if not (found.mechanisms or found.rules):
         raise OperationFailedError(
             f"There is no user '{user}', and no rule names it.", _who_there_is(connection, user)
@@ -204,7 +204,7 @@ def _remove(
     onboarding.require_dispensable(connection, found.user, own_users_of(connection))
     if not dry_run:
         output.confirm("Delete?", found.lines(), yes)
-        onboarding.remove(connection, found)
+        onboarding.remove_access(connection, found)
     outcome = "would delete" if dry_run else "deleted"
     mechanisms = ", ".join(found.mechanisms)
     output.emit(users.UserChange(found.user, outcome, mechanisms, rules=len(found.rules)), form)

@@ -16,7 +16,14 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from fink_cli.admin.acl.authorizer import AccessRequest, Policy, Role, answer, authorize, questions
+from fink_cli.admin.acl.authorizer import (
+    AccessRequest,
+    Policy,
+    Role,
+    access_requests,
+    authorize,
+    check_access,
+)
 from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
 from fink_cli.admin.acl.flags import Flags, rules_from
 from fink_cli.admin.acl.model import (
@@ -169,8 +176,8 @@ def test_users_with_every_combination_of_flags(
             }
             groups = {Role.CONSUME: group}
             said = {
-                act: answer(
-                    policy, act, questions(login.username, act, topic, groups.get(act), HERE)
+                act: check_access(
+                    policy, act, access_requests(login.username, act, topic, groups.get(act), HERE)
                 ).allowed
                 for act in done
             }
@@ -185,10 +192,10 @@ def test_users_with_every_combination_of_flags(
         # The command says the same as the functions that it calls.
         for at in range(0, len(users), 7):
             name = users[at].username
-            asked = questions(name, Role.CONSUME, topic, f"{name}-g", HERE)
+            asked = access_requests(name, Role.CONSUME, topic, f"{name}-g", HERE)
             words = ["-u", name, "-t", topic, "-c", f"{name}-g", "--operation", "consume"]
             done = fink("acl", "check", *words, "-H", HERE, "-o", "json")
-            expected = answer(policy, Role.CONSUME, asked)
+            expected = check_access(policy, Role.CONSUME, asked)
             assert json.loads(done.stdout)["allowed"] is expected.allowed
             assert json.loads(done.stdout)["decided_by"] == expected.decided_by
             assert done.returncode == (0 if expected.allowed else 1)
@@ -312,8 +319,8 @@ class World:
             (Role.CONSUME, can_consume(login, topic, group)),
         ):
             in_group = group if role is Role.CONSUME else None
-            asked = questions(login.username, role, topic, in_group, HERE)
-            said = answer(policy, role, asked)
+            asked = access_requests(login.username, role, topic, in_group, HERE)
+            said = check_access(policy, role, asked)
             if said.allowed is not done:
                 yield f"{login.username} {role} {topic} {group}: {done}, {said.decisions}"
 

@@ -12,10 +12,10 @@ from fink_cli.admin.acl.authorizer import (
     AccessRequest,
     Policy,
     Role,
-    answer,
+    access_requests,
     authorize,
+    check_access,
     hosts_that_differ,
-    questions,
 )
 from fink_cli.admin.acl.flags import Flags, add_command, delete_command, rules_from
 from fink_cli.admin.acl.model import (
@@ -60,8 +60,8 @@ def allowed(
 
 
 def ask(role: Operation | Role, *rules: Rule, group: str | None = None) -> AccessCheck:
-    asked = questions("alice", role, "fink_sso", group, "*")
-    return answer(Policy(rules), role, asked)
+    asked = access_requests("alice", role, "fink_sso", group, "*")
+    return check_access(Policy(rules), role, asked)
 
 
 def test_nothing_is_allowed_without_a_rule() -> None:
@@ -190,7 +190,7 @@ def test_what_would_grant_it_grants_it(
 
 def test_hosts_with_another_answer_are_named() -> None:
     policy = Policy([replace(READ, host="10.0.0.9"), replace(READ, host="10.0.0.8"), DENY])
-    asked = questions("alice", Operation.READ, "fink_sso", None, "*")
+    asked = access_requests("alice", Operation.READ, "fink_sso", None, "*")
     assert hosts_that_differ(policy, Operation.READ, asked) == []
     assert hosts_that_differ(Policy(policy.rules[:2]), Operation.READ, asked) == [
         "10.0.0.8",

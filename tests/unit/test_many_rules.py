@@ -11,7 +11,7 @@ import pytest
 
 from fink_cli.admin.acl.access_file import AccessFile
 from fink_cli.admin.acl.audit import make_audit
-from fink_cli.admin.acl.authorizer import AccessRequest, Policy, Role, authorize, questions
+from fink_cli.admin.acl.authorizer import AccessRequest, Policy, Role, access_requests, authorize
 from fink_cli.admin.acl.model import (
     CONSUMER,
     OPERATIONS,
@@ -129,7 +129,7 @@ def plain_reach(policy: Policy, user: str, role: Role) -> list[str]:
     """What a user can do with each topic, asked one by one."""
 
     def may(topic: str, host: str) -> bool:
-        asked = questions(user, role, topic, None, host)
+        asked = access_requests(user, role, topic, None, host)
         return all(decided(policy, question)[0] for question in asked)
 
     anywhere = [topic for topic in TOPICS if may(topic, "*")]

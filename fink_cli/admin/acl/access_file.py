@@ -1,6 +1,6 @@
-"""Declared access: the TOML file that ``fink acl plan`` and ``apply`` read.
+"""Read declared access: the TOML file of ``fink acl plan`` and ``apply``.
 
-``conf/access.toml`` is an example with every setting explained.
+``conf/access.toml`` is an example that explains every setting.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _checked_by(check: Callable[[str], object]) -> AfterValidator:
     def validate(text: str) -> str:
         try:
             check(text)
-        except UsageError as error:  # pydantic wants a ValueError, and adds the place in the file
+        except UsageError as error:  # pydantic wants a ValueError, and adds the setting's path
             raise ValueError(error.message) from error
         return text
 
@@ -41,12 +41,12 @@ class _Table(BaseModel):
 
 
 class DeclaredTopic(_Table):
-    """A topic that is to exist; none leaves a number to the brokers.
+    """A topic that must exist. The settings apply if it is created.
 
     Attributes:
-        partitions: of a topic that is created.
-        replication_factor: of a topic that is created.
-        config: Kafka's settings of a topic that is created.
+        partitions: the number of partitions; ``None`` for the brokers' default.
+        replication_factor: the replication factor; ``None`` for the brokers' default.
+        config: Kafka's topic settings.
     """
 
     partitions: Annotated[int, Field(ge=1)] | None = None
@@ -55,14 +55,14 @@ class DeclaredTopic(_Table):
 
 
 class DeclaredUser(_Table):
-    """What a user is to have, and nothing else. In a name, ``fink_*`` means all that begin so.
+    """All access that a user shall have; ``fink_*`` stands for every name with that prefix.
 
     Attributes:
         consumer: the topics that it reads.
         producer: the topics that it writes.
-        groups: the consumer groups that it may use; none: those that begin with its name and
-            ``-``, where it reads a topic.
-        hosts: the IP addresses that it comes from; ``*`` for any.
+        groups: the consumer groups that it may use; ``None`` for those whose names begin with its
+            name and ``-``, if it reads a topic.
+        hosts: the IP addresses that it connects from; ``*`` for any.
     """
 
     consumer: list[_Name] = []
@@ -71,7 +71,7 @@ class DeclaredUser(_Table):
     hosts: Annotated[list[_Host], Field(min_length=1)] = [ANY]
 
     def groups_of(self, user: str) -> list[str]:
-        """The groups that the user may use."""
+        """Return the consumer groups that the user may use."""
         if self.groups is not None:
             return self.groups
         return [f"{group_prefix(user)}{ANY}"] if self.consumer else []
@@ -81,8 +81,8 @@ class AccessFile(_Table):
     """A file of declared access.
 
     Attributes:
-        cluster_id: the cluster that it is for; none for any.
-        topics: the topics that are to exist, by name.
+        cluster_id: Kafka's id of the cluster that it is for; ``None`` for any.
+        topics: the topics that must exist, by name.
         users: the users that the file governs, by name.
     """
 
@@ -105,7 +105,7 @@ def read_declaration(file: Path) -> AccessFile:
     """Read a file of declared access.
 
     Raises:
-        UsageError: it can't be read, is not TOML, or does not say what it may say.
+        UsageError: the file can't be read, is not TOML, or has a wrong setting.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -118,18 +118,18 @@ def read_declaration(file: Path) -> AccessFile:
     try:
         return AccessFile.model_validate(content)
     except ValidationError as error:
-        said = "; ".join(
+        mistakes = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {described_mistake(each, _settings_at(each))}"
             for each in error.errors()
         )
         raise UsageError(
-            f"{file} does not declare access as it should: {said}",
+            f"{file} does not declare access as it should: {mistakes}",
             "An example with every setting: conf/access.toml",
         ) from error
 
 
 def _settings_at(error: ErrorDetails) -> list[str]:
-    """The settings that may stand where a mistake is."""
+    """Return the settings of the table in which a mistake is."""
     tables: dict[object, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
     table = tables.get(error["loc"][0]) if len(error["loc"]) > 1 else None
     return list((table or AccessFile).model_fields)

@@ -1,4 +1,4 @@
-"""Who can do what, and what is odd about the rules. Pure."""
+"""Audit a cluster's access rules: who can do what, and which rules and users are suspicious."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fink_cli.admin.acl.model import (
     kafka_host,
     principal_of,
 )
-from fink_cli.admin.acl.topic_access import Reach, TopicSets
+from fink_cli.admin.acl.topic_access import TopicAccess, TopicSets
 from fink_cli.admin.topics import list_topics
 from fink_cli.admin.users import SHA_256, User, list_users
 from fink_cli.connection import Connection
@@ -32,14 +32,14 @@ EVERY = "(every topic)"
 
 @dataclass(frozen=True)
 class Access:
-    """What a user can do on the topics that there are.
+    """What a user can do on the cluster's topics.
 
     Attributes:
-        user: the user.
-        login: how it logs in; none where it has no SCRAM password.
+        user: the user's name.
+        login: the mechanisms of its passwords; empty if it has none.
         consume: the topics that it can read.
         produce: the topics that it can write.
-        groups: the names of groups that it can use; ``fink_*`` for all that begin so.
+        groups: the groups that it can use; ``fink_*`` for every name that begins with ``fink_``.
         rules: the number of rules that name it.
     """
 
@@ -52,7 +52,7 @@ class Access:
 
 
 class FindingKind(StrEnum):
-    """What is odd."""
+    """What an audit warns about."""
 
     NO_USER = "rule for a user that does not exist"
     NO_TOPIC = "rule for a topic that does not exist"
@@ -64,7 +64,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """Something odd, and the command that would end it."""
+    """A suspicious rule or user, and the command that removes or mends it."""
 
     kind: FindingKind
     subject: str
@@ -74,57 +74,57 @@ class AuditFinding:
 
 @dataclass(frozen=True)
 class Audit:
-    """Who can do what, and what is odd."""
+    """What each user can do, and what is suspicious."""
 
     access: list[Access]
     findings: list[AuditFinding]
 
 
 def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> Audit:
-    """Judge a cluster's rules by its users and topics.
+    """Compare a cluster's rules with its users and topics. Pure.
 
     Args:
-        policy: what the cluster decides by.
+        policy: the rules and settings by which the cluster decides.
         users: the users that log in with SCRAM.
-        topics: the topics, Kafka's own left out.
+        topics: the names of the topics.
     """
     logins: dict[str, list[str]] = {}
     for row in users:
         logins.setdefault(row.user, []).append(row.mechanism)
     named = {rule.user for rule in policy.rules if rule.principal.startswith(USER_PREFIX)} - {ANY}
-    reach = Reach(policy, topics)
-    for_everybody = _groups(policy.index.of(principal_of(ANY)))
+    topic_access = TopicAccess(policy, topics)
+    for_everybody = _groups(policy.index.rules_of(principal_of(ANY)))
     return Audit(
         [
-            _access(policy, reach, user, logins.get(user, []), for_everybody)
+            _access(policy, topic_access, user, logins.get(user, []), for_everybody)
             for user in sorted(logins.keys() | named | policy.super_users)
         ],
         sorted(
             [
                 *_rules_for_nobody(policy, logins.keys()),
-                *_rules_for_nothing(policy.rules, reach.topics),
+                *_rules_for_nothing(policy.rules, topic_access.topics),
                 *_never_matching(policy.rules),
                 *_without_rules(policy, logins.keys() - named),
                 *_wildcards(policy.rules),
                 *_weak(users),
             ],
-            key=lambda each: (each.kind, each.subject),
+            key=lambda finding: (finding.kind, finding.subject),
         ),
     )
 
 
 def _access(
-    policy: Policy, reach: Reach, user: str, login: list[str], for_everybody: frozenset[str]
+    policy: Policy, topics: TopicAccess, user: str, login: list[str], for_everybody: frozenset[str]
 ) -> Access:
-    rules = policy.index.of(principal_of(user))
+    rules = policy.index.rules_of(principal_of(user))
     if user in policy.super_users:
-        every = [EVERY] if reach.topics.names else []
+        every = [EVERY] if topics.topics.names else []
         return Access(user, login, every, every, [ANY], len(rules))
     return Access(
         user,
         login,
-        reach.allowed(user, Role.CONSUME),
-        reach.allowed(user, Role.PRODUCE),
+        topics.allowed(user, Role.CONSUME),
+        topics.allowed(user, Role.PRODUCE),
         sorted(for_everybody | _groups(rules)),
         len(rules),
     )
@@ -142,8 +142,8 @@ def _groups(rules: Iterable[Rule]) -> frozenset[str]:
 
 def _rules_for_nobody(policy: Policy, names: Collection[str]) -> Iterator[AuditFinding]:
     for rule in policy.rules:
-        known = rule.user in names or rule.user in policy.super_users or rule.user == ANY
-        if not rule.principal.startswith(USER_PREFIX) or not known:
+        exists = rule.user in names or rule.user in policy.super_users or rule.user == ANY
+        if not rule.principal.startswith(USER_PREFIX) or not exists:
             yield AuditFinding(FindingKind.NO_USER, rule.principal, str(rule), delete_command(rule))
 
 
@@ -203,12 +203,12 @@ def _weak(users: Iterable[User]) -> Iterator[AuditFinding]:
 def read_audit(
     connection: Connection, super_users: frozenset[str], own_users: Collection[str]
 ) -> Audit:
-    """Who can do what on a cluster, and what is odd.
+    """Audit a cluster.
 
     Args:
         connection: the cluster, and the login of an administrator.
         super_users: the users who may do anything.
-        own_users: the users that the cluster made for itself; it is not odd that they have no rule.
+        own_users: the users that the cluster made for itself; they need no rule.
 
     Raises:
         UnreachableError: no broker answers, or the login is refused.
@@ -216,9 +216,9 @@ def read_audit(
     """
     topics = [topic.name for topic in list_topics(connection, internal=True)]
     policy = Policy(read_rules(connection), super_users)
-    people = [
-        row
-        for row in list_users(connection)
-        if row.user not in own_users or row.user in super_users
+    users = [
+        user
+        for user in list_users(connection)
+        if user.user not in own_users or user.user in super_users
     ]
-    return make_audit(policy, people, topics)
+    return make_audit(policy, users, topics)

@@ -1,8 +1,9 @@
-"""From declared access and what there is to what has to change. Pure.
+"""Plan what has to change on a cluster so that it matches a file of declared access. Pure.
 
-The file governs, of the users that it names, the ALLOW rules on topics and consumer groups, and of
-the topics that it names, that they exist. A DENY rule, a rule on the cluster, a login, a user or a
-topic that it does not name stay as they are: a note says what stands in the way.
+The file governs the ALLOW rules of the users that it names, on topics, consumer groups and
+transactional ids; and the existence of the topics that it names. Everything else stays as it is:
+DENY rules, rules on the cluster, logins, and users and topics that it does not name. Where one of
+these contradicts the file, the plan has a note.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _GOVERNED = {ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_
 
 @dataclass(frozen=True)
 class CurrentAccess:
-    """What there is.
+    """The access on a cluster now.
 
     Attributes:
         cluster_id: Kafka's id of the cluster.
@@ -52,7 +53,7 @@ class CurrentAccess:
 
 
 class Action(StrEnum):
-    """What a step does."""
+    """The action of a step."""
 
     CREATE = "create"
     ADD = "add"
@@ -64,13 +65,13 @@ class PlanStep:
     """A step of a plan: a topic to create, or an ALLOW rule to add or remove.
 
     Attributes:
-        action: what it does.
-        user: the user of the rule; none for a topic, and so are the two last.
-        operation: what the rule allows.
+        action: the action.
+        user: the user of the rule; ``None`` for a topic.
+        operation: the operation that the rule allows; ``None`` for a topic.
         resource_type: the type of the resource.
-        resource_name: its name.
-        pattern_type: how the name is meant.
-        host: the address that the rule is about.
+        resource_name: its name or prefix.
+        pattern_type: whether ``resource_name`` is a full name or a prefix.
+        host: the IP address of the rule; ``None`` for a topic.
     """
 
     action: Action
@@ -83,7 +84,7 @@ class PlanStep:
 
     @property
     def rule(self) -> Rule | None:
-        """The rule of the step; none for a topic."""
+        """The rule of the step; ``None`` for a topic."""
         if self.user is None or self.operation is None or self.host is None:
             return None
         return Rule(
@@ -103,7 +104,7 @@ class PlanStep:
 
 @dataclass(frozen=True)
 class PlanNote:
-    """Something that the file asks for and no step brings about."""
+    """A difference between file and cluster that no step of the plan removes."""
 
     subject: str
     note: str
@@ -111,13 +112,13 @@ class PlanNote:
 
 @dataclass(frozen=True)
 class AccessPlan:
-    """What has to change.
+    """What has to change on a cluster.
 
     Attributes:
-        cluster_id: the cluster that it is for.
-        changes: the steps, in the order in which they are done: rights are added before others
-            are removed, so that nobody is without in between.
-        notes: what remains for the operator.
+        cluster_id: Kafka's id of the cluster.
+        changes: the steps in their order: rules are added before others are removed, so that
+            nobody lacks a right in between.
+        notes: what is left to the operator.
     """
 
     cluster_id: str
@@ -125,19 +126,19 @@ class AccessPlan:
     notes: list[PlanNote]
 
     def rules(self, action: Action) -> list[Rule]:
-        """The rules to add or to remove."""
+        """Return the rules to add or to remove."""
         return [step.rule for step in self.changes if step.action is action and step.rule]
 
     def topics(self) -> list[str]:
-        """The topics to create."""
+        """Return the topics to create."""
         return [step.resource_name for step in self.changes if step.action is Action.CREATE]
 
 
 def require_same_cluster(declared: AccessFile, cluster_id: str) -> None:
-    """Refuse a file that names another cluster.
+    """Raise an error if a file is for another cluster.
 
     Raises:
-        OperationFailedError: it does.
+        OperationFailedError: the file names another cluster.
     """
     if declared.cluster_id is not None and declared.cluster_id != cluster_id:
         raise OperationFailedError(
@@ -147,7 +148,7 @@ def require_same_cluster(declared: AccessFile, cluster_id: str) -> None:
 
 
 def make_plan(declared: AccessFile, current: CurrentAccess) -> AccessPlan:
-    """What brings the cluster to what the file declares."""
+    """Return the plan that makes the cluster match the file."""
     wanted = {rule for name, user in declared.users.items() for rule in declared_rules(name, user)}
     governed = {rule for rule in current.rules if _is_governed(declared, rule)}
     topics = [name for name in sorted(declared.topics) if name not in current.topics]
@@ -164,7 +165,7 @@ def make_plan(declared: AccessFile, current: CurrentAccess) -> AccessPlan:
 
 
 def declared_rules(name: str, user: DeclaredUser) -> list[Rule]:
-    """The rules of a user as the file declares it."""
+    """Return the rules that the file declares for a user."""
     return [
         *role_rules(name, ResourceType.TOPIC, user.consumer, CONSUMER, user.hosts),
         *publisher_rules(name, user.producer, user.hosts),
@@ -225,17 +226,17 @@ def _differing(declared: AccessFile, current: CurrentAccess) -> Iterable[PlanNot
 
 
 def _denied(wanted: Iterable[Rule], after: Iterable[Rule]) -> Iterable[PlanNote]:
-    # A rule that gives keeps nobody out.
+    # Only a DENY rule keeps a user out.
     policy = Policy([rule for rule in after if rule.permission is Permission.DENY])
     denied = {rule.principal for rule in policy.rules}
-    everybody = principal_of(ANY) in denied
-    stops = {}
+    denies_everybody = principal_of(ANY) in denied
+    refusals = {}
     for rule in sorted(wanted, key=order):
-        if not everybody and rule.principal not in denied:
+        if not denies_everybody and rule.principal not in denied:
             continue
         resource = Resource(rule.resource_type, rule.resource_name)
         decision = authorize(policy, AccessRequest(rule.user, rule.operation, resource, rule.host))
         if decision.rule is not None and not decision.allowed:
-            stops[rule.user, decision.rule] = decision
-    for (user, _), decision in stops.items():
+            refusals[rule.user, decision.rule] = decision
+    for (user, _), decision in refusals.items():
         yield PlanNote(user, f"is kept out by a rule that stays: {decision.reason}")

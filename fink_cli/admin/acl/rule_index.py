@@ -1,8 +1,8 @@
-"""Rules by whom and what they are about, so that no question looks at all of them. Pure.
+"""Index rules by principal and resource, so that no request scans all of them. Pure.
 
-A cluster of a survey has thousands of users with a few rules each. Every rule is found under its
-principal, its resource's type and its name; the beginnings of a name are looked up for those
-lengths alone that prefixes have.
+The cluster of a survey has thousands of users with a few rules each. A rule is indexed under its
+principal, resource type and name. Prefixes of a name are looked up only for the lengths that the
+prefixes of rules have.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _Name = tuple[PatternType, str]
 
 
 class RuleIndex:
-    """Rules, found by principal and by resource."""
+    """Rules, indexed by principal and by resource."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._of: dict[str, list[Rule]] = defaultdict(list)
@@ -33,11 +33,11 @@ class RuleIndex:
                 for principal in (rule.principal, None):
                     self._lengths[principal, kind].add(len(rule.resource_name))
 
-    def of(self, principal: str) -> Sequence[Rule]:
+    def rules_of(self, principal: str) -> Sequence[Rule]:
         """Return the rules that name a principal."""
         return self._of.get(principal, ())
 
-    def about(self, principal: str, resource: Resource) -> Iterator[Rule]:
+    def rules_on(self, principal: str, resource: Resource) -> Iterator[Rule]:
         """Yield the rules that name a principal and cover a resource."""
         named = self._about.get((principal, resource.type))
         if named:
@@ -45,12 +45,12 @@ class RuleIndex:
                 yield from named.get(name, ())
 
     def covers(self, resource: Resource) -> bool:
-        """Return whether a rule, whoever it names, covers a resource."""
+        """Return whether a rule of any principal covers a resource."""
         names = self._names.get(resource.type, set())
         return any(name in names for name in self._names_of(None, resource))
 
     def _names_of(self, principal: str | None, resource: Resource) -> Iterator[_Name]:
-        """Yield the names under which a rule that covers the resource may stand, each once."""
+        """Yield the names under which a rule that covers the resource may be indexed, once each."""
         yield PatternType.LITERAL, resource.name
         if resource.name != ANY:
             yield PatternType.LITERAL, ANY

@@ -1,7 +1,7 @@
-"""Which topics a user can use: the authorizer's answer for all topics at once. Pure.
+"""Find which topics a user can use: the authorizer's decision for all topics at once. Pure.
 
-A set of topics is an ``int`` whose bit N stands for the Nth topic by name, so that what thousands
-of rules give and take is a few operations on numbers. It decides as
+A set of topics is an ``int`` whose bit N stands for the Nth topic by name, so that thousands of
+rules are a few operations on integers. It decides as
 :func:`fink_cli.admin.acl.authorizer.authorize` does for one topic.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from fink_cli.admin.acl.authorizer import Policy, Role, means, questions
+from fink_cli.admin.acl.authorizer import Policy, Role, access_requests, implies
 from fink_cli.admin.acl.model import (
     ANY,
     Operation,
@@ -22,14 +22,16 @@ from fink_cli.admin.acl.model import (
     principal_of,
 )
 
-_NEEDED = {role: [each.operation for each in questions("", role, "", None, ANY)] for role in Role}
+_NEEDED = {
+    role: [each.operation for each in access_requests("", role, "", None, ANY)] for role in Role
+}
 _ASKED = sorted({operation for needed in _NEEDED.values() for operation in needed})
-# What the rules of a principal give and take, by host.
+# The sets of topics that a principal's rules allow and deny, by host.
 _Grants = dict[tuple[str, Permission, Operation], int]
 
 
 class TopicSets:
-    """The topics of a cluster, and sets of them as bits."""
+    """The topics of a cluster, and sets of topics as bits."""
 
     def __init__(self, topics: Iterable[str]) -> None:
         self.names = sorted(topics)
@@ -38,7 +40,7 @@ class TopicSets:
         self._listed: dict[int, list[str]] = {}
 
     def covered(self, rule: Rule) -> int:
-        """Return the topics that a rule on topics is about."""
+        """Return the set of topics that a rule covers."""
         name = (rule.pattern_type, rule.resource_name)
         if name not in self._covered:
             self._covered[name] = self._find(*name)
@@ -55,22 +57,21 @@ class TopicSets:
         return (1 << end) - (1 << begin)
 
     def listed(self, topics: int) -> list[str]:
-        """Return the names of a set's topics. Users with the same rights share the list."""
+        """Return the names of the topics in a set. Users with the same rights share the list."""
         if topics not in self._listed:
-            # The lowest bit is the last digit.
-            digits = reversed(f"{topics:b}")
+            digits = reversed(f"{topics:b}")  # the lowest bit is the last digit
             named = zip(self.names, digits, strict=False)
             self._listed[topics] = [name for name, digit in named if digit == "1"]
         return self._listed[topics]
 
 
-class Reach:
-    """What users can do with the topics of a cluster."""
+class TopicAccess:
+    """The topics of a cluster that users can consume and produce."""
 
     def __init__(self, policy: Policy, topics: Iterable[str]) -> None:
         self.topics = TopicSets(topics)
         self._policy = policy
-        self._everybody = self._grants(policy.index.of(principal_of(ANY)))
+        self._everybody = self._grants(policy.index.rules_of(principal_of(ANY)))
         self._open = 0
         if policy.open_without_rules:
             for at, name in enumerate(self.topics.names):
@@ -78,8 +79,8 @@ class Reach:
                     self._open |= 1 << at
 
     def allowed(self, user: str, role: Role) -> list[str]:
-        """Return the topics that a user can consume or produce, with the hosts where they count."""
-        own = self._grants(self._policy.index.of(principal_of(user)))
+        """Return the topics that a user can use in a role, with the hosts if not from all."""
+        own = self._grants(self._policy.index.rules_of(principal_of(user)))
         anywhere = self._allowed(user, own, role, ANY)
         hosts = sorted(
             {
@@ -94,8 +95,8 @@ class Reach:
                 limited.setdefault(topic, []).append(host)
         if not limited:
             return self.topics.listed(anywhere)
-        said = [f"{topic} (from {', '.join(limited[topic])})" for topic in sorted(limited)]
-        return [*self.topics.listed(anywhere), *said]
+        with_hosts = [f"{topic} (from {', '.join(limited[topic])})" for topic in sorted(limited)]
+        return [*self.topics.listed(anywhere), *with_hosts]
 
     def _allowed(self, user: str, own: _Grants, role: Role, host: str) -> int:
         if user in self._policy.super_users:
@@ -117,7 +118,7 @@ class Reach:
                 continue
             covered = self.topics.covered(rule)
             for operation in _ASKED:
-                if covered and means(rule, operation):
+                if covered and implies(rule, operation):
                     key = (rule.host, rule.permission, operation)
                     grants[key] = grants.get(key, 0) | covered
         return grants
