@@ -203,8 +203,8 @@ def consume(
             topics,
             group,
             place,
-            until_end,
-            warnings,
+            until_end=until_end,
+            warn=warnings,
             keeps_trying=limit is None and not until_end,
         ) as source,
         interrupts_wait() as interrupted,
@@ -230,14 +230,14 @@ def consume(
                     SavingSink(saver, until_end, warnings).open() as sink,
                 ):
                     rules = saving_rules(rules, saver, recent, sink.progress)
-                    follow(source, decoder, sink, counts, rules, interrupted)
+                    follow(source, decoder, sink, counts, rules, stopped=interrupted)
             else:
                 with open_sink(look, source.topics) as shown:
                     rules = replace(rules, progress=shown.progress)
-                    follow(source, decoder, shown, counts, rules, interrupted)
+                    follow(source, decoder, shown, counts, rules, stopped=interrupted)
         finally:
             warnings.leave()
-            came_before = recent.found if marks else 0
+            came_before = recent.repeated if marks else 0
             summarise(source, counts, form, group, place, saver, came_before)
     _end(selected, ended or interrupted(), counts.skipped if strict else 0, saving is not None)
 

@@ -70,7 +70,7 @@ def browse(
             feed,
             counts,
             replace(rules, progress=feed.report),
-            lambda: feed.closed,
+            stopped=lambda: feed.closed,
         )
         try:
             app = Browser(feed, reading, source.topics, folder, position, interrupted, again)

@@ -261,8 +261,8 @@ def _follow(
             [wish.topic],
             wish.group,
             wish.start,
-            wish.once,
-            output.warn,
+            until_end=wish.once,
+            warn=output.warn,
             keeps_trying=not wish.once,
         ) as source,
     ):
@@ -290,7 +290,7 @@ def _follow(
             committed=desk.committed,
         )
         try:
-            follow(source, Decoder(), desk, counts, rules, stopped)
+            follow(source, Decoder(), desk, counts, rules, stopped=stopped)
         except KeyboardInterrupt:
             return _Followed(counts, desk.tally, True)
     return _Followed(counts, desk.tally, False)

@@ -1,4 +1,4 @@
-"""What is read: which partitions of which topics, and from where."""
+"""Decide which partitions a consumer reads, and from which offsets."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from fink_cli.kafka.passing_errors import GONE, PASSING
 
 
 class Assignment:
-    """Which partitions a consumer reads, from where, and how far it has come.
+    """The partitions that a consumer reads, and how far it has read them.
 
-    Without a group all partitions of the topics are assigned by hand. With one they are what the
-    group hands out.
+    Without a group it is assigned all partitions of the topics. With a group it is assigned those
+    that the group gives it.
 
     Args:
         connection: the cluster and the login.
         consumer: reads.
-        watch: tells what the topics are like.
-        names: the topics that there are at the beginning.
-        group: the group, if there is one.
-        start: where to start, if that is said.
-        until_end: whether to end at what is the end at the beginning.
-        warn: is told what is passed over.
-        keeps_trying: go on while the cluster is away.
+        watch: reports how the topics change.
+        names: the topics that exist at the beginning.
+        group: the consumer group, or ``None``.
+        start: where to start; ``None`` if ``--from`` was not given.
+        until_end: whether to stop at the end that the partitions have at the beginning.
+        warn: takes warnings about messages that are missed.
+        keeps_trying: whether to go on while the cluster does not answer.
 
     Attributes:
-        topics: the topics that are read; those that match a pattern later come to them.
+        topics: the topics that are read, with those that came to match a pattern.
         positions: how far each partition has been read.
-        is_bounded: whether to end at what is the end at the beginning.
-        leaving: called while partitions still are ours and are about to go to another member.
-        restarting: called when what was read and not committed will be read again.
+        is_bounded: whether to stop at the end that the partitions have at the beginning.
+        leaving: called before partitions go to another member of the group.
+        restarting: called when messages that were read but not committed will be read again.
     """
 
     leaving: Callable[[], None] = staticmethod(lambda: None)
@@ -62,29 +62,28 @@ class Assignment:
     ) -> None:
         self.topics = tuple(names)
         self.positions = Positions()
+        self.is_bounded = until_end
         self._connection = connection
         self._consumer = consumer
         self._watch = watch
         self._group = group
         self._start = start or Earliest()
-        self._is_start_given = start is not None
-        self.is_bounded = until_end
+        self._has_start = start is not None
         self._warn = warn
         self._keeps_trying = keeps_trying
-        # What the group handed out while the cluster was away.
-        self._given: list[TopicPartition] | None = None
-        self._found_empty = False
-        self._begun = False
-        self._placed = False
-        self._known = TopicStates()
+        # Partitions that the group assigned while the cluster did not answer.
+        self._pending: list[TopicPartition] | None = None
+        self._group_was_empty = False
+        self._has_begun = False
+        self._is_assigned = False
+        self._states = TopicStates()
         # Topics that were created again; partitions whose next offset the brokers no longer have.
         self._recreated: set[str] = set()
-        self._overtaken: set[Partition] = set()
-        # What --from is about, which is what there was at the beginning.
+        self._lost_next: set[Partition] = set()
+        # The partitions that existed at the beginning: --from applies to these.
         self._first: set[Partition] = set()
-        # By partition: what it held when it first came to us, and where we started; how far it had
-        # been read when it went away; the end still to be reached; the end when the topics were
-        # last looked at.
+        # By partition: the offsets it held when it was first assigned, and where reading started;
+        # how far it was read when it went away; the end still to reach; the end at the last look.
         self._spans: dict[Partition, Span] = {}
         self._starts: dict[Partition, int] = {}
         self._left: dict[Partition, int] = {}
@@ -93,22 +92,22 @@ class Assignment:
 
     @property
     def finished(self) -> bool:
-        """Whether all that there was at the start has been read, when that was asked for."""
-        return self.is_bounded and self._placed and not self._ends
+        """Whether all messages before the end were read, with ``until_end``."""
+        return self.is_bounded and self._is_assigned and not self._ends
 
     @property
     def lag(self) -> int:
-        """How many offsets lie between what was read and the end of the partitions."""
-        return sum(max(self._high(each) - at, 0) for each, at in self.positions.next.items())
+        """The number of offsets between the last messages read and the end of the partitions."""
+        return sum(max(self._high(key) - offset, 0) for key, offset in self.positions.next.items())
 
     def accept(self, partition: Partition, offset: int) -> bool:
-        """Whether a message is to be read, rather than of another member, or after the end."""
+        """Return whether to read a message: it is of this member, and before the end."""
         if partition not in self.positions.next:
             return False
         if self.is_bounded:
             end = self._spans[partition].high
             if offset + 1 >= end:
-                self._end(partition)
+                self._finish(partition)
             if offset >= end:
                 self.positions.reach(partition, end)
                 return False
@@ -116,181 +115,180 @@ class Assignment:
         return True
 
     def reach_end(self, partition: Partition, offset: int) -> None:
-        """Note that a partition holds no message before an offset that was not read.
+        """Record that a partition holds no unread message before an offset.
 
-        Also where the last offsets hold no message: transactions, compaction.
+        The last offsets may hold none, because of transactions or compaction.
         """
         if partition in self.positions.next:
             self.positions.reach(partition, offset)
-            self._end(partition)
+            self._finish(partition)
 
-    def _end(self, partition: Partition) -> None:
+    def _finish(self, partition: Partition) -> None:
         if self._ends.pop(partition, None) is not None:
             self._consumer.pause([TopicPartition(*partition)])
 
-    def overtake(self, partition: Partition) -> None:
-        """Note that the brokers do not have the next offset of a partition."""
-        self._overtaken.add(partition)
+    def lose_next_offset(self, partition: Partition) -> None:
+        """Record that the brokers do not have the next offset of a partition."""
+        self._lost_next.add(partition)
 
     def topic_id(self, topic: str) -> str:
-        """Kafka's id of a topic."""
-        return self._known.id(topic)
+        """Return Kafka's id of a topic."""
+        return self._states.id(topic)
 
-    def mark(self, topic: str) -> str:
-        """What is committed beside an offset: the id of the topic that it is of."""
-        return self._known.mark(topic)
+    def offset_metadata(self, topic: str) -> str:
+        """Return the text to commit beside an offset: the id of its topic."""
+        return self._states.offset_metadata(topic)
 
-    def place(self) -> None:
-        """Begin to read: at once without a group, else when the group has shared out the work."""
+    def begin(self) -> None:
+        """Begin to read: at once without a group, else when the group assigns partitions."""
         states = self._watch.describe(self.topics)
-        self._known.take(states)
-        partitions = [each for state in states.values() for each in state.partitions]
+        self._states.update(states)
+        partitions = [key for state in states.values() for key in state.partitions]
         self._first = set(partitions)
         if self._group is None:
             with kafka_errors(self._attempt()):
                 self._begin(partitions, {})
             return
-        if self._is_start_given:
-            self._found_empty = not count_members(self._connection, self._group)
+        if self._has_start:
+            self._group_was_empty = not count_members(self._connection, self._group)
         self._subscribe()
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(
             list(self.topics),
-            on_assign=self._take,
-            on_revoke=self._hand_over,
-            on_lost=self._lose,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
         )
 
-    def _take(self, _consumer: Consumer, given: list[TopicPartition]) -> None:
+    def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
         self.restarting()
-        self._given = given
-        self.positions.keep_only([Partition(each.topic, each.partition) for each in given])
-        self._take_given(given)
+        self._pending = assigned
+        self.positions.keep_only([Partition(each.topic, each.partition) for each in assigned])
+        self._begin_assigned(assigned)
 
-    def _take_given(self, given: list[TopicPartition]) -> None:
-        """Begin to read what the group handed out; later, if that is not to be had just now."""
+    def _begin_assigned(self, assigned: list[TopicPartition]) -> None:
+        """Begin to read assigned partitions; try again later if the cluster does not answer."""
         try:
-            self._begin_given(given)
+            partitions = [Partition(each.topic, each.partition) for each in assigned]
+            self._update_states(self._watch.describe(sorted({key.topic for key in partitions})))
+            self._begin(partitions, self._committed(assigned))
         except UnreachableError:
             if not self._keeps_trying:
                 raise
         except KafkaException as error:
-            # A partition that was just created may have no leader yet, or one of a topic that was
+            # A partition that was just created may have no leader yet, and one of a topic that was
             # just deleted none any more.
             if not (self._keeps_trying and error.args[0].code() in PASSING | GONE):
                 raise explained(error.args[0], self._attempt()) from error
         else:
-            self._given = None
+            self._left.clear()
+            self._pending = None
             return
-        # Else librdkafka would read it from somewhere.
+        # Else librdkafka would choose an offset by itself.
         self._consumer.assign([])
 
-    def _begin_given(self, given: list[TopicPartition]) -> None:
-        partitions = [Partition(each.topic, each.partition) for each in given]
-        self._note_states(self._watch.describe(sorted({each.topic for each in partitions})))
-        self._begin(partitions, self._committed(given))
-        self._left.clear()
-
-    def _committed(self, given: list[TopicPartition]) -> dict[Partition, int]:
-        """What the group has committed of partitions, where it has.
+    def _committed(self, assigned: list[TopicPartition]) -> dict[Partition, int]:
+        """Return the offsets that the group has committed.
 
         Raises:
-            KafkaException: the brokers do not say.
+            KafkaException: the brokers do not answer.
         """
-        found = {}
-        for each in self._consumer.committed(given, timeout=ANSWER_SECONDS):
-            if each.error is not None:
-                raise KafkaException(each.error)
-            # What was committed of a topic that was deleted is not about the one of that name now.
-            if each.offset >= 0 and self._known.is_of(each.topic, each.metadata or ""):
-                found[Partition(each.topic, each.partition)] = each.offset
-        return found
+        offsets = {}
+        for committed in self._consumer.committed(assigned, timeout=ANSWER_SECONDS):
+            if committed.error is not None:
+                raise KafkaException(committed.error)
+            # An offset of a topic that was deleted does not apply to one created with its name.
+            is_current = self._states.is_current(committed.topic, committed.metadata or "")
+            if committed.offset >= 0 and is_current:
+                offsets[Partition(committed.topic, committed.partition)] = committed.offset
+        return offsets
 
-    def _hand_over(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
+    def _on_revoke(self, _consumer: Consumer, revoked: list[TopicPartition]) -> None:
         self.leaving()
-        self._give_up(taken)
+        self._drop(revoked)
 
-    def _lose(self, _consumer: Consumer, lost: list[TopicPartition]) -> None:
-        self._give_up(lost)
+    def _on_lost(self, _consumer: Consumer, lost: list[TopicPartition]) -> None:
+        self._drop(lost)
         self.restarting()
 
-    def _give_up(self, taken: list[TopicPartition]) -> None:
-        for each in taken:
+    def _drop(self, dropped: list[TopicPartition]) -> None:
+        for each in dropped:
             partition = Partition(each.topic, each.partition)
             if partition in self.positions.next:
                 self._left[partition] = self.positions.next[partition]
             self.positions.drop(partition)
             self._ends.pop(partition, None)
-            self._overtaken.discard(partition)
-        self._given = None
-        # Nothing left to read is not all read: what is unread comes with the next assignment.
-        self._placed = False
+            self._lost_next.discard(partition)
+        self._pending = None
+        # No partitions is not the end: the next assignment has what is unread.
+        self._is_assigned = False
 
     def _begin(self, partitions: Sequence[Partition], committed: dict[Partition, int]) -> None:
         """Begin to read partitions, beside those that are read already.
 
         Raises:
-            KafkaException: the brokers do not say what they hold.
+            KafkaException: the brokers do not answer.
         """
         spans = spans_of(self._consumer, partitions)
-        new = {each: spans[each] for each in partitions if each not in self._spans}
-        first = starting_offsets(self._consumer, self._start, new, new.keys() - self._first)
+        new = {key: spans[key] for key in partitions if key not in self._spans}
+        starts = starting_offsets(self._consumer, self._start, new, new.keys() - self._first)
         self._spans |= new
-        self._starts |= first
-        self._highs |= {each: span.high for each, span in spans.items()}
-        moved = self._moved(first, committed)
+        self._starts |= starts
+        self._highs |= {key: span.high for key, span in spans.items()}
+        moved = self._moved_by_start(starts, committed)
         wanted = self._starts | committed | moved
-        for text in deleted_unread({k: v for k, v in committed.items() if k not in moved}, spans):
+        kept = {key: offset for key, offset in committed.items() if key not in moved}
+        for text in deleted_unread(kept, spans):
             self._warn(f"{text} before the group '{self._group}' read them.")
-        at = {each: spans[each].clamp(wanted[each]) for each in partitions}
-        self._begun = True
-        self.positions.begin(at)
+        offsets = {key: spans[key].clamp(wanted[key]) for key in partitions}
+        self._has_begun = True
+        self.positions.begin(offsets)
         if self._group is not None:
-            # Whoever reads on in the group is to find the same place.
+            # Another member of the group must find the same offset.
             self.positions.handled |= {
-                each: offset
-                for each, offset in at.items()
-                if offset != committed.get(each, None if self._is_start_given else spans[each].low)
+                key: offset
+                for key, offset in offsets.items()
+                if offset != committed.get(key, None if self._has_start else spans[key].low)
             }
         if self.is_bounded:
-            ends = {each: self._spans[each].high for each in partitions}
-            self._ends |= {each: end for each, end in ends.items() if at[each] < end}
-        self._read_on()
-        self._placed = True
+            ends = {key: self._spans[key].high for key in partitions}
+            self._ends |= {key: end for key, end in ends.items() if offsets[key] < end}
+        self._assign()
+        self._is_assigned = True
 
-    def look(self, at_once: bool = False) -> None:
-        """Read what came later: topics that match, partitions, topics that were created again.
+    def refresh(self, at_once: bool = False) -> None:
+        """Read new topics that match, new partitions, and topics that were created again.
 
-        Where the end is what it was at the beginning, only the last.
+        With ``until_end``, only topics that were created again.
 
         Args:
-            at_once: wait for an answer; else it is asked at a pace, and mostly nothing happens.
+            at_once: wait for an answer; else the brokers are asked every ``REFRESH_SECONDS``.
 
         Raises:
             FinkError: the brokers refuse it.
         """
-        states = self._watch.look(at_once)
+        states = self._watch.poll(at_once)
         if states is None:
             return
         if self.is_bounded:
-            states = {topic: state for topic, state in states.items() if topic in self._known}
-        for topic in () if self.is_bounded else self._known.gone(states):
-            for partition in [each for each in self.positions.handled if each.topic == topic]:
+            states = {topic: state for topic, state in states.items() if topic in self._states}
+        for topic in () if self.is_bounded else self._states.deleted_since(states):
+            for partition in [key for key in self.positions.handled if key.topic == topic]:
                 del self.positions.handled[partition]
             self._warn(
                 f"The topic {topic} was deleted. If it is created again, it is read from its start."
             )
-        self._note_states(states)
-        self._highs |= {each: self._high(each) for each in self.positions.next}
-        new_topics = [each for each in states if each not in self.topics]
+        self._update_states(states)
+        self._highs |= {key: self._high(key) for key in self.positions.next}
+        new_topics = [topic for topic in states if topic not in self.topics]
         self.topics += tuple(new_topics)
-        new = {each for state in states.values() for each in state.partitions}
+        new = {key for state in states.values() for key in state.partitions}
         new -= self.positions.next.keys()
         if self.is_bounded:
-            new = {each for each in new if each.topic in self._recreated}
+            new = {key for key in new if key.topic in self._recreated}
         if self._group is not None:
-            # The group hands out what is new; what is ours was forgotten with its topic.
+            # The group assigns new partitions; its own were dropped with a deleted topic.
             new &= {Partition(each.topic, each.partition) for each in self._consumer.assignment()}
         if new:
             self._begin_more(sorted(new))
@@ -301,84 +299,87 @@ class Assignment:
         try:
             self._begin(partitions, {})
         except KafkaException as error:
-            # A topic that was just created may have no leader yet: the next look tries again.
+            # A topic that was just created may have no leader yet: the next refresh tries again.
             if error.args[0].code() not in PASSING | GONE:
                 raise explained(error.args[0], self._attempt()) from error
 
     def _attempt(self) -> Attempt:
         return self._connection.attempt("READ", "topic", ", ".join(self.topics))
 
-    def _note_states(self, states: Mapping[str, TopicState]) -> None:
-        """Take what topics are like now, and forget those that were created again."""
-        recreated = self._known.recreated(states)
+    def _update_states(self, states: Mapping[str, TopicState]) -> None:
+        """Update the states of topics, and forget topics that were created again."""
+        recreated = self._states.recreated(states)
         if recreated:
-            # Offsets that are held back would be taken for those of the new topics.
+            # Held offsets would be taken for those of the new topics.
             self.leaving()
         for topic in recreated:
             self._forget(topic)
         self._recreated |= set(recreated)
-        self._known.take(states)
+        self._states.update(states)
 
     def _forget(self, topic: str) -> None:
-        """Forget how far a topic was read that is not there any more, and say what was lost."""
-        at = self._left | self.positions.next
+        """Forget how far a deleted topic was read, and warn of messages that were lost."""
+        read_to = self._left | self.positions.next
         unread = sum(
-            max(high - at.get(each, high), 0)
-            for each, high in self._highs.items()
-            if each.topic == topic
+            max(high - read_to.get(key, high), 0)
+            for key, high in self._highs.items()
+            if key.topic == topic
         )
         self._warn(created_again(topic, unread))
-        self._first = {each for each in self._first if each.topic != topic}
-        if any(each.topic == topic for each in self.positions.next):
-            # What there is now is yet to be begun.
-            self._placed = False
-        for each in [each for each in self._spans if each.topic == topic]:
-            for known in (self._spans, self._starts, self._highs, self._left, self._ends):
-                known.pop(each, None)
-            self.positions.drop(each)
-            self._overtaken.discard(each)
+        self._first = {key for key in self._first if key.topic != topic}
+        if any(key.topic == topic for key in self.positions.next):
+            # The partitions of the new topic are yet to be begun.
+            self._is_assigned = False
+        for partition in [key for key in self._spans if key.topic == topic]:
+            for offsets in (self._spans, self._starts, self._highs, self._left, self._ends):
+                offsets.pop(partition, None)
+            self.positions.drop(partition)
+            self._lost_next.discard(partition)
 
     def catch_up(self) -> None:
-        """Go on at the first offset that there is, where the next one is gone: and say so."""
-        if self._given is not None:
-            self._take_given(self._given)
-        if not self._overtaken:
+        """Move partitions whose next offset was deleted to their first one, and warn."""
+        if self._pending is not None:
+            self._begin_assigned(self._pending)
+        if not self._lost_next:
             return
-        # A topic that was created again begins at its start, and needs no word on offsets.
-        self.look(at_once=True)
-        partitions = sorted(self._overtaken & self.positions.next.keys())
+        # A topic that was created again is read from its start, without a warning about offsets.
+        self.refresh(at_once=True)
+        partitions = sorted(self._lost_next & self.positions.next.keys())
         try:
             spans = spans_of(self._consumer, partitions)
         except KafkaException:
-            return  # the cluster is away: tried again
-        self._overtaken.clear()
-        at = self.positions.resume(partitions)
-        for text in deleted_unread(at, spans):
+            return  # the cluster does not answer: the next call tries again
+        self._lost_next.clear()
+        offsets = self.positions.resume(partitions)
+        for text in deleted_unread(offsets, spans):
             self._warn(f"{text} before they were read.")
-        for each in partitions:
-            if at[each] > spans[each].high:
+        for key in partitions:
+            if offsets[key] > spans[key].high:
                 self._warn(
-                    f"{each.topic} partition {each.number} ends at offset {spans[each].high} now, "
-                    f"before {at[each]}, which was to be read next: it is read from its start."
+                    f"{key.topic} partition {key.number} ends at offset {spans[key].high} now, "
+                    f"before {offsets[key]}, which was to be read next: it is read from its start."
                 )
-        self.positions.begin({each: spans[each].clamp(at[each]) for each in partitions})
-        self._read_on()
+        self.positions.begin({key: spans[key].clamp(offsets[key]) for key in partitions})
+        self._assign()
 
-    def _read_on(self) -> None:
-        """Let the consumer read all partitions from where they are."""
-        # Not an incremental assignment: a group that shares out its work eagerly refuses that.
-        at = self.positions.resume(self.positions.next)
-        self._consumer.assign([TopicPartition(*each, offset) for each, offset in at.items()])
+    def _assign(self) -> None:
+        """Let the consumer read all partitions from their positions."""
+        # Not an incremental assignment: a group with an eager protocol refuses that.
+        offsets = self.positions.resume(self.positions.next)
+        self._consumer.assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
-    def _moved(
-        self, first: dict[Partition, int], committed: dict[Partition, int]
+    def _moved_by_start(
+        self, starts: dict[Partition, int], committed: dict[Partition, int]
     ) -> dict[Partition, int]:
-        """Where --from holds against what is committed: once, and where nobody else is reading."""
-        if self._group is None or not self._is_start_given or self._begun:
+        """Return the offsets at which ``--from`` replaces the committed ones.
+
+        It does so once, and only in a group without other members.
+        """
+        if self._group is None or not self._has_start or self._has_begun:
             return {}
-        # Two that start at once find it empty; of one that was killed nothing is left by now.
-        if self._found_empty or count_members(self._connection, self._group) == 1:
-            return first
+        # Two that start at once find the group empty; a killed member has left it by now.
+        if self._group_was_empty or count_members(self._connection, self._group) == 1:
+            return starts
         if committed:
             self._warn(
                 f"The group '{self._group}' has other members: "
@@ -387,5 +388,5 @@ class Assignment:
         return {}
 
     def _high(self, partition: Partition) -> int:
-        known = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
-        return max(known[1] if known else 0, self._spans[partition].high)
+        cached = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+        return max(cached[1] if cached else 0, self._spans[partition].high)

@@ -1,4 +1,4 @@
-"""Offsets of a group committed, without waiting for ever where nobody answers."""
+"""Commit a group's offsets, without waiting for ever if no broker answers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from fink_cli.kafka.client import ANSWER_SECONDS, explained
 from fink_cli.kafka.offsets import Partition
 from fink_cli.kafka.passing_errors import GONE, MOVED, PASSING
 
-# It takes milliseconds, unless a commit is not answered.
+# Closing takes milliseconds, unless a commit is not answered.
 _CLOSE_SECONDS = 3.0
-# What moved to another member, or is of a deleted topic, is forgotten when told.
-_FORGOTTEN = PASSING | MOVED | GONE
+# Offsets that moved to another member, or are of a deleted topic, need no commit.
+_IGNORED = PASSING | MOVED | GONE
 
 
 class Committer:
-    """Commits the offsets of a group.
+    """Commit the offsets of a group in a thread.
 
-    A commit waits in librdkafka, for minutes and deaf to Ctrl-C, where the broker's machine hangs
-    (a broker that was ended is known at once). So it runs beside what goes on.
+    A commit waits in librdkafka, for minutes and without Ctrl-C, if the broker's machine hangs. (A
+    broker that has ended is noticed at once.)
 
     Args:
         consumer: the member of the group.
@@ -40,49 +40,49 @@ class Committer:
         self._pending: Future[set[Partition]] | None = None
 
     def commit(self, offsets: Sequence[TopicPartition], last: bool) -> set[Partition]:
-        """Commit offsets; all before them is durable.
+        """Commit the next offset to read of each partition.
 
         Args:
-            offsets: the next offset to read of each partition.
-            last: wait for an answer to an earlier commit, which else is given another try later.
+            offsets: the offsets; all messages before them are durable.
+            last: whether to wait for the answer to an earlier commit; else it is not waited for,
+                and nothing is committed now.
 
         Returns:
-            The partitions of which they were committed. Where it is not answered in time there
-            are none, and they may be committed later.
+            The partitions whose offsets were committed; empty if no answer came in time.
 
         Raises:
-            FinkError: the cluster refused it.
+            FinkError: the cluster refused the commit.
         """
         if self._pending is not None:
-            self._committed(self._pending, ANSWER_SECONDS if last else 0.0)
+            self._wait(self._pending, ANSWER_SECONDS if last else 0.0)
         if self._pending is not None:
             return set()
         self._pending = begin(lambda: self._commit(offsets))
-        return self._committed(self._pending, ANSWER_SECONDS)
+        return self._wait(self._pending, ANSWER_SECONDS)
 
     def _commit(self, offsets: Sequence[TopicPartition]) -> set[Partition]:
-        """Commit offsets, and tell of which partitions.
+        """Commit offsets, and return the partitions whose offsets were committed.
 
-        librdkafka raises an error only where it commits none of them.
+        librdkafka raises an error only if it commits none of them.
         """
         committed = set()
-        for each in self._consumer.commit(offsets=list(offsets), asynchronous=False) or ():
-            if each.error is None:
-                committed.add(Partition(each.topic, each.partition))
-            elif each.error.code() not in _FORGOTTEN:
-                attempt = self._connection.attempt("READ", "topic", each.topic)
-                raise explained(each.error, attempt)
+        for offset in self._consumer.commit(offsets=list(offsets), asynchronous=False) or ():
+            if offset.error is None:
+                committed.add(Partition(offset.topic, offset.partition))
+            elif offset.error.code() not in _IGNORED:
+                attempt = self._connection.attempt("READ", "topic", offset.topic)
+                raise explained(offset.error, attempt)
         return committed
 
-    def _committed(self, pending: Future[set[Partition]], seconds: float) -> set[Partition]:
-        """The partitions of which offsets were committed, after so many seconds at most."""
+    def _wait(self, pending: Future[set[Partition]], seconds: float) -> set[Partition]:
+        """Wait for a commit, and return the partitions whose offsets were committed."""
         try:
             committed = pending.result(seconds)
         except TimeoutError:
             return set()
         except KafkaException as error:
             self._pending = None
-            if error.args[0].code() not in _FORGOTTEN:
+            if error.args[0].code() not in _IGNORED:
                 attempt = self._connection.attempt("READ", "group", self._group)
                 raise explained(error.args[0], attempt) from error
             return set()
@@ -94,6 +94,6 @@ class Committer:
 
 
 def close(consumer: Consumer) -> None:
-    """Leave the group; a commit that is not answered would hold that up."""
+    """Close a consumer, and with it leave the group; do not wait for a commit without answer."""
     with suppress(TimeoutError):
         begin(consumer.close).result(_CLOSE_SECONDS)

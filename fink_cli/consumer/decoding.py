@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
-    """What is in a message: one alert, or several in an Avro container."""
+    """Decode a message: one alert, several from an Avro container, or a skipped message."""
     topic, partition, offset = (
         message.topic() or "",
         message.partition() or 0,
@@ -26,27 +26,27 @@ def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
     )
     key, value = _bytes(message.key()), _bytes(message.value())
     try:
-        found = decoder.records(key, value)
+        records = decoder.records(key, value)
     except UndecodableError as error:
         return Skipped(topic, partition, offset, str(error), _timestamp(message), key, value)
-    timestamp, size = _timestamp(message), len(value or b"") // len(found)
-    name = _header(message, "alert-id") if len(found) == 1 else None
+    timestamp, size = _timestamp(message), len(value or b"") // len(records)
+    name = _header(message, "alert-id") if len(records) == 1 else None
     published = _moment(_header(message, "published-at"))
-    # A container may be packed: its message is short then, and its alerts are not.
+    # A container may be compressed: its message is then shorter than its alerts.
     return [
         Alert(
             topic,
             partition,
             offset,
             timestamp,
-            *each,
-            max(size, len(each.encoded or b"")),
+            *record,
+            max(size, len(record.encoded or b"")),
             name,
             published,
             decoder.same_key(key),
             value,
         )
-        for each in found
+        for record in records
     ]
 
 

@@ -1,4 +1,4 @@
-"""One alert of a topic, found by its id or its object's name."""
+"""Find an alert of a topic by its id or its object's name."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class SearchResult:
-    """How a search went.
+    """The result of a search.
 
     Attributes:
-        alert: the newest alert that fits, whole; none where none does.
-        read: how many messages were read.
-        matches: how many alerts fit.
-        undecodable: how many messages could not be decoded.
+        alert: the newest alert that matches, with all its fields; or ``None``.
+        read: the number of messages read.
+        matches: the number of alerts that match.
+        undecodable: the number of messages that could not be decoded.
     """
 
     alert: Alert | None = None
@@ -39,55 +39,55 @@ class SearchResult:
 
 
 def find_alert(
-    source: TopicReader,
+    reader: TopicReader,
     wanted: str,
     decoder: Callable[[Needed | None], Decoder],
     report: Callable[[int, int], None],
 ) -> SearchResult:
-    """Read to the end, and take the newest alert with an id.
+    """Read to the end, and return the newest alert with an id.
 
-    Only the ids of alerts are decoded on the way.
+    Only the ids of alerts are decoded, until the alert is known.
 
     Args:
-        source: the messages; it ends at some time.
-        wanted: what the header ``alert-id``, the alert's id or its object's name is.
-        decoder: makes the decoder of alerts of which so much is needed.
-        report: is told how many messages were read, and how many are left.
+        reader: reads the messages, to an end.
+        wanted: the header ``alert-id``, the alert's id or its object's name.
+        decoder: returns a decoder for the given fields, or for all.
+        report: called with the number of messages read, and of those left.
 
     Raises:
         FinkError: the topic can't be read, or the cluster is lost.
     """
     ids_only = decoder(_id_paths)
-    search = SearchResult()
+    result = SearchResult()
     newest: Message | None = None
-    since = _LONG_AGO
-    while not source.finished:
-        for message in source.poll():
-            search.read += 1
-            found = read_message(message, ids_only)
-            source.handled(message)
-            if isinstance(found, Skipped):
-                search.undecodable += 1
+    newest_time = _LONG_AGO
+    while not reader.finished:
+        for message in reader.poll():
+            result.read += 1
+            alerts = read_message(message, ids_only)
+            reader.handled(message)
+            if isinstance(alerts, Skipped):
+                result.undecodable += 1
                 continue
-            fitting = [each for each in found if _fits(each, wanted)]
-            search.matches += len(fitting)
-            # Of messages of one time the last that was read, which in a partition is the newest.
-            if fitting and (fitting[-1].timestamp or _LONG_AGO) >= since:
-                newest, since = message, fitting[-1].timestamp or _LONG_AGO
-        report(search.read, source.lag)
-    whole = [] if newest is None else read_message(newest, decoder(None))
-    if isinstance(whole, list):
-        search.alert = next((each for each in reversed(whole) if _fits(each, wanted)), None)
-    return search
+            matches = [alert for alert in alerts if _matches(alert, wanted)]
+            result.matches += len(matches)
+            # Of two messages with one timestamp, the one read last: in a partition it is newer.
+            if matches and (matches[-1].timestamp or _LONG_AGO) >= newest_time:
+                newest, newest_time = message, matches[-1].timestamp or _LONG_AGO
+        report(result.read, reader.lag)
+    alerts = [] if newest is None else read_message(newest, decoder(None))
+    if isinstance(alerts, list):
+        result.alert = next((each for each in reversed(alerts) if _matches(each, wanted)), None)
+    return result
 
 
 def _id_paths(schema: Schema) -> Iterable[list[str]]:
     paths, roles = leaf_paths(schema.parsed), load_roles()
-    found = (roles.find(role, paths) for role in (ID, OBJECT))
-    return [each.split(".") for each in found if each is not None]
+    id_paths = (roles.find(role, paths) for role in (ID, OBJECT))
+    return [path.split(".") for path in id_paths if path is not None]
 
 
-def _fits(alert: Alert, wanted: str) -> bool:
+def _matches(alert: Alert, wanted: str) -> bool:
     if alert.id == wanted:
         return True
     return any(str(value_at(alert.content, steps)) == wanted for steps in _id_paths(alert.schema))

@@ -1,4 +1,4 @@
-"""From messages to a sink: counted, chosen, added, flushed, and only then committed."""
+"""Read messages into a sink: count, select, add, flush, and commit after the flush."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ _RATE_SECONDS = 5.0
 
 @dataclass
 class Counts:
-    """How many messages were read, alerts shown, messages skipped, and alerts in what was read."""
+    """The counts of a run.
+
+    Attributes:
+        read: messages read.
+        shown: alerts given to the sink.
+        skipped: messages that are no alerts.
+        alerts: alerts in the messages read.
+    """
 
     read: int = 0
     shown: int = 0
@@ -29,15 +36,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class ReadProgress:
-    """How far it has come.
+    """How far a run has read.
 
     Attributes:
         topics: the topics that are read.
-        counts: what has been read, shown and skipped so far.
-        rate: alerts a second of late.
-        lag: messages between what was read and the end.
+        counts: the counts so far.
+        rate: alerts per second, over the last five seconds.
+        lag: the number of offsets between the last message read and the end.
         connected: whether the cluster answers.
-        age: seconds since the newest alert was published; none where none says when.
+        age: seconds since the newest alert was published; ``None`` if no alert says when.
     """
 
     topics: tuple[str, ...]
@@ -50,20 +57,20 @@ class ReadProgress:
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What is done with messages.
+    """The options of :func:`follow`.
 
     Attributes:
-        limit: how many alerts to show; `None` for no limit.
-        selected: which alerts to show; `None` for all. The others count as read only.
-        keep: is given each message that is not an alert, and makes it durable.
-        raw: show such messages as their bytes.
-        whole: a container is shown to its end, though the limit is within it.
-        flush_when: when the sink is flushed and what it has made durable committed.
-        commits: whether a group's offsets are committed.
-        discard: called when what was added and is not committed will come again, to this process
-            or another: the sink must forget what it has not flushed.
-        committed: is told which offsets were committed.
-        progress: is told four times a second how far it has come.
+        limit: the most alerts to show; ``None`` for no limit.
+        selected: whether to show an alert; ``None`` for all. The others count as read.
+        keep: takes each message that is not an alert, and makes it durable.
+        raw: whether to show such messages as bytes.
+        whole: whether to show all alerts of a container, even beyond the limit.
+        flush_when: when to flush the sink, and then commit.
+        commits: whether to commit a group's offsets.
+        discard: called when messages that were added but not committed will be read again, by this
+            process or another; the sink must forget what it has not flushed.
+        committed: called with the offsets that were committed.
+        progress: called four times a second.
     """
 
     limit: int | None = None
@@ -79,13 +86,13 @@ class LoopOptions:
 
 
 class Pace:
-    """How many a second of late."""
+    """Measure the current rate."""
 
     def __init__(self) -> None:
         self._counts: deque[tuple[float, int]] = deque()
 
     def rate(self, now: float, count: int) -> float:
-        """The mean rate over the last five seconds, given the count at the time ``now`` (s)."""
+        """Return the mean rate over the last five seconds; ``now`` is in seconds."""
         self._counts.append((now, count))
         while now - self._counts[0][0] > _RATE_SECONDS:
             self._counts.popleft()
@@ -94,149 +101,137 @@ class Pace:
 
 
 def follow(
-    source: TopicReader,
+    reader: TopicReader,
     decoder: Decoder,
     sink: Sink,
     counts: Counts,
-    rules: LoopOptions = LoopOptions(),
+    options: LoopOptions = LoopOptions(),
+    *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Read until the limit, the end, or until told to stop.
+    """Read until the limit or the end, or until ``stopped`` returns ``True``.
 
-    Offsets are committed after a flush of the sink that succeeded, and nowhere else. Whatever ends
-    it otherwise, an error or an interrupt, commits nothing more, not even while the group is left.
+    Offsets are committed after a flush of the sink that succeeded, and nowhere else. If an error
+    or an interrupt ends the loop, nothing more is committed, not even while leaving the group.
 
     Args:
-        source: the messages.
-        decoder: makes alerts of them.
+        reader: reads the messages.
+        decoder: decodes them.
         sink: takes the alerts.
-        counts: counts; right also when an error ends it.
-        rules: what is done with which messages.
-        stopped: asked after each message.
+        counts: is counted up; correct also after an error.
+        options: what to do with which messages.
+        stopped: called after each message.
 
     Raises:
         FinkError: the topics can't be read, or the cluster is lost.
     """
-    loop = _Loop(source, decoder, sink, counts, rules, stopped)
-    source.leaving, source.restarting = loop.settle, rules.discard
+    loop = _Loop(reader, decoder, sink, counts, options, stopped=stopped)
+    reader.leaving, reader.restarting = loop.flush, options.discard
     try:
         loop.run()
-        loop.settle(last=True)
+        loop.flush(last=True)
     finally:
-        source.leaving = source.restarting = None
+        reader.leaving = reader.restarting = None
 
 
 class _Loop:
-    """Messages into a sink, and at a pace: how far it has come, flushed, committed."""
+    """Read messages into a sink; report, flush and commit at intervals."""
 
     def __init__(
         self,
-        source: TopicReader,
+        reader: TopicReader,
         decoder: Decoder,
         sink: Sink,
         counts: Counts,
-        rules: LoopOptions,
+        options: LoopOptions,
+        *,
         stopped: Callable[[], bool],
     ) -> None:
-        self._source, self._decoder, self._sink = source, decoder, sink
-        self._counts, self._rules, self._stopped = counts, rules, stopped
+        self._reader, self._decoder, self._sink = reader, decoder, sink
+        self._counts, self._options, self._stopped = counts, options, stopped
         self._pace = Pace()
         self._newest: datetime | None = None
-        self._progress = _Every(PULSE_SECONDS)
+        self._report_at = 0.0
         self._added = self._bytes = 0
-        self._flush_at = time.monotonic() + rules.flush_when.seconds
+        self._flush_at = time.monotonic() + options.flush_when.seconds
 
     def run(self) -> None:
-        """Read until it has ended."""
-        while not (self._has_ended() or self._source.finished):
-            self._beat()
-            for message in self._source.poll():
+        """Read until the loop has ended."""
+        while not (self._has_ended() or self._reader.finished):
+            self._report_and_flush()
+            for message in self._reader.poll():
                 self._counts.read += 1
                 if not self._take(read_message(message, self._decoder)):
                     break
-                self._source.handled(message)
-                self._beat()
+                self._reader.handled(message)
+                self._report_and_flush()
                 if self._has_ended():
                     break
         self._report(time.monotonic())
 
-    def settle(self, last: bool = False) -> None:
+    def flush(self, last: bool = False) -> None:
         """Flush the sink, and commit what it has made durable."""
         held = self._sink.flush()
         self._added = self._bytes = 0
-        self._flush_at = time.monotonic() + self._rules.flush_when.seconds
-        if self._rules.commits:
-            committed = self._source.commit(held, last)
-            if committed and self._rules.committed is not None:
-                self._rules.committed(committed)
+        self._flush_at = time.monotonic() + self._options.flush_when.seconds
+        if self._options.commits:
+            committed = self._reader.commit(held, last)
+            if committed and self._options.committed is not None:
+                self._options.committed(committed)
 
     def _has_ended(self) -> bool:
-        limit = self._rules.limit
+        limit = self._options.limit
         return (limit is not None and self._counts.shown >= limit) or self._stopped()
 
     def _take(self, result: list[Alert] | Skipped) -> bool:
-        """Whether all of a message was added: a container may hold more than the limit asks."""
-        rules, counts = self._rules, self._counts
+        """Add a message's alerts; return whether all: a container may exceed the limit."""
+        options, counts = self._options, self._counts
         if isinstance(result, list):
-            self._note(result[0].published)
+            self._keep_newest(result[0].published)
             for alert in result:
-                if not rules.whole and self._has_ended():
+                if not options.whole and self._has_ended():
                     return False
                 counts.alerts += 1
-                if rules.selected is None or rules.selected(alert):
+                if options.selected is None or options.selected(alert):
                     self._sink.add(alert)
                     counts.shown += 1
                     self._added += 1
                     self._bytes += alert.size
             return True
-        if rules.keep is not None:
-            rules.keep(result)
-        self._sink.add(replace(result, raw=rules.raw))
-        if rules.raw:
+        if options.keep is not None:
+            options.keep(result)
+        self._sink.add(replace(result, raw=options.raw))
+        if options.raw:
             counts.shown += 1
         else:
             counts.skipped += 1
         return True
 
-    def _note(self, published: datetime | None) -> None:
-        """Remember when the newest alert was published."""
+    def _keep_newest(self, published: datetime | None) -> None:
         if published is not None and (self._newest is None or published > self._newest):
             self._newest = published
 
-    def _beat(self) -> None:
-        """Say how far it has come, and flush, if it is time to."""
+    def _report_and_flush(self) -> None:
+        """Report and flush if they are due."""
         now = time.monotonic()
-        if self._progress.due(now):
+        if now >= self._report_at:
+            self._report_at = now + PULSE_SECONDS
             self._report(now)
         if now >= self._flush_at or self._is_full():
-            self.settle()
+            self.flush()
 
     def _is_full(self) -> bool:
-        when = self._rules.flush_when
+        when = self._options.flush_when
         return (when.alerts is not None and self._added >= when.alerts) or (
             when.size is not None and self._bytes >= when.size
         )
 
     def _report(self, now: float) -> None:
-        if self._rules.progress is None:
+        if self._options.progress is None:
             return
-        source, counts, newest = self._source, self._counts, self._newest
+        reader, counts, newest = self._reader, self._counts, self._newest
         rate = self._pace.rate(now, counts.shown)
         age = None if newest is None else (datetime.now(UTC) - newest).total_seconds()
-        self._rules.progress(
-            ReadProgress(source.topics, counts, rate, source.lag, source.connected, age)
+        self._options.progress(
+            ReadProgress(reader.topics, counts, rate, reader.lag, reader.connected, age)
         )
-
-
-class _Every:
-    """Says when a time has passed since it last said so; at first at once."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def due(self, now: float) -> bool:
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True

@@ -1,4 +1,4 @@
-"""What is in a message: an alert, several of them, or none."""
+"""An alert read from a topic, and a message that is not one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from fink_cli.alerts.schema import Schema
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert out of a message.
+    """An alert read from a topic.
 
     Attributes:
-        topic: where it is from, with ``partition`` and ``offset``.
-        timestamp: the message's own, set by the producer or the broker; none where it has none.
-        schema: what it was decoded with.
-        content: the alert.
-        encoded: what it was decoded from, as schemaless Avro; none where it came otherwise.
-        outline: where its arrays and maps have their items; the content is then not all of it.
-        size: the bytes of the message, or this alert's share of them; of a container that is packed
-            the bytes of the alert.
-        id: what the header ``alert-id`` says; none where one message holds several alerts.
-        published: what the header ``published-at`` says.
-        key: what its message holds, with ``value``.
+        topic: the topic of its message.
+        partition: the partition of its message.
+        offset: the offset of its message.
+        timestamp: the message's timestamp, set by the producer or the broker; or ``None``.
+        schema: the schema that decoded it.
+        content: its fields.
+        encoded: its bytes as schemaless Avro; ``None`` if it came in another format.
+        outline: the positions of items of arrays and maps; ``content`` is then incomplete.
+        size: the bytes of its message, or its share of a container; its own if that is larger.
+        id: the header ``alert-id``; ``None`` if the message holds several alerts.
+        published: the header ``published-at``.
+        key: the key of its message.
+        value: the value of its message.
     """
 
     topic: str
@@ -43,7 +45,7 @@ class Alert:
     value: bytes | None = None
 
     def skipped(self, reason: str) -> Skipped:
-        """Return its message as one that is not taken."""
+        """Return its message as a skipped one."""
         return Skipped(
             self.topic,
             self.partition,
@@ -60,11 +62,14 @@ class Skipped:
     """A message that is not an alert.
 
     Attributes:
-        topic: where it is from, with ``partition`` and ``offset``.
-        reason: why it is none, as the end of a sentence.
-        timestamp: the message's own.
-        key: what the message holds, with ``value``.
-        raw: whether it is shown all the same, as its bytes.
+        topic: its topic.
+        partition: its partition.
+        offset: its offset.
+        reason: why it is no alert, as the end of a sentence.
+        timestamp: its timestamp, or ``None``.
+        key: its key.
+        value: its value.
+        raw: whether to show it as bytes.
     """
 
     topic: str

@@ -1,4 +1,4 @@
-"""Sinks: what takes alerts, and when it is flushed."""
+"""The interface of a sink: it takes alerts, and makes them durable when it is flushed."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from fink_cli.kafka.offsets import Partition
 
 PULSE_SECONDS = 0.25
 
-
 HeldOffsets = Mapping[Partition, int]
 """The first offset of each partition that a sink holds and has not made durable."""
-
-
 NOTHING_HELD: HeldOffsets = {}
 
 
 class Sink(Protocol):
-    """Where alerts go: shown, saved, or posted.
+    """A sink shows, saves or posts alerts.
 
-    Only what a ``flush`` that succeeded has made durable is committed.
+    A group's offsets are committed after a flush that succeeded, never before.
     """
 
     def add(self, record: Alert | Skipped) -> None:
-        """Take an alert, or a message that is none."""
+        """Take an alert, or a message that is not one."""
 
     def flush(self) -> HeldOffsets:
-        """Make durable what was added: printed, on the disk under its name, or accepted by Slack.
+        """Make durable what was added: print it, write it to disk, or post it to Slack.
 
         Returns:
-            What is not durable yet; mostly nothing.
+            The first offset of each partition that is not durable yet; usually none.
 
         Raises:
-            FinkError, OSError: it can't be. Nothing since the last flush is committed then.
+            FinkError, OSError: the flush failed. Nothing since the last one is committed.
         """
 
 
 @dataclass(frozen=True)
 class FlushWhen:
-    """When a sink is flushed: after so many seconds, and before them at so many alerts or bytes."""
+    """When to flush a sink: after ``seconds``, or earlier at a number of alerts or bytes.
+
+    Attributes:
+        seconds: the longest time between two flushes.
+        alerts: the most alerts between two flushes; ``None`` for no limit.
+        size: the most bytes of messages between two flushes; ``None`` for no limit.
+    """
 
     seconds: float = PULSE_SECONDS
     alerts: int | None = None

@@ -1,4 +1,4 @@
-"""Where reading starts: what ``--from`` says."""
+"""Parse ``--from``: where reading starts."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True)
 class Earliest:
-    """The first message that a partition still holds."""
+    """Start at the first message that a partition holds."""
 
 
 @dataclass(frozen=True)
 class Latest:
-    """The end of a partition as it is now: only what comes after."""
+    """Start at the present end of a partition."""
 
 
 @dataclass(frozen=True)
 class AtOffset:
-    """An offset, the same in each partition."""
+    """Start at the same offset in each partition."""
 
     offset: int
 
 
 @dataclass(frozen=True)
 class Since:
-    """The first message of a partition that is not older than a moment."""
+    """Start at the first message of a partition that is not older than a time."""
 
     moment: datetime
 
@@ -40,22 +40,22 @@ Start = Earliest | Latest | AtOffset | Since
 
 
 def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
-    """What ``--from`` says.
+    """Parse the value of ``--from``.
 
     Args:
-        text: ``earliest``, ``latest``, an offset, a moment in ISO 8601 (UTC where it names no
-            zone), or how long ago: ``-90s``, ``-30m``, ``-2h``, ``-1d``.
-        now: the present, aware.
+        text: ``earliest``, ``latest``, an offset, a time in ISO 8601 (UTC if it has no zone), or a
+            duration ago: ``-90s``, ``-30m``, ``-2h``, ``-1d``.
+        now: the present time, aware.
         option: the name of the option, for the error.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text is none of these.
     """
     if text == "earliest":
         return Earliest()
     if text == "latest":
         return Latest()
-    # A date without separators (20240131) is an offset to us.
+    # A date without separators (20240131) is taken for an offset.
     if text.isascii() and text.isdigit() and len(text) < 19:
         return AtOffset(int(text))
     try:

@@ -1,4 +1,4 @@
-"""The offsets that --from means in each partition."""
+"""Find the offset of each partition that ``--from`` stands for."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from fink_cli.kafka.offsets import Partition, Span
 def first_offsets(
     consumer: Consumer, start: Start, spans: Mapping[Partition, Span]
 ) -> dict[Partition, int]:
-    """The offset of each partition that ``start`` means.
+    """Return the offset of each partition that ``start`` stands for.
 
     Raises:
-        KafkaException: the brokers do not say.
+        KafkaException: the brokers do not answer.
     """
     if isinstance(start, Earliest):
-        return {each: span.low for each, span in spans.items()}
+        return {key: span.low for key, span in spans.items()}
     if isinstance(start, Latest):
-        return {each: span.high for each, span in spans.items()}
+        return {key: span.high for key, span in spans.items()}
     if isinstance(start, AtOffset):
-        return {each: min(start.offset, span.high) for each, span in spans.items()}
+        return {key: min(start.offset, span.high) for key, span in spans.items()}
     milliseconds = max(int(start.moment.timestamp() * 1000), 0)
-    asked = [TopicPartition(*each, milliseconds) for each in spans]
-    found = {}
-    for answer in consumer.offsets_for_times(asked, timeout=ANSWER_SECONDS) if asked else []:
+    times = [TopicPartition(*key, milliseconds) for key in spans]
+    offsets = {}
+    for answer in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS) if times else []:
         if answer.error is not None:
             raise KafkaException(answer.error)
-        partition = Partition(answer.topic, answer.partition)
-        # A negative offset stands for the end: no message is that young.
-        found[partition] = answer.offset if answer.offset >= 0 else spans[partition].high
-    return found
+        key = Partition(answer.topic, answer.partition)
+        # A negative offset stands for the end: no message is that new.
+        offsets[key] = answer.offset if answer.offset >= 0 else spans[key].high
+    return offsets
 
 
 def starting_offsets(
     consumer: Consumer, start: Start, spans: Mapping[Partition, Span], late: Set[Partition]
 ) -> dict[Partition, int]:
-    """Where --from leads.
+    """Return the offset of each partition that ``--from`` stands for.
 
-    What came later is read from its start, or from the time that it names: --from latest is about
-    what there was.
+    ``--from latest`` and an offset apply to the partitions that existed at the beginning. Those
+    that were created later are read from their start, or from the time that ``--from`` names.
 
     Args:
         consumer: asks the brokers.
-        start: what --from says.
-        spans: what the partitions hold.
-        late: those of them that came later.
+        start: the parsed ``--from``.
+        spans: the offsets that the partitions hold.
+        late: the partitions that were created later.
 
     Raises:
-        KafkaException: the brokers do not say.
+        KafkaException: the brokers do not answer.
     """
-    there = {each: span for each, span in spans.items() if each not in late}
-    came = {each: span for each, span in spans.items() if each in late}
-    later = start if isinstance(start, Since) else Earliest()
-    return first_offsets(consumer, start, there) | first_offsets(consumer, later, came)
+    early_spans = {key: span for key, span in spans.items() if key not in late}
+    late_spans = {key: span for key, span in spans.items() if key in late}
+    late_start = start if isinstance(start, Since) else Earliest()
+    return first_offsets(consumer, start, early_spans) | first_offsets(
+        consumer, late_start, late_spans
+    )

@@ -1,4 +1,4 @@
-"""The topics that are read, as they come, grow, and are deleted and created again."""
+"""Watch topics: they appear, grow, and are deleted and created again."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from fink_cli.consumer.topic_names import is_pattern, matching
 from fink_cli.kafka.client import ANSWER_SECONDS, ErrorWatch, kafka_errors, settings_for
 from fink_cli.kafka.offsets import Partition
 
-LOOK_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
 _LIST_SECONDS = 2.0
 _TOPIC_ID = "topic-id="
+
+_Descriptions = Mapping[str, Future[TopicDescription]]
 
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic at a moment: its id, which no topic created later shares, and its partitions."""
+    """A topic at some time: its id, new for each topic created, and its partitions."""
 
     id: str
     partitions: tuple[Partition, ...]
 
 
 class TopicStates:
-    """What topics were like when they were last looked at.
+    """The last states of topics.
 
     Attributes:
-        deleted: those that were deleted, and are not there again.
+        deleted: the topics that were deleted, and not created again.
     """
 
     def __init__(self) -> None:
         self.deleted: set[str] = set()
         self._states: dict[str, TopicState] = {}
-        # A broker may still tell these when a topic has been created again.
+        # A broker may still report these ids after a topic was created again.
         self._former_ids: set[str] = set()
         self._missing: set[str] = set()
 
@@ -46,19 +48,22 @@ class TopicStates:
         return topic in self._states
 
     def id(self, topic: str) -> str:
-        """Kafka's id of a topic."""
+        """Return Kafka's id of a topic."""
         return self._states[topic].id
 
-    def mark(self, topic: str) -> str:
-        """What is committed beside an offset of a topic: its id; empty where it is not known."""
+    def offset_metadata(self, topic: str) -> str:
+        """Return the text to commit beside an offset: the topic's id; empty if not known."""
         return f"{_TOPIC_ID}{self.id(topic)}" if topic in self else ""
 
-    def is_of(self, topic: str, mark: str) -> bool:
-        """Whether what was committed with this mark is of the topic; others leave no mark."""
-        return not mark.startswith(_TOPIC_ID) or mark == self.mark(topic)
+    def is_current(self, topic: str, metadata: str) -> bool:
+        """Return whether an offset committed with this text applies to the topic of today.
+
+        Other programs commit no such text: their offsets are taken to apply.
+        """
+        return not metadata.startswith(_TOPIC_ID) or metadata == self.offset_metadata(topic)
 
     def recreated(self, states: Mapping[str, TopicState]) -> list[str]:
-        """Those that were created again since."""
+        """Return the topics that were created again since the last update."""
         return sorted(
             topic
             for topic, state in states.items()
@@ -67,17 +72,17 @@ class TopicStates:
             and state.id not in self._former_ids
         )
 
-    def gone(self, states: Mapping[str, TopicState]) -> list[str]:
-        """Those that were deleted since: a broker that just started may lack them at one look."""
+    def deleted_since(self, states: Mapping[str, TopicState]) -> list[str]:
+        """Return the topics missing twice in a row: a broker that starts may lack one once."""
         missing = self._states.keys() - states.keys() - self.deleted
-        gone = sorted(missing & self._missing)
-        self._missing = missing - set(gone)
-        self.deleted |= set(gone)
-        return gone
+        deleted = sorted(missing & self._missing)
+        self._missing = missing - set(deleted)
+        self.deleted |= set(deleted)
+        return deleted
 
-    def take(self, states: Mapping[str, TopicState]) -> None:
-        """Know what topics are like now."""
-        self._former_ids |= {self._states[each].id for each in self.recreated(states)}
+    def update(self, states: Mapping[str, TopicState]) -> None:
+        """Set the states of topics."""
+        self._former_ids |= {self._states[topic].id for topic in self.recreated(states)}
         self.deleted -= states.keys()
         self._states |= {
             topic: state for topic, state in states.items() if state.id not in self._former_ids
@@ -85,7 +90,7 @@ class TopicStates:
 
 
 class TopicWatch:
-    """Describes topics again and again, while something else is done.
+    """Describe topics at intervals, in the background.
 
     Args:
         connection: the cluster and the login.
@@ -96,71 +101,71 @@ class TopicWatch:
         self._attempt = connection.attempt("READ", "topic", ", ".join(wanted))
         with kafka_errors(self._attempt):
             self._client = AdminClient(settings_for(connection, ErrorWatch()))
-        self._names = [each for each in wanted if not is_pattern(each)]
-        self._patterns = [each for each in wanted if is_pattern(each)]
+        self._names = [name for name in wanted if not is_pattern(name)]
+        self._patterns = [name for name in wanted if is_pattern(name)]
         self._due = 0.0
-        self._asked: Mapping[str, Future[TopicDescription]] | None = None
+        self._pending: _Descriptions | None = None
 
     def describe(self, names: Sequence[str]) -> dict[str, TopicState]:
-        """The state of topics that there are, waited for.
+        """Wait for the states of those topics that exist, and return them by name.
 
         Raises:
-            FinkError: the brokers do not say.
+            FinkError: the brokers do not answer.
         """
-        asked = self._describe(names)
+        futures = self._describe(names)
         with kafka_errors(self._attempt):
-            states = _states(asked, ANSWER_SECONDS)
-        self._due = time.monotonic() + LOOK_SECONDS
+            states = _states(futures, ANSWER_SECONDS)
+        self._due = time.monotonic() + REFRESH_SECONDS
         return states
 
-    def look(self, at_once: bool = False) -> dict[str, TopicState] | None:
-        """The state of all topics that are wanted and exist.
+    def poll(self, at_once: bool = False) -> dict[str, TopicState] | None:
+        """Return the states of all wanted topics that exist.
 
         Args:
-            at_once: ask and wait; else it is asked at a pace, and an answer is given when it came.
+            at_once: ask and wait; else the brokers are asked every ``REFRESH_SECONDS``.
 
         Returns:
-            The topics by name; ``None`` while there is no new answer.
+            The states by name; ``None`` while there is no new answer.
         """
-        if self._asked is None and (at_once or time.monotonic() >= self._due):
-            self._due = time.monotonic() + LOOK_SECONDS
-            self._asked = self._describe_wanted()
-        asked = self._asked
-        if asked is None or not (at_once or all(each.done() for each in asked.values())):
+        if self._pending is None and (at_once or time.monotonic() >= self._due):
+            self._due = time.monotonic() + REFRESH_SECONDS
+            self._pending = self._describe_wanted()
+        futures = self._pending
+        if futures is None or not (at_once or all(each.done() for each in futures.values())):
             return None
-        self._asked = None
-        wait(asked.values(), ANSWER_SECONDS)
+        self._pending = None
+        wait(futures.values(), ANSWER_SECONDS)
         try:
-            return _states(asked, 0)
+            return _states(futures, 0)
         except (KafkaException, TimeoutError):
-            return None  # the cluster is away: the next look tells
+            return None  # the cluster does not answer: the next call asks again
 
-    def _describe_wanted(self) -> Mapping[str, Future[TopicDescription]] | None:
+    def _describe_wanted(self) -> _Descriptions | None:
         names = self._names
         if self._patterns:
             try:
-                there = self._client.list_topics(timeout=_LIST_SECONDS).topics
+                topics = self._client.list_topics(timeout=_LIST_SECONDS).topics
             except KafkaException:
                 return None
-            names = names + [name for each in self._patterns for name in matching(each, there)]
+            names = names + [name for each in self._patterns for name in matching(each, topics)]
         return self._describe(names)
 
-    def _describe(self, names: Sequence[str]) -> Mapping[str, Future[TopicDescription]]:
+    def _describe(self, names: Sequence[str]) -> _Descriptions:
         if not names:
             return {}
         topics = TopicCollection(list(dict.fromkeys(names)))
         return self._client.describe_topics(topics, request_timeout=ANSWER_SECONDS)
 
 
-def _states(asked: Mapping[str, Future[TopicDescription]], seconds: float) -> dict[str, TopicState]:
+def _states(futures: _Descriptions, seconds: float) -> dict[str, TopicState]:
     states = {}
-    for name, future in asked.items():
+    for name, future in futures.items():
         try:
-            described = future.result(seconds)
+            topic = future.result(seconds)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
             continue
-        partitions = tuple(sorted(Partition(name, each.id) for each in described.partitions))
-        states[name] = TopicState(str(described.topic_id), partitions)
+        partitions = tuple(sorted(Partition(name, each.id) for each in topic.partitions))
+        states[name] = TopicState(str(topic.topic_id), partitions)
     return states

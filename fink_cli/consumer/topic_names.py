@@ -1,4 +1,4 @@
-"""Which topics are meant: names as they are, patterns among those that the user can see."""
+"""Resolve names and patterns of topics into the topics that the user can see."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fink_cli.errors import OperationFailedError
 
 
 def is_pattern(name: str) -> bool:
-    """Whether this selects topics rather than naming one. No topic's name has these characters."""
+    """Return whether a text is a pattern. No topic's name has these characters."""
     return "*" in name or "?" in name
 
 
-def split_names(given: Iterable[str]) -> list[str]:
-    """The names and patterns in texts that may hold several each, separated by commas or spaces."""
-    return list(dict.fromkeys(name for each in given for name in each.replace(",", " ").split()))
+def split_names(texts: Iterable[str]) -> list[str]:
+    """Split texts at commas and spaces into names and patterns, without duplicates."""
+    return list(dict.fromkeys(name for text in texts for name in text.replace(",", " ").split()))
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern selects, sorted; never Kafka's own topics (``__…``) and fink's."""
+    """Return the names that match a pattern, sorted, without Kafka's (``__…``) and fink's own."""
     alerts = (name for name in names if name not in STATE_TOPICS and not name.startswith("__"))
     return sorted(name for name in alerts if fnmatchcase(name, pattern))
 
@@ -32,32 +32,32 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 def resolve_topics(
     connection: Connection, cluster: ClusterMetadata, wanted: Sequence[str]
 ) -> list[str]:
-    """The topics that are meant, each once, in the order of ``wanted``.
+    """Return the topics of names and patterns, without duplicates, in the order of ``wanted``.
 
     Raises:
-        FinkError: a topic is missing or may not be read, or a pattern selects none.
+        FinkError: a topic is missing or may not be read, or a pattern matches none.
     """
-    found: dict[str, None] = {}
-    for each in wanted:
-        if not is_pattern(each):
-            usable_topic(connection, each, "READ")
-            found[each] = None
-            continue
-        found |= dict.fromkeys(selected(connection, cluster, each))
-    return list(found)
+    topics: list[str] = []
+    for name in wanted:
+        if is_pattern(name):
+            topics += selected(connection, cluster, name)
+        else:
+            usable_topic(connection, name, "READ")
+            topics.append(name)
+    return list(dict.fromkeys(topics))
 
 
 def selected(connection: Connection, cluster: ClusterMetadata, pattern: str) -> list[str]:
-    """The topics that a pattern selects.
+    """Return the topics that match a pattern.
 
     Raises:
-        OperationFailedError: there are none.
+        OperationFailedError: none does.
     """
-    found = matching(pattern, cluster.topics)
-    if not found:
+    topics = matching(pattern, cluster.topics)
+    if not topics:
         raise OperationFailedError(
             f"No topic that user '{connection.username or 'anonymous'}' can see "
             f"matches '{pattern}'.",
             "See what there is: fink kafka topic list",
         )
-    return found
+    return topics

@@ -1,7 +1,7 @@
-"""Messages of topics, as they come, and what has been committed of them.
+"""Read messages of topics, and commit a group's offsets.
 
-Without a group nothing is committed. With a group only what was handled is committed, and only
-when the caller says that it has been shown.
+Without a group nothing is committed. With a group only handled messages are committed, once the
+caller has made them durable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fink_cli.connection import Connection
 from fink_cli.consumer.assignment import Assignment
 from fink_cli.consumer.commits import Committer, close
 from fink_cli.consumer.start import Start
-from fink_cli.consumer.topic_changes import LOOK_SECONDS, TopicWatch
+from fink_cli.consumer.topic_changes import REFRESH_SECONDS, TopicWatch
 from fink_cli.consumer.topic_names import resolve_topics
 from fink_cli.kafka.client import (
     ErrorWatch,
@@ -31,18 +31,18 @@ from fink_cli.kafka.passing_errors import GONE, MOVED, PASSING
 
 BATCH = 100
 WAIT_SECONDS = 0.2
-# librdkafka tries for ever to reach a cluster that went away; we ask it, and give up after these.
+# librdkafka tries for ever to reach a lost cluster. fink probes it, and gives up after this time.
 PROBE_SECONDS = 5.0
 LOST_SECONDS = 30.0
 
 
 class TopicReader:
-    """The messages of some topics, as they come. Open one with :func:`open_topics`.
+    """Read the messages of topics. Open one with :func:`open_topics`.
 
     Attributes:
-        leaving: called while partitions still are ours and are about to go to another member.
-        restarting: called when what was read and not committed will be read again, by us or by
-            another member: partitions were lost, or are shared out anew.
+        leaving: called before partitions go to another member of the group.
+        restarting: called when messages that were read but not committed will be read again, by
+            this member or another: partitions were lost, or the group rebalances.
     """
 
     leaving: Callable[[], None] | None = None
@@ -52,8 +52,9 @@ class TopicReader:
         self,
         connection: Connection,
         consumer: Consumer,
+        *,
         watch: ErrorWatch,
-        coverage: Assignment,
+        assignment: Assignment,
         group: str | None,
         warn: Callable[[str], None],
         keeps_trying: bool,
@@ -61,62 +62,62 @@ class TopicReader:
         self._connection = connection
         self._consumer = consumer
         self._watch = watch
-        self._coverage = coverage
-        coverage.leaving, coverage.restarting = self._leave, self._restart
+        self._assignment = assignment
+        assignment.leaving, assignment.restarting = self._leave, self._restart
         self._group = group
         self._committer = None if group is None else Committer(consumer, connection, group)
         self._warn = warn
         self._probe_at = 0.0
         self._lost_since: float | None = None
         self._keeps_trying = keeps_trying
-        self._said_lost = False
+        self._warned_lost = False
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics that are read; those that match a pattern later come to them."""
-        return self._coverage.topics
+        """The topics that are read, with those that came to match a pattern."""
+        return self._assignment.topics
 
     def topic_id(self, topic: str) -> str:
-        """Kafka's id of a topic that is read, which no topic created later shares."""
-        return self._coverage.topic_id(topic)
+        """Return Kafka's id of a topic that is read; a topic created again has another one."""
+        return self._assignment.topic_id(topic)
 
     @property
     def finished(self) -> bool:
-        """Whether all that there was at the start has been read, when that was asked for."""
-        return self._coverage.finished
+        """Whether all messages before the end were read, with ``until_end``."""
+        return self._assignment.finished
 
     @property
     def is_at_end(self) -> bool:
-        """Whether there are partitions to read, and nothing is left in them."""
-        return bool(self._coverage.positions.next) and self.lag == 0
+        """Whether there are partitions, and no message is left in them."""
+        return bool(self._assignment.positions.next) and self.lag == 0
 
     @property
     def connected(self) -> bool:
-        """Whether the cluster answered when it was last asked."""
+        """Whether the cluster answered the last probe."""
         return self._lost_since is None
 
     @property
     def lag(self) -> int:
-        """How many offsets lie between what was read and the end of the partitions."""
-        return self._coverage.lag
+        """The number of offsets between the last messages read and the end of the partitions."""
+        return self._assignment.lag
 
     def poll(self) -> list[Message]:
-        """The next messages; waits at most ``WAIT_SECONDS`` for them.
+        """Return the next messages, after ``WAIT_SECONDS`` at most.
 
         Raises:
             FinkError: the topics can't be read, or the cluster is lost.
         """
-        self._coverage.catch_up()
+        self._assignment.catch_up()
         if self.connected:
-            self._coverage.look()
+            self._assignment.refresh()
         with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
-            found = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
-        messages = [each for each in found if self._accept(each)]
+            polled = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
+        messages = [message for message in polled if self._accept(message)]
         if messages:
             self._lost_since = None
         else:
             self._check_connection()
-        self._say_whether_lost()
+        self._warn_of_connection()
         return messages
 
     def _leave(self) -> None:
@@ -128,32 +129,32 @@ class TopicReader:
             self.restarting()
 
     def handled(self, message: Message) -> None:
-        """Say that a message has been dealt with, so that it may be committed."""
-        self._coverage.positions.handle_before(_partition(message), _offset(message) + 1)
+        """Mark a message as handled, so that its offset may be committed."""
+        self._assignment.positions.handle_before(Partition.of(message), _offset(message) + 1)
 
     def commit(self, held: Mapping[Partition, int], last: bool = False) -> dict[Partition, int]:
-        """Commit what has been handled and is durable; nothing without a group.
+        """Commit the offsets of messages that are handled and durable; nothing without a group.
 
         Args:
-            held: the first offset of a partition that is not durable, where there is one.
-            last: whether this is the last try: a warning says when it fails.
+            held: the first offset of each partition that is not durable, if there is one.
+            last: whether this is the last commit; a warning is given if it fails.
 
         Returns:
-            The offsets that were committed; none while the cluster is away.
+            The offsets that were committed; none while the cluster does not answer.
 
         Raises:
-            FinkError: the cluster refused it.
+            FinkError: the cluster refused the commit.
         """
-        handled = self._coverage.positions.handled
+        handled = self._assignment.positions.handled
         if self._committer is None or not handled:
             return {}
-        offsets = {each: min(at, held.get(each, at)) for each, at in handled.items()}
+        offsets = {key: min(offset, held.get(key, offset)) for key, offset in handled.items()}
         done: set[Partition] = set()
-        # It waits for a minute where nobody answers; an error may be of one broker among others.
-        if self._ask(at_once=last) is None:
+        # A commit waits for a minute if no broker answers; the error may be that of one broker.
+        if self._probe(at_once=last) is None:
             wanted = [
-                TopicPartition(*each, at, metadata=self._coverage.mark(each.topic))
-                for each, at in offsets.items()
+                TopicPartition(*key, offset, metadata=self._assignment.offset_metadata(key.topic))
+                for key, offset in offsets.items()
             ]
             done = self._committer.commit(wanted, last)
         if last and not done >= offsets.keys():
@@ -161,44 +162,44 @@ class TopicReader:
                 f"What was read last could not be committed: the group '{self._group}' "
                 "reads it again."
             )
-        committed = {each: at for each, at in offsets.items() if each in done}
-        self._coverage.positions.committed(committed)
+        committed = {key: offset for key, offset in offsets.items() if key in done}
+        self._assignment.positions.committed(committed)
         return committed
 
     def _accept(self, message: Message) -> bool:
-        """Whether this is a message to show, rather than an event or one after the end."""
+        """Return whether this is a message to read, not an event or one after the end."""
         error = message.error()
         if error is not None:
-            self._note(message, error)
+            self._handle_error(message, error)
             return False
-        return self._coverage.accept(_partition(message), _offset(message))
+        return self._assignment.accept(Partition.of(message), _offset(message))
 
-    def _note(self, message: Message, error: KafkaError) -> None:
+    def _handle_error(self, message: Message, error: KafkaError) -> None:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
-            self._coverage.reach_end(_partition(message), _offset(message))
+            self._assignment.reach_end(Partition.of(message), _offset(message))
         elif code == KafkaError._AUTO_OFFSET_RESET:
-            self._coverage.overtake(_partition(message))
+            self._assignment.lose_next_offset(Partition.of(message))
         elif code == KafkaError.GROUP_AUTHORIZATION_FAILED:
             if self._group is not None:
                 raise explained(error, self._connection.attempt("READ", "group", self._group))
-        elif code not in PASSING | MOVED and (self._coverage.is_bounded or code not in GONE):
+        elif code not in PASSING | MOVED and (self._assignment.is_bounded or code not in GONE):
             topic = message.topic() or ", ".join(self.topics)
             raise explained(error, self._connection.attempt("READ", "topic", topic))
 
     def _check_connection(self) -> None:
         attempt = self._connection.attempt()
         self._watch.check(attempt)
-        error = self._ask()
+        error = self._probe()
         lost = 0.0 if self._lost_since is None else time.monotonic() - self._lost_since
         if error is not None and lost > LOST_SECONDS and not self._keeps_trying:
             raise explained(error, attempt)
 
-    def _say_whether_lost(self) -> None:
-        """Say when the cluster goes away, and when it is back: once each."""
-        if self._said_lost is not self.connected:
+    def _warn_of_connection(self) -> None:
+        """Warn once when the cluster stops answering, and once when it answers again."""
+        if self._warned_lost is not self.connected:
             return
-        self._said_lost = not self.connected
+        self._warned_lost = not self.connected
         servers = self._connection.bootstrap_servers
         if self.connected:
             self._warn(f"The cluster at {servers} answers again.")
@@ -209,8 +210,11 @@ class TopicReader:
                 f"The cluster at {servers} does not answer: trying for {LOST_SECONDS:.0f} s."
             )
 
-    def _ask(self, at_once: bool = False) -> KafkaError | None:
-        """Why the cluster does not answer; after an error it is asked, at a pace or at once."""
+    def _probe(self, at_once: bool = False) -> KafkaError | None:
+        """Return the error of a cluster that does not answer.
+
+        After an error the cluster is probed every ``PROBE_SECONDS``, or at once.
+        """
         now = time.monotonic()
         if self._watch.connection is None or (now < self._probe_at and not at_once):
             return self._watch.connection
@@ -224,10 +228,6 @@ class TopicReader:
         return self._watch.connection
 
 
-def _partition(message: Message) -> Partition:
-    return Partition(message.topic() or "", message.partition() or 0)
-
-
 def _offset(message: Message) -> int:
     return message.offset() or 0
 
@@ -238,6 +238,7 @@ def open_topics(
     wanted: Sequence[str],
     group: str | None = None,
     start: Start | None = None,
+    *,
     until_end: bool = False,
     warn: Callable[[str], None] = lambda _text: None,
     keeps_trying: bool = False,
@@ -247,13 +248,12 @@ def open_topics(
     Args:
         connection: the cluster and the login.
         wanted: names of topics, or patterns with ``*`` and ``?``.
-        group: the group whose offsets are read and committed; none leaves no trace.
-        start: where to start; none is where the group stopped, else the earliest message. A group
-            that others read in is not moved.
-        until_end: end at what is the end now.
-        warn: is told what a group passes over or does not commit, and when the cluster goes away.
-        keeps_trying: while the cluster is away, go on for as long as it takes; else an error ends
-            it after a while.
+        group: the group whose offsets are read and committed; ``None`` to leave no trace.
+        start: where to start; ``None`` for the group's offsets, else the first messages. It does
+            not move a group that has other members.
+        until_end: whether to stop at the present end.
+        warn: takes warnings: messages that a group misses, failed commits, a lost cluster.
+        keeps_trying: whether to wait for a lost cluster for ever, instead of ``LOST_SECONDS``.
 
     Raises:
         FinkError: the cluster can't be reached or refuses the login, or a topic is missing or may
@@ -265,18 +265,18 @@ def open_topics(
     settings = (login if group else groupless_settings(connection, watch)) | {
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        # An offset that the brokers no longer have is told: there is something to say then.
+        # An offset that the brokers no longer have is an error, so that a warning can be given.
         "auto.offset.reset": "error",
-        # How soon a group shares out partitions that are added; librdkafka's default is 5 minutes.
-        "topic.metadata.refresh.interval.ms": int(LOOK_SECONDS * 1000),
-        # A fetch that waits for messages holds what came within this time, also where the process
-        # was stopped meanwhile and they have been deleted since. The default is half a second.
+        # How soon a group assigns new partitions; librdkafka's default is 5 minutes.
+        "topic.metadata.refresh.interval.ms": int(REFRESH_SECONDS * 1000),
+        # A waiting fetch returns messages that came within this time, even if the process was
+        # stopped meanwhile and they have been deleted since. The default is half a second.
         "fetch.wait.max.ms": 200,
         "allow.auto.create.topics": False,
-        # A member that was killed holds up its group no longer than this; the default is 45 s.
+        # A killed member holds up its group no longer than this; the default is 45 s.
         "session.timeout.ms": 10_000,
-        # librdkafka would keep 64 MB of messages that nobody has asked for yet, and when it has
-        # them wait a second before it fetches more: a quick reader then waits half of the time.
+        # librdkafka would prefetch 64 MB of messages, and then wait a second before it fetches
+        # more: a quick reader then waits half of the time.
         "queued.max.messages.kbytes": 16_384,
         "fetch.queue.backoff.ms": 10,
     }
@@ -285,7 +285,7 @@ def open_topics(
     try:
         cluster = wait_for_answer(consumer, watch, attempt)
         names = resolve_topics(connection, cluster, wanted)
-        coverage = Assignment(
+        assignment = Assignment(
             connection,
             consumer,
             watch=TopicWatch(connection, wanted),
@@ -296,8 +296,16 @@ def open_topics(
             warn=warn,
             keeps_trying=keeps_trying,
         )
-        source = TopicReader(connection, consumer, watch, coverage, group, warn, keeps_trying)
-        coverage.place()
-        yield source
+        reader = TopicReader(
+            connection,
+            consumer,
+            watch=watch,
+            assignment=assignment,
+            group=group,
+            warn=warn,
+            keeps_trying=keeps_trying,
+        )
+        assignment.begin()
+        yield reader
     finally:
         close(consumer)

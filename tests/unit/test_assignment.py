@@ -35,9 +35,9 @@ class Brokers:
         self.on_assign: Callable[..., None]
 
     def describe(self, names: Any) -> dict[str, TopicState]:
-        return {name: state for name, state in self.look().items() if name in names}
+        return {name: state for name, state in self.poll().items() if name in names}
 
-    def look(self, at_once: bool = False) -> dict[str, TopicState]:
+    def poll(self, at_once: bool = False) -> dict[str, TopicState]:
         return {
             name: TopicState(made, tuple(Partition(name, n) for n in range(len(ends))))
             for name, (made, ends) in self.topics.items()
@@ -68,10 +68,10 @@ class Brokers:
         return 0, self.topics[place.topic][1][place.partition]
 
 
-def coverage_of(
+def assignment_of(
     brokers: Brokers, said: list[str], group: str | None = None, until_end: bool = False
 ) -> Assignment:
-    coverage = Assignment(
+    assignment = Assignment(
         Connection("127.0.0.1:1"),
         cast("Consumer", brokers),
         watch=cast("TopicWatch", brokers),
@@ -82,8 +82,8 @@ def coverage_of(
         warn=said.append,
         keeps_trying=not until_end,
     )
-    coverage.place()
-    return coverage
+    assignment.begin()
+    return assignment
 
 
 @pytest.mark.parametrize(
@@ -97,65 +97,65 @@ def coverage_of(
 )
 def test_a_partition_without_a_leader_is_begun_later(passing: int) -> None:
     brokers = Brokers(t=("one", [5, 7]))
-    coverage = coverage_of(brokers, [], "group")
+    assignment = assignment_of(brokers, [], "group")
     brokers.error = passing
     brokers.share_out(FIRST, SECOND)
     assert brokers.assigned == {}
     brokers.error, brokers.committed_error = None, passing
-    coverage.catch_up()
+    assignment.catch_up()
     assert brokers.assigned == {}
     brokers.committed_error = None
-    coverage.catch_up()
+    assignment.catch_up()
     assert brokers.assigned == {FIRST: 0, SECOND: 0}
 
 
 def test_a_right_that_lacks_ends_it() -> None:
     brokers = Brokers(t=("one", [5]))
-    coverage = coverage_of(brokers, [], "group")
+    assignment = assignment_of(brokers, [], "group")
     brokers.error = KafkaError.TOPIC_AUTHORIZATION_FAILED
     with pytest.raises(OperationFailedError):
         brokers.share_out(FIRST)
     with pytest.raises(OperationFailedError):
-        coverage.catch_up()
+        assignment.catch_up()
 
 
 def test_a_topic_that_is_filled_again_is_read_from_its_start_to_its_end() -> None:
     said: list[str] = []
     brokers = Brokers(t=("one", [50]))
-    coverage = coverage_of(brokers, said, until_end=True)
-    coverage.accept(FIRST, 9)
-    coverage.positions.handle_before(FIRST, 10)
+    assignment = assignment_of(brokers, said, until_end=True)
+    assignment.accept(FIRST, 9)
+    assignment.positions.handle_before(FIRST, 10)
     # What else comes is beyond the end that there was.
     brokers.topics |= {"t": ("one", [60, 3]), "u": ("three", [5])}
-    coverage.look()
-    assert (coverage.topics, set(coverage.positions.next), said) == (("t",), {FIRST}, [])
+    assignment.refresh()
+    assert (assignment.topics, set(assignment.positions.next), said) == (("t",), {FIRST}, [])
     brokers.topics["t"] = ("two", [20])
     brokers.error = KafkaError.LEADER_NOT_AVAILABLE
-    coverage.look()
+    assignment.refresh()
     assert "t was deleted and created again" in said[0]
-    assert not coverage.finished
+    assert not assignment.finished
     brokers.error = None
-    coverage.look()
+    assignment.refresh()
     assert brokers.assigned == {FIRST: 0}
-    assert coverage.mark("t") == "topic-id=two"
-    assert coverage.accept(FIRST, 18)
-    assert not coverage.finished
-    assert coverage.accept(FIRST, 19)
-    assert coverage.finished
+    assert assignment.offset_metadata("t") == "topic-id=two"
+    assert assignment.accept(FIRST, 18)
+    assert not assignment.finished
+    assert assignment.accept(FIRST, 19)
+    assert assignment.finished
 
 
 def test_a_topic_that_one_look_lacks_is_not_deleted() -> None:
     said: list[str] = []
     brokers = Brokers(t=("one", [50]))
-    coverage = coverage_of(brokers, said)
-    coverage.positions.handle_before(FIRST, 10)
+    assignment = assignment_of(brokers, said)
+    assignment.positions.handle_before(FIRST, 10)
     there = brokers.topics
     for topics in ({}, there, {}):
         brokers.topics = topics
-        coverage.look()
-        assert (said, coverage.positions.handled) == ([], {FIRST: 10})
-    coverage.look()
-    assert (len(said), coverage.positions.handled) == (1, {})
+        assignment.refresh()
+        assert (said, assignment.positions.handled) == ([], {FIRST: 10})
+    assignment.refresh()
+    assert (len(said), assignment.positions.handled) == (1, {})
     assert "was deleted" in said[0]
-    coverage.look()
+    assignment.refresh()
     assert len(said) == 1
