@@ -31,7 +31,7 @@ from fink_cli.admin.acl.client import create_rules
 from fink_cli.admin.acl.flags import Flags, rules_from
 from fink_cli.admin.acl.model import CONSUMER, Operation, ResourceType, role_rules
 from fink_cli.admin.topics import create_topics
-from fink_cli.config import resolve_connection
+from fink_cli.settings import resolve_connection
 
 BARE = """
 import sys

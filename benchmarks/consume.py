@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import resolve_connection
+from fink_cli.settings import resolve_connection
 
 COPIES = 48
 FEW = 200

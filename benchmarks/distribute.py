@@ -90,7 +90,6 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.avro.functions import to_avro
 from pyspark.sql.streaming.query import StreamingQuery
 
-from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare, spark_of
 from fink_cli.distribution.process import environment
 from fink_cli.distribution.run import Run
@@ -103,6 +102,7 @@ from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.spark.session import Session, open_session
 from fink_cli.distribution.spec import Job
 from fink_cli.paths import fink_home
+from fink_cli.settings import resolve_connection
 
 ALERTS = 20_000
 STREAMS = (1, 5, 20, 50)

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from confluent_kafka import Consumer
 from night import cluster, fink, multiplied, real_alerts
 
-from fink_cli.config import resolve_connection
+from fink_cli.settings import resolve_connection
 
 RATE = 250
 WARM_FILES = 30

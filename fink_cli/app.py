@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from errno import EBADF
 from importlib import import_module
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError, FinkWarning
+from fink_cli.interrupts import take_requests_as_interrupts
 from fink_cli.streams import flush_stdout, is_abandoned, open_streams
 
-_GROUPS: dict[str, tuple[str, str]] = {
+GROUPS: dict[str, tuple[str, str]] = {
     "kafka": ("fink_cli.commands.kafka", "A Kafka cluster on this machine, and its topics."),
     "auth": ("fink_cli.commands.auth", "Users and their passwords."),
     "acl": ("fink_cli.commands.acl", "Access rules: who may do what."),
@@ -29,27 +27,18 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),
     "config": ("fink_cli.commands.config", "Profiles: how to reach a cluster, and as whom."),
     "doctor": ("fink_cli.commands.doctor", "Look for what is wrong, and say what to type."),
-    "start": ("fink_cli.commands.start", "The services of the original, by their old names."),
+    "start": ("fink_cli.compat.fink_start", "The services of the original, by their old names."),
 }
-
-
-# The shells that are answered quickly; Typer answers the others.
-_SHELLS = ("bash", "zsh", "fish")
 # Typer offers these in every group; they belong to the program.
 _COMPLETION = {"install_completion", "show_completion"}
 _COMPLETION_OPTIONS = {"--install-completion", "--show-completion"}
 
 
-def groups() -> dict[str, str]:
-    """The groups of the program, each with its help."""
-    return {name: said for name, (_, said) in _GROUPS.items()}
-
-
 def load_group(name: str) -> Any:
-    """The command, or group of commands, that a name stands for."""
-    command = typer.main.get_command(import_module(_GROUPS[name][0]).app)
+    """Return the command, or the group of commands, that a name stands for."""
+    command = typer.main.get_command(import_module(GROUPS[name][0]).app)
     command.name = name
-    command.params = [each for each in command.params if each.name not in _COMPLETION]
+    command.params = [param for param in command.params if param.name not in _COMPLETION]
     return command
 
 
@@ -58,7 +47,7 @@ class LazyGroup(typer.core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put the real command in the place of its stand-in, then go on as usual."""
-        if args and args[0] in _GROUPS:
+        if args and args[0] in GROUPS:
             self.commands[args[0]] = load_group(args[0])
         return super().resolve_command(ctx, args)
 
@@ -107,9 +96,9 @@ def _report(error: FinkError) -> None:
         import traceback
 
         traceback.print_exception(error)
-    from fink_cli import output
+    from fink_cli import console
 
-    output.fail(error)
+    console.fail(error)
 
 
 def _debugging() -> bool:
@@ -122,7 +111,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _name, (_module, _help) in _GROUPS.items():
+for _name, (_module, _help) in GROUPS.items():
     app.add_typer(typer.Typer(), name=_name, help=_help)
 
 
@@ -146,10 +135,6 @@ def root(
         os.environ["FINK_DEBUG"] = "1"
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 _show_other_warning = warnings.showwarning
 
 
@@ -159,66 +144,37 @@ def _show_warning(
     if not issubclass(category, FinkWarning):
         _show_other_warning(message, category, *place, **more)
         return
-    from fink_cli import output
+    from fink_cli import console
 
-    output.warn(str(message))
+    console.warn(str(message))
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; a request to end (SIGTERM, SIGHUP) stops as cleanly as Ctrl-C does.
 
     Args:
-        words: the arguments; none takes those of the process.
+        words: the arguments; ``None`` takes those of the process.
     """
     open_streams()
     warnings.showwarning = _show_warning
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        # Who starts it with nohup wants it to go on.
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, _interrupt)
-    asked = os.environ.get("_FINK_COMPLETE", "")
-    shell = asked.partition("complete_")[2]
-    if shell in _SHELLS:
-        _complete(shell)
-    if asked or not _COMPLETION_OPTIONS.isdisjoint(sys.argv):
-        _get_completion_ready()
+    take_requests_as_interrupts()
+    if os.environ.get("_FINK_COMPLETE") or not _COMPLETION_OPTIONS.isdisjoint(sys.argv):
+        from fink_cli.commands.completion import prepare_completion
+
+        prepare_completion()
     try:
         app(words, prog_name="fink")
     except SystemExit as end:
-        raise SystemExit(_flushed(end.code)) from None
+        # Rich and Click end with 1 where nobody reads what they print: the reader has what it
+        # wanted, as with `head`.
+        is_unread = isinstance(end.__context__, BrokenPipeError)
+        raise SystemExit(DONE if is_unread else _flushed(end.code)) from None
 
 
 def _flushed(code: str | int | None) -> str | int | None:
-    """The exit code, once the output is written: a file system may be full."""
+    """Return the exit code, once the output is written: a file system may be full."""
     error = flush_stdout()
     if error is None or code:
         return code
     _report(_unexpected(error))
     return FAILED
-
-
-def _get_completion_ready() -> None:
-    from fink_cli.commands.completion import use_own_scripts
-    from fink_cli.completion.complete import known_tree
-
-    use_own_scripts()
-    # So that the first press finds it.
-    known_tree()
-
-
-def _complete(shell: str) -> NoReturn:
-    # Ctrl-C while a word is completed is not worth a word.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    warnings.simplefilter("ignore", FinkWarning)  # the command itself will say it
-    from fink_cli.completion.complete import complete
-
-    try:
-        said, code = complete(shell, os.environ, groups())
-    except (FinkError, OSError, RuntimeError):
-        # Settings or files that are wrong; the command itself will say so.
-        said, code = "", 0
-    # Whatever the locale: bytes.
-    with suppress(BrokenPipeError):
-        sys.stdout.buffer.write(said.encode(errors="replace"))
-        sys.stdout.buffer.flush()
-    raise SystemExit(code)

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fink_cli.text import close_names, fink_command, one_line
+from fink_cli.text import acl_command, close_names, one_line
 
 DONE = 0
 FAILED = 1
@@ -208,17 +208,13 @@ _KAFKA: dict[str, _Explanation] = {
 
 
 def _grant(attempt: Attempt) -> str:
-    words = ["acl", "add", "-u", attempt.user or "USER"]
-    if attempt.resource_type == "cluster":
-        words += ["--cluster"]
-    else:
-        flag = {"topic": "-t", "group": "-c"}.get(attempt.resource_type, "--transactional-id")
-        words += [flag, attempt.resource]
+    more: list[str] = []
     if (attempt.resource_type, attempt.operation) == ("topic", "WRITE"):
-        words += ["-p"]
+        more = ["-p"]
     elif attempt.operation != "READ":
-        words += ["--operation", attempt.operation or "OP"]
-    return fink_command(*words)
+        more = ["--operation", attempt.operation or "OP"]
+    resource = {attempt.resource_type.replace(" ", "_"): attempt.resource}
+    return acl_command("add", attempt.user or "USER", resource, *more)
 
 
 # What librdkafka writes around the reason: the broker before it, and how long it took after it; and

@@ -1,4 +1,4 @@
-"""Processes: whether one still runs, waiting for its end, and not being ended meanwhile.
+"""Processes: whether one still runs, and waiting for its end.
 
 A process that ended stays in the process table as a zombie until its parent asks for its exit
 code. That may be never: in a container, process 1 is often a program that does not care for
@@ -7,15 +7,12 @@ orphans. Here a zombie has ended.
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_SECONDS = 0.05
 # Linux has one, and counts a process's beginning in steps of 0.01 s.
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -50,28 +47,6 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-@contextmanager
-def signals_held_back() -> Iterator[Callable[[], None]]:
-    """What asks the program to end takes effect when the block has ended, not within it.
-
-    Yields:
-        lets it take effect from now on, as a part of the block that is ready for it.
-    """
-    came: list[int] = []
-    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _ENDING}
-
-    def let_through() -> None:
-        while before:
-            signal.signal(*before.popitem())
-        while came:
-            signal.raise_signal(came.pop(0))
-
-    try:
-        yield let_through
-    finally:
-        let_through()
 
 
 def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # Control characters (terminal escapes start with one), and the invisible marks that reorder text.
 # Line ends and tabs are among them: a value is one cell.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+
+_ACL_FLAGS = {"topic": "-t", "group": "-c", "transactional_id": "--transactional-id"}
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -24,9 +26,30 @@ def one_line(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: ``1 alert``, ``2,000 alerts``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def fink_command(*words: str) -> str:
     """A command of fink as a shell takes it, with the names that it holds quoted."""
     return shlex.join(("fink", *words))
+
+
+def acl_command(verb: str, user: str, resources: Mapping[str, str], *more: str) -> str:
+    """Return the command that adds or deletes access rules.
+
+    Args:
+        verb: ``add`` or ``delete``.
+        user: whose rules.
+        resources: the names of resources by their types: ``topic``, ``group``,
+            ``transactional_id``, ``cluster``.
+        more: other words of the command.
+    """
+    words = ["acl", verb, "-u", user]
+    for kind, name in resources.items():
+        words += ["--cluster"] if kind == "cluster" else [_ACL_FLAGS.get(kind, "-t"), name]
+    return fink_command(*words, *more)
 
 
 def close_names(name: str, names: Iterable[str]) -> list[str]:

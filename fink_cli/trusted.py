@@ -1,10 +1,16 @@
-"""Which users and groups of this machine may change what fink obeys."""
+"""Who may change what is obeyed or executed, such as the settings and the filters in Python.
+
+What others than trusted users can change is refused.
+"""
 
 from __future__ import annotations
 
 import grp
 import os
 import pwd
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fink_cli.errors import UsageError
@@ -16,6 +22,96 @@ _ROOT = 0
 # Accounts with a lower number are of the system.
 _FIRST_PERSON = 1000
 _VARIABLE = "FINK_TRUSTED_GROUP"
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """How somebody else can change a file.
+
+    Attributes:
+        path: the file, or the folder or link on the way to it, that can be changed.
+        reason: what can be changed, in words.
+        fix: what mends it.
+    """
+
+    path: Path
+    reason: str
+    fix: str
+
+
+def refuse_if_changeable(path: Path, additions: bool = False) -> None:
+    """Refuse what is obeyed or executed when others can change it; see :func:`weaknesses`.
+
+    Raises:
+        UsageError: others can change it; the hint mends that.
+    """
+    weakness = find_weakness(path, additions)
+    if weakness:
+        raise not_obeyed(path, weakness)
+
+
+def not_obeyed(path: Path, weakness: Weakness) -> UsageError:
+    """The error about what others can change."""
+    return UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
+
+
+def find_weakness(path: Path, additions: bool = False) -> Weakness | None:
+    """Return the first of :func:`weaknesses`; ``None`` when there is none."""
+    return next(weaknesses(path, additions), None)
+
+
+def weaknesses(path: Path, additions: bool = False) -> Iterator[Weakness]:
+    """Yield how somebody else can change a file, looked at as ssh does.
+
+    The file and each folder and link on the way to it must belong to this user or to root, and
+    nobody else may write in them. In a sticky folder, such as ``/tmp``, nobody can replace
+    another's file. A group with nobody else in it counts as the user, and so do the members of a
+    group that ``FINK_TRUSTED_GROUP`` names.
+
+    Args:
+        path: a file, or a folder, that exists.
+        additions: whether new files in a folder count as well, as where modules are imported from.
+
+    Raises:
+        UsageError: ``FINK_TRUSTED_GROUP`` names a group that is not known.
+    """
+    for step in _steps(path.absolute()):
+        status = step.lstat()
+        owner = status.st_uid
+        if not is_trusted_user(owner):
+            also = or_trust(status.st_gid) if is_member(owner, status.st_gid) else ""
+            yield Weakness(
+                step,
+                f"{step} belongs to {user_name(owner)}, who can change it",
+                f"If you trust what it says, make it yours: "
+                f"chown {user_name(os.geteuid())} {step}{also}",
+            )
+            continue
+        sticky = status.st_mode & stat.S_ISVTX and not (additions and step == path.absolute())
+        if stat.S_ISLNK(status.st_mode) or sticky:
+            continue
+        all_write = bool(status.st_mode & stat.S_IWOTH)
+        if all_write or (status.st_mode & stat.S_IWGRP and not is_trusted_group(status.st_gid)):
+            who = "others" if all_write else f"the group {group_name(status.st_gid)}"
+            yield Weakness(
+                step,
+                f"{who} can write {step}",
+                "Move it to a folder that only you can write."
+                if status.st_mode & stat.S_ISVTX
+                else f"If you trust what it says, keep it to yourself: chmod go-w {step}"
+                + ("" if all_write else or_trust(status.st_gid)),
+            )
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """Yield what is looked up on the way to a path, which has no links before its last part."""
+    current = Path(path.anchor)
+    for part in path.parts[1:]:
+        current /= part
+        yield current
+        if current.is_symlink():
+            yield from _steps(current.parent / current.readlink())
+            current = current.resolve()
 
 
 def is_trusted_user(number: int) -> bool:

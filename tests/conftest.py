@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
+from fink_cli.settings import resolve_connection
 
 PROGRAM = Path(sys.executable).with_name("fink")
 ROOT = Path(__file__).parent.parent

@@ -17,12 +17,12 @@ from pathlib import Path
 from pyspark import SparkContext
 
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import resolve_connection
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.process import environment
 from fink_cli.distribution.run import Run
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import open_session
+from fink_cli.settings import resolve_connection
 from tests.conftest import JAVA_CLASSES, ROOT, clean_environ, run_fink
 
 _END_SECONDS = 300

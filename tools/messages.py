@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "troubleshooting.md"
 GAP = "…"
 # Sentences that are somebody else's alone, for which there are no words to search for: the system's
-# (app.py), and those of argparse on an option of fink_kafka (old_names.py).
+# (app.py), and those of argparse on an option of fink_kafka (compat).
 QUOTED = {f"{GAP}.", f"{GAP}: {GAP}."}
 # The last two say why a message or a schema is of no use: they are quoted in notes and errors.
 ROOTS = {"FinkError", "UndecodableError", "BadSchemaError"}

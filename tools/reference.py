@@ -14,7 +14,7 @@ from typing import Any
 import typer
 import typer.main
 
-from fink_cli.app import app, groups, load_group
+from fink_cli.app import GROUPS, app, load_group
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 CONF = FOLDER.parent.parent / "conf"
@@ -101,7 +101,7 @@ def pages() -> dict[str, str]:
     listed = "# Reference\n\nWhat `fink --help` and the help of each command say.\n\n"
     listed += "| command | |\n|---|---|\n"
     root = typer.main.get_command(app)
-    for name, text in groups().items():
+    for name, (_, text) in GROUPS.items():
         if root.commands[name].hidden:  # type: ignore[attr-defined]
             continue
         made[f"{name}.md"] = HEAD + "".join(section(load_group(name), ["fink", name]))

@@ -24,8 +24,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from fink_cli.connection import Connection, quoted
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
@@ -218,6 +216,8 @@ def _hop(connection: Connection) -> str:
 
 
 def _fink(connection: Connection) -> str:
+    import tomlkit
+
     profile: dict[str, object] = {
         "bootstrap_servers": connection.bootstrap_servers,
         "security_protocol": connection.security_protocol,

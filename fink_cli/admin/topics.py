@@ -24,6 +24,7 @@ from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.client import connect_admin, explained, kafka_errors
 from fink_cli.kafka.message_count import count_messages
 from fink_cli.kafka.offsets import Partition, Span, offsets_at
+from fink_cli.text import counted
 
 _SECONDS = 30.0
 _BROKERS_DEFAULT = -1
@@ -304,7 +305,6 @@ def topics_to_delete(connection: Connection, names: Sequence[str]) -> list[str]:
     """
     topics = [describe_topic(connection, name) for name in dict.fromkeys(names)]
     return [
-        f"{topic.name}: {'' if topic.counted else 'up to '}{topic.messages:,} "
-        f"message{'' if topic.messages == 1 else 's'}"
+        f"{topic.name}: {'' if topic.counted else 'up to '}{counted(topic.messages, 'message')}"
         for topic in topics
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,18 +11,11 @@ import fastavro
 from fastavro.write import Writer
 
 from fink_cli.alerts.codec import to_json_bytes
+from fink_cli.alerts.file_format import FileFormat
 from fink_cli.alerts.outline import Outline
 from fink_cli.alerts.schema import Schema, documented
 
 _BLOCK_BYTES = 64 * 1024
-
-
-class FileFormat(StrEnum):
-    """What a file of alerts is written as."""
-
-    PARQUET = "parquet"
-    AVRO = "avro"
-    NDJSON = "ndjson"
 
 
 class UnwritableError(ValueError):

@@ -23,6 +23,7 @@ from fink_cli.cluster.record import (
     Login,
     Process,
     broker_folder,
+    broker_log,
     cluster_folder,
     logs_folder,
 )
@@ -96,16 +97,16 @@ def launch(home: Path, broker: Broker, java: Java, class_path: Sequence[Path]) -
 
 
 def find_running(home: Path) -> list[Process]:
-    """The brokers of ``home`` that run, known by the argument file in its folder.
+    """Return the brokers of ``home`` that run, known by the argument file in its folder.
 
     Nothing that is written down is needed: this finds them where ``cluster.json`` is damaged.
     """
-    found = []
-    for each in psutil.process_iter(["cmdline"]):
+    brokers = []
+    for candidate in psutil.process_iter(["cmdline"]):
         with suppress(psutil.NoSuchProcess):
-            if any(_is_argument_file(word, home) for word in each.info["cmdline"] or ()):
-                found.append(Process(each.pid, beginning(each)))
-    return found
+            if any(_is_argument_file(word, home) for word in candidate.info["cmdline"] or ()):
+                brokers.append(Process(candidate.pid, beginning(candidate)))
+    return brokers
 
 
 def _is_argument_file(word: str, home: Path) -> bool:
@@ -137,18 +138,13 @@ def _argument_file(arguments: Sequence[str]) -> str:
     return "".join(f'"{each}"\n' for each in escaped)
 
 
-def broker_log(home: Path, broker_id: int) -> Path:
-    """The log that a broker writes."""
-    return logs_folder(home, broker_id) / "server.log"
-
-
 def log_size(home: Path, broker_id: int) -> int:
-    """Where a broker's log ends now, in bytes, for :func:`last_words`."""
+    """Return where a broker's log ends now, in bytes, for :func:`last_words`."""
     return _size(broker_log(home, broker_id))
 
 
 def last_words(home: Path, broker_id: int, start_at: int) -> list[str]:
-    """The last lines that a broker logged after ``start_at``, or printed where it logged none."""
+    """Return the last lines that a broker logged after ``start_at``; else those it printed."""
     log = broker_log(home, broker_id)
     lines = _lines_from(log, start_at) or _lines_from(log.with_name("console.log"), 0)
     # The frames of a Java stack trace push out the line that says what happened.

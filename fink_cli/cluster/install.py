@@ -15,7 +15,7 @@ _BROKER_JAR = re.compile(r"kafka_2\.\d+-(\d+)\.(\d+)\.(\d+).*\.jar")
 
 
 def kafka_jars(report: jars.Report) -> list[Path]:
-    """The class path of the broker.
+    """Return the class path of the broker.
 
     Args:
         report: is told of the progress when jars are fetched.
@@ -32,8 +32,8 @@ def kafka_jars(report: jars.Report) -> list[Path]:
 
 
 def _installed(home: Path) -> list[Path]:
-    found = sorted((home / "libs").glob("*.jar"))
-    versions = [match for jar in found if (match := _BROKER_JAR.fullmatch(jar.name))]
+    installed = sorted((home / "libs").glob("*.jar"))
+    versions = [match for jar in installed if (match := _BROKER_JAR.fullmatch(jar.name))]
     if not versions:
         raise UsageError(
             f"KAFKA_HOME ({home}) holds no Kafka: there is no libs/kafka_*.jar in it.",
@@ -45,11 +45,11 @@ def _installed(home: Path) -> list[Path]:
             f"KAFKA_HOME ({home}) holds Kafka {major}.{minor}, and fink needs 3.9 or later.",
             "Name a newer installation, or unset KAFKA_HOME to use fink's own.",
         )
-    return found
+    return installed
 
 
 def kafka_version(class_path: list[Path]) -> str:
-    """The version of Kafka that a class path holds."""
+    """Return the version of Kafka that a class path holds."""
     for jar in class_path:
         match = _BROKER_JAR.fullmatch(jar.name)
         if match:

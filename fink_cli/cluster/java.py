@@ -25,17 +25,17 @@ class Java:
 
 
 def find_java() -> Java:
-    """The Java of ``JAVA_HOME``, else the one on ``PATH``.
+    """Return the Java of ``JAVA_HOME``, else the one on ``PATH``.
 
     Raises:
         OperationFailedError: there is none, it does not run, or it is too old.
     """
     home = os.environ.get("JAVA_HOME")
-    found = Path(home) / "bin" / "java" if home else shutil.which("java")
-    if found is None or not Path(found).is_file():
+    program = Path(home) / "bin" / "java" if home else Path(shutil.which("java") or "")
+    if not program.is_file():
         where = f"in JAVA_HOME ({home})" if home else "on PATH"
         raise OperationFailedError(f"There is no Java {where}.", _HOW)
-    java = Java(Path(found), _major_version(Path(found)))
+    java = Java(program, _major_version(program))
     if java.version < OLDEST:
         raise OperationFailedError(
             f"Java {java.version} at {java.program} is too old: Kafka and Spark need {OLDEST}.",

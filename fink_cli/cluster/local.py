@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 
 from fink_cli.cluster import process
 from fink_cli.cluster.broker import (
-    broker_log,
     find_running,
     last_words,
     launch,
@@ -28,25 +27,27 @@ from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.ports import move, require_free_ports
 from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
+    DEFAULT_PORT,
     HOST,
     Broker,
     Cluster,
     DamagedClusterError,
     Login,
     authority_file,
+    broker_log,
     cluster_folder,
     read_cluster,
     write_cluster,
 )
-from fink_cli.config import write_local_login
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
+from fink_cli.interrupts import signals_held_back
 from fink_cli.jars import Report
 from fink_cli.kafka.client import connect_admin, kafka_errors
-from fink_cli.private import private_folder, refuse_if_changeable
-from fink_cli.processes import signals_held_back
+from fink_cli.private import private_folder
+from fink_cli.settings import write_local_login
+from fink_cli.trusted import refuse_if_changeable
 
-DEFAULT_PORT = 9093
 START_SECONDS = 90.0
 _LOOK_SECONDS = 0.05
 # `stop` promises 20 seconds; a broker that has not ended after these is killed, and recovers.
@@ -115,7 +116,7 @@ class Stopped:
 
 
 def admin_connection(home: Path, cluster: Cluster) -> Connection:
-    """The connection of the cluster's super user."""
+    """Return the connection of the cluster's super user."""
     return Connection(
         bootstrap_servers=cluster.bootstrap_servers,
         security_protocol=security_protocol(cluster),
@@ -285,7 +286,7 @@ def _wait_until_ready(
 
 
 def _known_to(connection: Connection, broker: Broker) -> set[int]:
-    """The brokers that a broker knows to be up; none where it does not answer."""
+    """Return the brokers that a broker knows to be up; none where it does not answer."""
     # Once refused, a Kafka client waits longer and longer before it tries again.
     if not process.listens(broker.port):
         return set()
@@ -323,7 +324,7 @@ def stop(home: Path) -> Stopped:
 
 
 def status(home: Path) -> ClusterStatus:
-    """The local cluster as it is now."""
+    """Return the local cluster as it is now."""
     cluster = read_cluster(home)
     if cluster is None:
         return ClusterStatus("absent", None, None, home, None, [])

@@ -40,7 +40,7 @@ def launch(command: Sequence[str | Path], log: Path) -> Process:
 
 
 def alive(process: Process | None) -> psutil.Process | None:
-    """The process, if it still runs; a later process with the same pid is not it."""
+    """Return the process, if it still runs; a later process with the same pid is not it."""
     return find(process.pid, process.began) if process else None
 
 
@@ -50,20 +50,20 @@ def end(processes: Sequence[Process | None], patience: float) -> list[int]:
     Returns:
         The pids of those that had to be killed.
     """
-    running = [found for each in processes if (found := alive(each))]
-    for each in running:
+    running = [live for process in processes if (live := alive(process))]
+    for live in running:
         with suppress(psutil.NoSuchProcess):
-            each.terminate()
+            live.terminate()
     stubborn = still_running(running, patience)
-    for each in stubborn:
+    for live in stubborn:
         with suppress(psutil.NoSuchProcess):
-            each.kill()
+            live.kill()
     still_running(stubborn, _KILL_SECONDS)
-    return [each.pid for each in stubborn]
+    return [live.pid for live in stubborn]
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server can listen on the port of the loopback interface."""
+    """Return whether a server can listen on the port of the loopback interface."""
     with socket.socket() as probe:
         # As Kafka does: a port whose last connections are closing can be used again.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,15 +101,15 @@ def free_ports(count: int, besides: Sequence[int] = ()) -> list[int]:
 
 
 def listener(port: int) -> str:
-    """Who listens on a port, as far as this user may know: ``java (pid 12)``, or nothing."""
+    """Return who listens on a port, as far as this user may know: ``java (pid 12)``, or nothing."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         return ""
-    for each in connections:
-        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr[1] == port and each.pid:
+    for end in connections:
+        if end.status == psutil.CONN_LISTEN and end.laddr and end.laddr[1] == port and end.pid:
             try:
-                return f"{psutil.Process(each.pid).name()} (pid {each.pid})"
+                return f"{psutil.Process(end.pid).name()} (pid {end.pid})"
             except psutil.NoSuchProcess:
                 return ""
     return ""

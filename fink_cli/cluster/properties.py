@@ -16,7 +16,7 @@ from fink_cli.cluster.record import (
 
 
 def server_properties(cluster: Cluster, broker: Broker, home: Path) -> str:
-    """The broker's ``server.properties``. It holds no secret.
+    """Return the broker's ``server.properties``. It holds no secret.
 
     Clients log in with SCRAM-SHA-512 on the listener CLIENT. Brokers and controllers log in to
     each other with TLS certificates on both ends, on the listeners INTERNAL and CONTROLLER: whoever

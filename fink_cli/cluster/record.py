@@ -78,6 +78,7 @@ class DamagedClusterError(OperationFailedError):
 
 
 HOST = "127.0.0.1"
+DEFAULT_PORT = 9093
 # What Kafka calls whoever logs in with the brokers' certificate.
 BROKER_USER = f"CN={HOST}"
 # A user that nobody logs in as and that is never deleted. Kafka (4.3.1 at least) forgets every
@@ -88,28 +89,33 @@ PLACEHOLDER_USER = "broker-kyna"
 
 
 def cluster_folder(home: Path) -> Path:
-    """The folder of the local cluster of ``home``; its mode is 0700."""
+    """Return the folder of the local cluster of ``home``; its mode is 0700."""
     return home / "kafka"
 
 
 def authority_file(home: Path) -> Path:
-    """The certificate of the authority: what clients and brokers need to trust a broker."""
+    """Return the certificate of the authority: what clients and brokers need to trust a broker."""
     return cluster_folder(home) / "ca.pem"
 
 
 def keystore_file(home: Path) -> Path:
-    """The brokers' private key and certificate, which they also log in to each other with."""
+    """Return the brokers' private key and certificate; they log in to each other with them."""
     return cluster_folder(home) / "broker.pem"
 
 
 def broker_folder(home: Path, broker_id: int) -> Path:
-    """The folder of one broker."""
+    """Return the folder of one broker."""
     return cluster_folder(home) / f"broker-{broker_id}"
 
 
 def logs_folder(home: Path, broker_id: int) -> Path:
-    """The folder of a broker's own logs (not of the topics' data)."""
+    """Return the folder of a broker's own logs (not of the topics' data)."""
     return broker_folder(home, broker_id) / "logs"
+
+
+def broker_log(home: Path, broker_id: int) -> Path:
+    """Return the log that a broker writes."""
+    return logs_folder(home, broker_id) / "server.log"
 
 
 def _file(home: Path) -> Path:
@@ -117,7 +123,7 @@ def _file(home: Path) -> Path:
 
 
 def read_cluster(home: Path) -> Cluster | None:
-    """The local cluster of ``home``, if there is one.
+    """Return the local cluster of ``home``; ``None`` where there is none.
 
     Raises:
         DamagedClusterError: the file is damaged.
@@ -125,16 +131,16 @@ def read_cluster(home: Path) -> Cluster | None:
     if not _file(home).exists():
         return None
     try:
-        found = json.loads(_file(home).read_text(encoding="utf-8"))
+        record = json.loads(_file(home).read_text(encoding="utf-8"))
         brokers = tuple(
-            Broker(**{**each, "process": each["process"] and Process(**each["process"])})
-            for each in found["brokers"]
+            Broker(**{**row, "process": row["process"] and Process(**row["process"])})
+            for row in record["brokers"]
         )
         return Cluster(
-            id=found["id"],
+            id=record["id"],
             brokers=brokers,
-            admin=Login(**found["admin"]),
-            tls=found.get("tls", False),
+            admin=Login(**record["admin"]),
+            tls=record.get("tls", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedClusterError(

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin import onboarding, users
-from fink_cli.admin.client_files import (
-    ClientFile,
-    ClientFormat,
-    client_file,
-    file_name,
-    write_certificate,
-)
-from fink_cli.cluster.own import own_users_of
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, bare_user
+from fink_cli import console, render
+from fink_cli.admin.client_files import ClientFormat
+from fink_cli.commands.completion import completer
+from fink_cli.commands.options import DryRun, NewUser, Output, Profile, Servers, User, Yes
 from fink_cli.commands.own_users import explain_own_users
 from fink_cli.commands.passwords import (
     FromStdin,
@@ -29,25 +22,30 @@ from fink_cli.commands.passwords import (
     check_destination,
     kept,
     new_password,
+    refuse_open_stdout,
     require_client_file,
 )
-from fink_cli.config import resolve_connection
-from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, did_you_mean
-from fink_cli.kafka.client import connect_admin
-from fink_cli.output import Format
 from fink_cli.private import write_private
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
 from fink_cli.text import fink_command
+
+if TYPE_CHECKING:
+    from fink_cli.admin.onboarding import UserAccess
+    from fink_cli.admin.users import UserChange
+    from fink_cli.connection import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Users and their passwords.")
 
-User = Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)]
 ClientForm = Annotated[ClientFormat, typer.Option("--format", help="Whose file it is.")]
 
 
 def _changed(
     user: str, outcome: str, mechanisms: list[str], password: NewPassword | None, out: Path | None
-) -> users.UserChange:
+) -> UserChange:
+    from fink_cli.admin import users
+
     made = password is not None and password.generated
     return users.UserChange(
         user=user,
@@ -61,7 +59,7 @@ def _changed(
 
 @app.command()
 def add(
-    user: User,
+    user: NewUser,
     from_stdin: FromStdin = False,
     generate: Generate = False,
     out: Out = None,
@@ -75,33 +73,39 @@ def add(
 
     The password is asked for, unless an option or FINK_NEW_PASSWORD gives it.
     """
+    from fink_cli.admin import onboarding, users
+    from fink_cli.cluster.own import own_users_of
+
     users.require_login_name(user)
     check_destination(generate, out)
     connection = resolve_connection(profile, servers)
     onboarding.require_ordinary(user, own_users_of(connection))
     users.require_absent(users.list_users(connection), user)
     if dry_run:
-        output.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
+        render.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     with kept(f"{chosen.text}\n", out):
         users.set_password(connection, user, chosen.text)
-    output.emit(_changed(user, "added", [users.SHA_512], chosen, out), form)
+    render.emit(_changed(user, "added", [users.SHA_512], chosen, out), form)
 
 
 @app.command("list")
 def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """List the users that log in with SCRAM, a row for each mechanism."""
+    from fink_cli.admin import users
+    from fink_cli.cluster.own import own_users_of
+
     connection = resolve_connection(profile, servers)
-    found = users.list_users(connection)
-    output.emit(found, form, empty="No users. Add one: fink auth add -u USER")
-    explain_own_users(own_users_of(connection), {row.user for row in found})
-    strong = {row.user for row in found if row.mechanism == users.SHA_512}
-    for name in sorted({row.user for row in found if row.mechanism == users.SHA_256}):
+    rows = users.list_users(connection)
+    render.emit(rows, form, empty="No users. Add one: fink auth add -u USER")
+    explain_own_users(own_users_of(connection), {row.user for row in rows})
+    strong = {row.user for row in rows if row.mechanism == users.SHA_512}
+    for name in sorted({row.user for row in rows if row.mechanism == users.SHA_256}):
         several = name in strong
         which = "SCRAM-SHA-512 and SCRAM-SHA-256 passwords" if several else "SCRAM-SHA-256 only"
         rotate_it = fink_command("auth", "rotate", "-u", name)
-        output.note(f"{name} has {which}: {rotate_it} replaces each.", whole=True)
+        console.note(f"{name} has {which}: {rotate_it} replaces each.", unbroken=True)
 
 
 @app.command()
@@ -127,25 +131,29 @@ def rotate(
 
     A client that is connected stays so until it connects again.
     """
+    from fink_cli.admin import onboarding, users
+    from fink_cli.admin.client_files import ClientFile, client_file, write_certificate
+    from fink_cli.cluster.own import own_users_of
+
     there = None if out is None else require_client_file(out, user)
     if generate and out is None:
-        output.refuse_open_stdout()
+        refuse_open_stdout()
     connection = resolve_connection(profile, servers)
     onboarding.require_ordinary(user, own_users_of(connection))
     mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
     if dry_run:
-        output.emit(_changed(user, "would rotate", mechanisms, None, None), form)
+        render.emit(_changed(user, "would rotate", mechanisms, None, None), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     login = onboarding.login_of(connection, user, chosen.text)
     file = client_file(login, client or there or ClientFormat.FINK, out) if out else ClientFile("")
     with kept(file.text, out):
         users.set_password(connection, user, chosen.text, mechanisms)
-    output.emit(_changed(user, "rotated", mechanisms, chosen, out), form)
+    render.emit(_changed(user, "rotated", mechanisms, chosen, out), form)
     if out is not None:
         _tell_of(out, user, write_certificate(file, out))
     if user == connection.username:
-        output.warn("That is the user you log in as: put the new password into your profile.")
+        console.warn("That is the user you log in as: put the new password into your profile.")
 
 
 @app.command()
@@ -161,17 +169,19 @@ def delete(
     servers: Servers = None,
 ) -> None:
     """Delete a user, and the access rules that name it."""
+    from fink_cli.admin.onboarding import read_user_access
+
     connection = resolve_connection(profile, servers)
-    found = onboarding.read_user_access(connection, user)
-    if not found.mechanisms:
-        left = f"; {len(found.rules)} rule(s) name it" if found.rules else ""
+    access = read_user_access(connection, user)
+    if not access.mechanisms:
+        left = f"; {len(access.rules)} rule(s) name it" if access.rules else ""
         raise OperationFailedError(
             f"There is no user '{user}'{left}.",
             f"Remove its rules: {fink_command('auth', 'offboard', '-u', user)}"
-            if found.rules
+            if access.rules
             else _who_there_is(connection, user),
         )
-    _remove(connection, replace(found, rules=[]) if keep_acls else found, yes, dry_run, form)
+    _remove(connection, replace(access, rules=[]) if keep_acls else access, yes, dry_run, form)
 
 
 @app.command()
@@ -184,30 +194,38 @@ def offboard(
     servers: Servers = None,
 ) -> None:
     """Remove a user and every rule that names it, whichever of them there is."""
+    from fink_cli.admin.onboarding import read_user_access
+
     connection = resolve_connection(profile, servers)
-    found = onboarding.read_user_access(connection, user)
-    if not (found.mechanisms or found.rules):
+    access = read_user_access(connection, user)
+    if not (access.mechanisms or access.rules):
         raise OperationFailedError(
             f"There is no user '{user}', and no rule names it.", _who_there_is(connection, user)
         )
-    _remove(connection, found, yes, dry_run, form)
+    _remove(connection, access, yes, dry_run, form)
 
 
 def _who_there_is(connection: Connection, user: str) -> str:
-    names = {row.user for row in users.list_users(connection)}
+    from fink_cli.admin.users import list_users
+
+    names = {row.user for row in list_users(connection)}
     return did_you_mean(user, names, "fink auth list", "See who there is: fink auth list")
 
 
 def _remove(
-    connection: Connection, found: onboarding.UserAccess, yes: bool, dry_run: bool, form: Format
+    connection: Connection, access: UserAccess, yes: bool, dry_run: bool, form: Format
 ) -> None:
-    onboarding.require_dispensable(connection, found.user, own_users_of(connection))
+    from fink_cli.admin import onboarding, users
+    from fink_cli.cluster.own import own_users_of
+
+    onboarding.require_dispensable(connection, access.user, own_users_of(connection))
     if not dry_run:
-        output.confirm("Delete?", found.lines(), yes)
-        onboarding.remove_access(connection, found)
+        console.confirm("Delete?", access.lines(), yes)
+        onboarding.remove_access(connection, access)
     outcome = "would delete" if dry_run else "deleted"
-    mechanisms = ", ".join(found.mechanisms)
-    output.emit(users.UserChange(found.user, outcome, mechanisms, rules=len(found.rules)), form)
+    mechanisms = ", ".join(access.mechanisms)
+    rules = len(access.rules)
+    render.emit(users.UserChange(access.user, outcome, mechanisms, rules=rules), form)
 
 
 @app.command()
@@ -225,8 +243,12 @@ def export(
     Kafka can't tell a password: it is asked for, unless an option or FINK_NEW_PASSWORD gives it,
     or it is the user that you log in as.
     """
+    from fink_cli.admin import onboarding, users
+    from fink_cli.admin.client_files import client_file, write_certificate
+    from fink_cli.kafka.client import connect_admin
+
     if out is None:
-        output.refuse_open_stdout()
+        refuse_open_stdout()
     else:
         onboarding.require_new_file(out)
     connection = resolve_connection(profile, servers)
@@ -239,35 +261,45 @@ def export(
     file = client_file(login, client, out)
     connect_admin(login)
     if out is None:
-        output.print_line(file.text.rstrip("\n"))
+        render.print_line(file.text.rstrip("\n"))
         return
     write_private(out, file.text)
     _tell_of(out, user, write_certificate(file, out))
     if client is ClientFormat.LIBRDKAFKA:
         # Its issue 4895; Debian 12 has 2.0.2.
-        output.note("To log in to Kafka 4, kcat and others need librdkafka 2.6.1 or later.")
+        console.note("To log in to Kafka 4, kcat and others need librdkafka 2.6.1 or later.")
 
 
 def _tell_of(file: Path, user: str, certificate: Path | None) -> None:
-    output.step(f"{file} holds the login of '{user}', password included")
+    console.step(f"{file} holds the login of '{user}', password included")
     if certificate is not None:
-        output.note(
+        console.note(
             f"{certificate} belongs to it: send both, and start the client in the folder where "
             "they are.",
-            whole=True,
+            unbroken=True,
         )
 
 
 @app.command()
 def onboard(
-    user: User,
+    user: NewUser,
     consume: Annotated[
         list[str] | None,
-        typer.Option("--consume", metavar="TOPIC", help="Read it; may be repeated; 'fink_*'."),
+        typer.Option(
+            "--consume",
+            metavar="TOPIC",
+            help="Read it; may be repeated; 'fink_*'.",
+            autocompletion=completer("topics"),
+        ),
     ] = None,
     produce: Annotated[
         list[str] | None,
-        typer.Option("--produce", metavar="TOPIC", help="Write it; may be repeated; 'fink_*'."),
+        typer.Option(
+            "--produce",
+            metavar="TOPIC",
+            help="Write it; may be repeated; 'fink_*'.",
+            autocompletion=completer("topics"),
+        ),
     ] = None,
     client: ClientForm = ClientFormat.FINK,
     out: Annotated[
@@ -286,15 +318,19 @@ def onboard(
 
     Who reads may use the consumer groups whose names begin with the user's and '-'.
     """
+    from fink_cli.admin import onboarding, users
+    from fink_cli.admin.client_files import file_name
+    from fink_cli.cluster.own import own_users_of
+
     users.require_login_name(user)
     connection = resolve_connection(profile, servers)
     onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
     newcomer = onboarding.NewUser(user, consume or [], produce or [], client, file)
     if dry_run:
-        output.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), form)
+        render.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     done = onboarding.onboard(connection, newcomer, chosen.text)
-    output.emit(done, form)
+    render.emit(done, form)
     _tell_of(done.file, user, done.certificate)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from typing import Annotated
 
 import typer
 
-from fink_cli import output
+from fink_cli import console, render
+from fink_cli.commands.completion import completer
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import NOT_CONFIGURED_HINT, explain_settings, set_default_profile
 from fink_cli.errors import UsageError
-from fink_cli.output import Format
 from fink_cli.paths import config_file
-from fink_cli.profiles import SECRETS, chosen_profile, require_key, set_value
+from fink_cli.profiles import SECRETS, chosen_profile, require_key, set_default_profile, set_value
+from fink_cli.render import Format
+from fink_cli.settings import NOT_CONFIGURED_HINT, explain_settings
 
 app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, and as whom.")
 
@@ -24,27 +24,27 @@ app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, 
 def show(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """Show the settings that hold now, and where each comes from. Passwords are not shown."""
     empty = f"No cluster is configured. {NOT_CONFIGURED_HINT}"
-    output.emit(explain_settings(profile, servers), form, empty=empty)
+    render.emit(explain_settings(profile, servers), form, empty=empty)
 
 
 @app.command()
 def path() -> None:
     """Show where the file of the profiles is."""
-    output.print_text(str(config_file()))
+    render.print_text(str(config_file()))
 
 
 @app.command()
 def use(
-    name: Annotated[str, typer.Argument(help="The profile.")],
+    name: Annotated[str, typer.Argument(help="The profile.", autocompletion=completer("profiles"))],
 ) -> None:
     """Make a profile the default."""
     set_default_profile(name)
-    output.note(f"The default profile is now '{name}'.")
+    console.note(f"The default profile is now '{name}'.")
 
 
 @app.command("set")
 def set_(
-    key: Annotated[str, typer.Argument(help="The setting.")],
+    key: Annotated[str, typer.Argument(help="The setting.", autocompletion=completer("settings"))],
     value: Annotated[
         str | None,
         typer.Argument(help="Its value; a secret is asked for, or read from standard input."),
@@ -55,7 +55,7 @@ def set_(
     """Set one setting of a profile. A profile that is not there yet is made."""
     require_key(key)
     name = chosen_profile(profile or os.environ.get("FINK_PROFILE"))
-    output.emit(
+    render.emit(
         set_value(name, key, _secret(key, value) if key in SECRETS else _plain(key, value)), form
     )
 
@@ -74,6 +74,8 @@ def _secret(key: str, value: str | None) -> str:
         )
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
+    import getpass
+
     try:
         return getpass.getpass(f"{key}: ", sys.stderr)
     except EOFError as error:

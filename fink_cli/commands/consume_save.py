@@ -1,4 +1,4 @@
-"""`fink consume --save`: alerts into files, and a bar of how far it has come."""
+"""``fink consume --save``: alerts into files, and a bar of how far it has come."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fink_cli import output
-from fink_cli.alerts.formats import FileFormat
-from fink_cli.commands.consume_tables import Printed, say_skipped
+from fink_cli import console
+from fink_cli.alerts.file_format import FileFormat
+from fink_cli.commands.consume_sinks import Printed, say_skipped
 from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.files.saver import FLUSH_WHEN, Saver
 from fink_cli.consumer.loop import Counts, LoopOptions, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.errors import OperationFailedError
-
-_NAMED = 3
+from fink_cli.text import counted
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Saving:
         folder: where the files go.
         form: what they are written as.
         selection: which alerts are selected, as a text; empty for all.
-        group: the group whose offsets are committed; `None` commits nothing.
+        group: the group whose offsets are committed; ``None`` commits nothing.
         keep: keeps a message of which the alert can't be saved.
     """
 
@@ -83,39 +82,21 @@ def _refuse(saving: Saving, counts: Counts, skipped: Skipped) -> None:
     say_skipped(skipped)
 
 
-def saving_rules(
-    rules: LoopOptions, saver: Saver, recent: RecentIds, progress: Callable[[ReadProgress], None]
+def saving_options(
+    options: LoopOptions,
+    saver: Saver,
+    recent: RecentIds,
+    progress: Callable[[ReadProgress], None],
 ) -> LoopOptions:
     """Return the options for saving: whole messages, and files of some size."""
     discard = partial(_discard, saver, recent)
-    return replace(rules, whole=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress)
+    return replace(options, whole=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress)
 
 
 def _discard(saver: Saver, recent: RecentIds) -> None:
     """Let go of alerts that will come again, and are no duplicates then."""
     if saver.discard():
         recent.clear()
-
-
-def saved_text(saver: Saver) -> str:
-    """What was saved, and where."""
-    text = f"{saver.saved:,} saved"
-    if saver.files:
-        names = ", ".join(list(saver.names)[:_NAMED]) + (", …" if saver.files > _NAMED else "")
-        files = "1 file" if saver.files == 1 else f"{saver.files:,} files"
-        text += f" to {saver.folder} in {files}: {names}"
-    before = f" {saver.again:,} are in {saver.folder} from before." if saver.again else ""
-    return f"{text}.{before}"
-
-
-def summary_of(saver: Saver) -> dict[str, int | str]:
-    """The same as data."""
-    return {
-        "saved": saver.saved,
-        "saved_before": saver.again,
-        "folder": str(saver.folder),
-        "files": saver.files,
-    }
 
 
 class SavingSink(Printed):
@@ -136,11 +117,11 @@ class SavingSink(Printed):
 
     @contextmanager
     def open(self) -> Iterator[SavingSink]:
-        """The sink, while its bar is on the terminal."""
+        """Yield the sink, while its bar is on the terminal."""
         if self._saver.abandoned:
-            files = f"{self._saver.abandoned} file{'' if self._saver.abandoned == 1 else 's'}"
-            output.note(f"Removed {files} that a killed process had not finished writing.")
-        with output.count_progress() as self._bar:
+            files = counted(self._saver.abandoned, "file")
+            console.note(f"Removed {files} that a killed process had not finished writing.")
+        with console.count_progress() as self._bar:
             self._task = self._bar.add_task("Reading", total=None)
             yield self
 

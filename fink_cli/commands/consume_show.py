@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
-from fink_cli import output
-from fink_cli.alerts.codec import to_json_bytes
+from fink_cli import console
 from fink_cli.alerts.sky import Position
-from fink_cli.commands.consume_options import Positions, decoder_of, topic_names
-from fink_cli.commands.consume_sinks import record
-from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import resolve_connection
-from fink_cli.consumer.find_alert import SearchResult, find_alert
-from fink_cli.consumer.message import Alert
-from fink_cli.consumer.start import Earliest
-from fink_cli.consumer.topic_reader import open_topics
-from fink_cli.consumer.view.alert_summary import describe
-from fink_cli.consumer.view.detail import DetailView
+from fink_cli.commands.consume_options import Positions, SchemaPath, topic_names
+from fink_cli.commands.options import Output, Profile, Servers, Topics
 from fink_cli.errors import OperationFailedError
-from fink_cli.output import Format
+from fink_cli.render import Format, print_json, print_yaml_document
+from fink_cli.settings import resolve_connection
+from fink_cli.terminal import show as show_drawing
+from fink_cli.text import counted
+
+if TYPE_CHECKING:
+    from fink_cli.consumer.message import Alert
 
 
 def show(
-    topic: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--topic",
-            "-t",
-            help="Topic to look in, or a pattern such as 'fink_*'; may be repeated.",
-            envvar="FINK_TOPIC",
-        ),
-    ] = None,
+    topic: Topics = None,
     *,
     wanted: Annotated[
         str,
@@ -43,19 +30,18 @@ def show(
             "--id", help="Id of the alert, or name of its object, of which the newest is shown."
         ),
     ],
-    schema: Annotated[
-        Path | None,
-        typer.Option(
-            help="Decode with this Avro schema, not the one in each message's key; or a folder "
-            "with ID.avsc for each id of messages in Confluent's framing."
-        ),
-    ] = None,
+    schema: SchemaPath = None,
     position: Positions = Position.DEG,
     form: Output = Format.TABLE,
     profile: Profile = None,
     servers: Servers = None,
 ) -> None:
     """Show one alert: what and where it is, its scores, light curve and cutouts."""
+    from fink_cli.commands.consume_decoder import decoder_of
+    from fink_cli.consumer.find_alert import find_alert
+    from fink_cli.consumer.start import Earliest
+    from fink_cli.consumer.topic_reader import open_topics
+
     topics = topic_names(topic or [])
     decoder = partial(decoder_of, schema)
     decoder(None)
@@ -63,7 +49,7 @@ def show(
         resolve_connection(profile, servers), topics, None, Earliest(), until_end=True
     ) as source:
         names = source.topics
-        with output.count_progress() as bar:
+        with console.count_progress() as bar:
             task = bar.add_task(f"Looking in {', '.join(names)}", total=None)
             search = find_alert(
                 source,
@@ -72,8 +58,7 @@ def show(
                 lambda read, left: bar.update(task, completed=read, total=read + left),
             )
     if search.undecodable:
-        plural = "" if search.undecodable == 1 else "s"
-        output.warn(f"{search.undecodable:,} message{plural} could not be decoded.")
+        console.warn(f"{counted(search.undecodable, 'message')} could not be decoded.")
     if search.alert is None:
         raise OperationFailedError(
             f"None of the {search.read:,} messages of {', '.join(names)} is alert or object "
@@ -81,18 +66,23 @@ def show(
             f"See which there are: fink consume --topic {names[0]} --until-end",
         )
     _print(search.alert, form, position)
-    _say_more(search)
+    if search.matches > 1:
+        console.note(f"The newest of {search.matches:,} that fit.")
 
 
 def _print(alert: Alert, form: Format, position: Position) -> None:
+    import orjson
+
+    from fink_cli.alerts.codec import to_json_bytes
+    from fink_cli.commands.consume_sinks import record
+    from fink_cli.consumer.view.alert_summary import describe
+    from fink_cli.consumer.view.detail import DetailView
+
+    if form is Format.TABLE:
+        show_drawing(DetailView(describe(alert, position)))
+        return
+    line = to_json_bytes(record(alert, None))
     if form is Format.JSON:
-        output.print_json(to_json_bytes(record(alert, None)))
-    elif form is Format.YAML:
-        output.print_yaml_document(orjson.loads(to_json_bytes(record(alert, None))))
+        print_json(line)
     else:
-        output.print_renderable(DetailView(describe(alert, position)))
-
-
-def _say_more(search: SearchResult) -> None:
-    if search.matches > 1:
-        output.note(f"The newest of {search.matches:,} that fit.")
+        print_yaml_document(orjson.loads(line))

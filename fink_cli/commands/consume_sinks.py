@@ -1,52 +1,74 @@
-"""How `fink consume` shows alerts: JSON lines, YAML documents, tables, detail views."""
+"""Sinks that show alerts: JSON lines, YAML documents, detail views, a table, a live table."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
+from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
-from fink_cli import output
+from fink_cli import console, render, terminal
 from fink_cli.alerts.codec import to_json_bytes
-from fink_cli.alerts.columns import viewer_columns
+from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.projection import Steps
 from fink_cli.alerts.schema import Schema
-from fink_cli.alerts.select import pick
+from fink_cli.alerts.select import Path, pick
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where
-from fink_cli.commands.consume_tables import (
-    Again,
-    Fields,
-    LiveTable,
-    PlainTable,
-    Printed,
-    Rows,
-)
+from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.consumer.view.alert_summary import describe
+from fink_cli.consumer.view.cells import cell, role_text, typed_column
 from fink_cli.consumer.view.detail import DetailView
-from fink_cli.consumer.view.table import AGAIN_SIGN, skipped_text
-from fink_cli.output import Format
+from fink_cli.consumer.view.table import (
+    AGAIN,
+    AGAIN_SIGN,
+    TOPIC,
+    Heading,
+    Row,
+    header_line,
+    key_of,
+    live_view,
+    marked,
+    row_line,
+    skipped_text,
+    table,
+    topic_heading,
+    widened,
+    with_topics,
+)
+from fink_cli.render import Format
+from fink_cli.text import printable
 
-Needed = Callable[[Schema], Iterable[Steps] | None]
+KEPT_ROWS = 1000
+_KEPT_SKIPPED = 20
+_SKIPPED_BELOW = 3
+
+Fields = Sequence[Path] | None
+Again = Callable[[Alert], bool]
+NeededFields = Callable[[Schema], Iterable[Steps] | None]
 
 
 @dataclass(frozen=True)
-class Look:
+class ViewOptions:
     """How alerts are shown.
 
     Attributes:
         form: table, JSON or YAML.
-        fields: the fields to show; none for those that the viewer chooses.
+        fields: the fields to show; ``None`` for those that the viewer chooses.
         newest_first: the live table has the newest at the top.
         detail: each alert as its detail view, where the form is the table.
         position: how positions are written in tables and detail views.
-        again: says of an alert whether it came before, asked once of each; none marks no alert.
+        again: tells of an alert whether it came before, called once for each; ``None`` marks none.
     """
 
     form: Format
@@ -58,38 +80,38 @@ class Look:
 
 
 @contextmanager
-def open_sink(look: Look, topics: Sequence[str]) -> Iterator[Printed | LiveTable]:
-    """Whatever shows alerts in the form that was asked for, on this kind of stdout."""
-    if look.form is Format.JSON:
-        yield JsonLines(look.fields, look.again)
-    elif look.form is Format.YAML:
-        yield YamlDocuments(look.fields, look.again)
-    elif look.detail:
-        yield DetailViews(look.position, look.again)
-    elif not is_redrawn(look):
-        yield PlainTable(Rows(look.fields, topics, look.position, look.again))
+def open_sink(view: ViewOptions, topics: Sequence[str]) -> Iterator[Printed | LiveTable]:
+    """Yield the sink that shows alerts in a form, on this kind of stdout."""
+    if view.form is Format.JSON:
+        yield JsonLines(view.fields, view.again)
+    elif view.form is Format.YAML:
+        yield YamlDocuments(view.fields, view.again)
+    elif view.detail:
+        yield DetailViews(view.position, view.again)
+    elif not is_redrawn(view):
+        yield PlainTable(Rows(view.fields, topics, view.position, view.again))
     else:
-        rows = Rows(look.fields, topics, look.position, look.again)
-        live = LiveTable(rows, look.newest_first)
+        rows = Rows(view.fields, topics, view.position, view.again)
+        live = LiveTable(rows, view.newest_first)
         try:
-            with output.live_view() as live.draw:
+            with terminal.live_view() as live.draw:
                 yield live
         finally:
             live.leave()
 
 
-def is_redrawn(look: Look) -> bool:
-    """Whether what is shown is drawn again and again, in place of what was drawn before."""
-    return look.form is Format.TABLE and not look.detail and output.can_redraw()
+def is_redrawn(view: ViewOptions) -> bool:
+    """Return whether the alerts are drawn anew in place of what was drawn before."""
+    return view.form is Format.TABLE and not view.detail and terminal.can_redraw()
 
 
-def needed(look: Look, where: Where | None) -> Needed:
-    """What the form and the selection need of alerts of a schema; none for everything."""
-    fields = look.fields
-    if look.detail or (fields is None and look.form is not Format.TABLE):
+def needed(view: ViewOptions, where: Where | None) -> NeededFields:
+    """Return which fields the form and the selection need of alerts of a schema."""
+    fields = view.fields
+    if view.detail or (fields is None and view.form is not Format.TABLE):
         return lambda _schema: None
     paths = [*(fields or ()), *(where.paths if where else ())]
-    steps = [each.steps for each in paths]
+    steps = [path.steps for path in paths]
 
     def of(schema: Schema) -> Iterable[Steps]:
         shown = viewer_columns(schema) if fields is None else []
@@ -98,13 +120,13 @@ def needed(look: Look, where: Where | None) -> Needed:
     return of
 
 
-def chosen_by(where: Where | None) -> Needed:
-    """What the selection needs of alerts that are not shown."""
+def chosen_by(where: Where | None) -> NeededFields:
+    """Return which fields the selection needs of alerts that are not shown."""
     return lambda _schema: [each.steps for each in where.paths] if where else []
 
 
 def record(alert: Alert, fields: Fields) -> dict[str, Any]:
-    """An alert as a line of JSON has it."""
+    """Return an alert as a line of JSON has it."""
     return {
         "topic": alert.topic,
         "partition": alert.partition,
@@ -115,7 +137,7 @@ def record(alert: Alert, fields: Fields) -> dict[str, Any]:
 
 
 def raw_record(skipped: Skipped) -> dict[str, Any]:
-    """A message that is no alert as a line of JSON has it, its value in hex."""
+    """Return a message that is no alert as a line of JSON has it, its value in hex."""
     return {
         "topic": skipped.topic,
         "partition": skipped.partition,
@@ -123,6 +145,41 @@ def raw_record(skipped: Skipped) -> dict[str, Any]:
         "timestamp": skipped.timestamp,
         "raw": None if skipped.value is None else skipped.value.hex(),
     }
+
+
+class Printed(ABC):
+    """A sink that prints each alert as it comes; a flush sends out what was printed."""
+
+    def add(self, record: Alert | Skipped) -> None:
+        """Print an alert, or say which message was skipped."""
+        if isinstance(record, Skipped):
+            self.skip(record)
+        else:
+            self.show(record)
+
+    @abstractmethod
+    def show(self, alert: Alert) -> None:
+        """Print an alert."""
+
+    def skip(self, skipped: Skipped) -> None:
+        """Say which message was skipped, or print its first bytes."""
+        say_skipped(skipped)
+
+    def flush(self) -> HeldOffsets:
+        """Send out what was printed."""
+        render.flush()
+        return NOTHING_HELD
+
+    def progress(self, progress: ReadProgress) -> None:  # noqa: B027 (most have no room for it)
+        """Take how far the reading has come; shown where there is room for it."""
+
+
+def say_skipped(skipped: Skipped) -> None:
+    """Say which message was skipped, or print its first bytes as data."""
+    if skipped.raw:
+        render.print_text(skipped_text(skipped))
+    else:
+        console.warn(skipped_text(skipped))
 
 
 class JsonLines(Printed):
@@ -144,11 +201,11 @@ class JsonLines(Printed):
         if skipped.raw:
             self.put(raw_record(skipped))
         else:
-            output.warn(skipped_text(skipped))
+            console.warn(skipped_text(skipped))
 
     def put(self, line: dict[str, Any]) -> None:
         """Print a line."""
-        output.print_json(to_json_bytes(line))
+        render.print_json(to_json_bytes(line))
 
 
 class YamlDocuments(JsonLines):
@@ -156,7 +213,7 @@ class YamlDocuments(JsonLines):
 
     def put(self, line: dict[str, Any]) -> None:
         """Print a document."""
-        output.print_yaml_document(orjson.loads(to_json_bytes(line)))
+        render.print_yaml_document(orjson.loads(to_json_bytes(line)))
 
 
 class DetailViews(Printed):
@@ -170,8 +227,138 @@ class DetailViews(Printed):
     def show(self, alert: Alert) -> None:
         """Print an alert."""
         if self._shown:
-            output.print_renderable(Rule(style="dim"))
+            terminal.show(Rule(style="dim"))
         self._shown += 1
         if self._again is not None and self._again(alert):
-            output.print_renderable(Text(f"{AGAIN_SIGN} This alert came before.", style="yellow"))
-        output.print_renderable(DetailView(describe(alert, self._position)))
+            terminal.show(Text(f"{AGAIN_SIGN} This alert came before.", style="yellow"))
+        terminal.show(DetailView(describe(alert, self._position)))
+
+
+class Rows:
+    """Alerts as rows of a table whose columns grow with the kinds of alerts that come."""
+
+    def __init__(
+        self,
+        fields: Fields,
+        topics: Sequence[str],
+        position: Position = Position.DEG,
+        again: Again | None = None,
+    ) -> None:
+        self._fields = fields
+        self._position = position
+        self._again = again
+        self._columns = lru_cache(maxsize=64)(self._columns_of)
+        self._topics = {*topics}
+        self._several = len(topics) > 1
+        self.headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
+
+    def row(self, alert: Alert) -> Row:
+        """Return the alert's row; the headings have all its columns afterwards."""
+        columns, position = self._columns(alert.schema), self._position
+        if self._fields is None:
+            cells = {key_of(each): cell(alert.content, each, position) for each in columns}
+        else:
+            values = pick(alert.content, self._fields)
+            cells = {key_of(each): role_text(values[each.path], each, position) for each in columns}
+        if self._again is not None and self._again(alert):
+            cells[AGAIN] = AGAIN_SIGN
+            self.headings = marked(self.headings)
+        cells[TOPIC] = printable(alert.topic)
+        if alert.topic not in self._topics:
+            self._add_topic(alert.topic)
+        self.headings = widened(self.headings, columns, cells)
+        return cells
+
+    def _add_topic(self, topic: str) -> None:
+        """Tell topics apart from now on: another one has come to match a pattern."""
+        self._topics.add(topic)
+        if not self._several:
+            self._several = True
+            self.headings = with_topics(self.headings, self._topics)
+
+    def _columns_of(self, schema: Schema) -> list[Column]:
+        if self._fields is None:
+            return viewer_columns(schema)
+        return [typed_column(each.text) for each in self._fields]
+
+
+class PlainTable(Printed):
+    """A line an alert, in columns of fixed width, under a line of headings."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._printed: tuple[Heading, ...] = ()
+
+    def show(self, alert: Alert) -> None:
+        """Print an alert; the headings first, and again when an alert brings new columns."""
+        row = self._rows.row(alert)
+        if self._rows.headings != self._printed:
+            self._printed = self._rows.headings
+            render.print_line(header_line(self._printed))
+        render.print_line(row_line(self._printed, row))
+
+
+class LiveTable:
+    """The newest alerts on a terminal, drawn anew at each flush.
+
+    Attributes:
+        draw: draws in place of what it drew before.
+    """
+
+    draw: Callable[[RenderableType], None]
+
+    def __init__(self, rows: Rows, newest_first: bool = False) -> None:
+        self._rows = rows
+        self._newest_first = newest_first
+        self._kept: deque[Row] = deque(maxlen=KEPT_ROWS)
+        self._shown = 0
+        self._skipped: deque[Skipped] = deque(maxlen=_KEPT_SKIPPED)
+        self._skips = 0
+        self._progress: ReadProgress | None = None
+
+    def add(self, record: Alert | Skipped) -> None:
+        """Keep an alert, or a message that was skipped, for the next drawing."""
+        if isinstance(record, Skipped):
+            self._skip(record)
+        else:
+            self._kept.append(self._rows.row(record))
+            self._shown += 1
+
+    def _skip(self, skipped: Skipped) -> None:
+        self._skips += 1
+        value = skipped.value if skipped.raw else None
+        self._skipped.append(replace(skipped, key=None, value=value))
+
+    def progress(self, progress: ReadProgress) -> None:
+        """Take how far the reading has come; the first time, draw."""
+        is_first, self._progress = self._progress is None, progress
+        if is_first:
+            self.flush()
+
+    def flush(self) -> HeldOffsets:
+        """Draw the table."""
+        if self._progress is not None:
+            self._draw(self._progress)
+        return NOTHING_HELD
+
+    def _draw(self, progress: ReadProgress) -> None:
+        width, height = terminal.size()
+        newest = list(self._kept)[-height:]
+        below = list(self._skipped)[-_SKIPPED_BELOW:]
+        headings, first = self._rows.headings, self._newest_first
+        view = live_view(headings, newest, progress, below, width, height, first)
+        self.draw(view)
+
+    def leave(self) -> None:
+        """Print the table once more, to stay, and what was skipped."""
+        width, _ = terminal.size()
+        if self._shown > len(self._kept):
+            text = f"The last {len(self._kept):,} of {self._shown:,} alerts:"
+            terminal.show(Text(text, style="dim"))
+        if self._kept:
+            kept = list(reversed(self._kept)) if self._newest_first else list(self._kept)
+            terminal.show(table(self._rows.headings, kept, width))
+        if self._skips > len(self._skipped):
+            console.warn(f"The last {len(self._skipped)} of {self._skips:,} skipped messages:")
+        for each in self._skipped:
+            say_skipped(each)

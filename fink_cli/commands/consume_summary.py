@@ -1,27 +1,30 @@
-"""What `fink consume` says at its end: how many alerts, and why there are none."""
+"""What ``fink consume`` says at its end: how many alerts, and why there are none."""
 
 from __future__ import annotations
 
 import orjson
 
-from fink_cli import output
-from fink_cli.commands.consume_save import saved_text, summary_of
+from fink_cli import console
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts
 from fink_cli.consumer.start import Earliest, Start
 from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.table import AGAIN_SIGN, topics_text
-from fink_cli.output import Format
+from fink_cli.render import Format
+from fink_cli.text import counted
+
+_MOST_FILES = 3
 
 
 def summarise(
+    *,
     source: TopicReader,
     counts: Counts,
     form: Format,
     group: str | None,
     start: Start | None,
     saver: Saver | None,
-    marked: int,
+    duplicates: int,
 ) -> None:
     """Say on stderr what was read.
 
@@ -32,24 +35,46 @@ def summarise(
         group: the group that was read in.
         start: where it was asked to start.
         saver: what saved the alerts; ``None`` where they were shown.
-        marked: how many alerts were marked as duplicates.
+        duplicates: how many alerts were marked as duplicates.
     """
     if form is Format.JSON:
         numbers = {"read": counts.read, "shown": counts.shown, "skipped": counts.skipped}
-        output.note(orjson.dumps(numbers | (summary_of(saver) if saver else {})).decode())
+        saved = {} if saver is None else _saved_data(saver)
+        console.note(orjson.dumps({**numbers, **saved}).decode())
         return
     if saver is not None:
-        said = f"{count(counts.alerts, 'alert')} read. {saved_text(saver)}"
+        sentences = [f"{counted(counts.alerts, 'alert')} read.", _saved_text(saver)]
     elif counts.shown < counts.alerts:
-        said = f"{counts.shown:,} of {count(counts.alerts, 'alert')} shown."
+        sentences = [f"{counts.shown:,} of {counted(counts.alerts, 'alert')} shown."]
     else:
-        said = f"{count(counts.shown, 'alert')} shown."
-    said += f" {marked:,} came before ({AGAIN_SIGN})." if marked else ""
-    said += f" {count(counts.skipped, 'message')} skipped." if counts.skipped else ""
+        sentences = [f"{counted(counts.shown, 'alert')} shown."]
+    if duplicates:
+        sentences.append(f"{duplicates:,} came before ({AGAIN_SIGN}).")
+    if counts.skipped:
+        sentences.append(f"{counted(counts.skipped, 'message')} skipped.")
     if not counts.read and source.is_at_end:
-        said += f" {_why_nothing(source, group, start)}"
+        sentences.append(_why_nothing(source, group, start))
     # The names of files are to be copied, and stay whole.
-    output.note(said, whole=saver is not None)
+    console.note(" ".join(sentences), unbroken=saver is not None)
+
+
+def _saved_data(saver: Saver) -> dict[str, int | str]:
+    return {
+        "saved": saver.saved,
+        "saved_before": saver.again,
+        "folder": str(saver.folder),
+        "files": saver.files,
+    }
+
+
+def _saved_text(saver: Saver) -> str:
+    text = f"{saver.saved:,} saved"
+    if saver.files:
+        names = ", ".join(list(saver.names)[:_MOST_FILES])
+        more = ", …" if saver.files > _MOST_FILES else ""
+        text += f" to {saver.folder} in {counted(saver.files, 'file')}: {names}{more}"
+    before = f" {saver.again:,} are in {saver.folder} from before." if saver.again else ""
+    return f"{text}.{before}"
 
 
 def _why_nothing(source: TopicReader, group: str | None, start: Start | None) -> str:
@@ -59,8 +84,3 @@ def _why_nothing(source: TopicReader, group: str | None, start: Start | None) ->
     if start is None or isinstance(start, Earliest):
         return f"There is no message in {topics}."
     return f"There is no message in {topics} from there on."
-
-
-def count(number: int, what: str) -> str:
-    """A number of things, in words."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

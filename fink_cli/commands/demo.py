@@ -5,40 +5,23 @@ from __future__ import annotations
 import secrets
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin.acl.client import create_rules
-from fink_cli.admin.acl.model import CONSUMER, ResourceType, role_rules
-from fink_cli.admin.publishers import publisher_rules
-from fink_cli.admin.state_topics import ensure_topics
-from fink_cli.admin.topics import create_topics
-from fink_cli.admin.users import set_password
-from fink_cli.alerts.codec import Decoder
-from fink_cli.alerts.simulate import simulate_alerts, write_science
-from fink_cli.cluster import local
-from fink_cli.cluster.process import free_ports
-from fink_cli.cluster.record import read_cluster
-from fink_cli.commands.consume_sinks import Look, open_sink
-from fink_cli.commands.distribute import progress
-from fink_cli.commands.kafka import fetching
-from fink_cli.connection import Connection
-from fink_cli.consumer.loop import Counts, LoopOptions, follow
-from fink_cli.consumer.topic_reader import open_topics
-from fink_cli.distribution import launch
-from fink_cli.distribution.prepare import Wish, prepare
-from fink_cli.distribution.state import DONE
+from fink_cli import console
 from fink_cli.errors import OperationFailedError
-from fink_cli.output import Format
+from fink_cli.interrupts import signals_held_back
+from fink_cli.render import Format
+
+if TYPE_CHECKING:
+    from fink_cli.connection import Connection
 
 app = typer.Typer(help="See it all work, from nothing, on this machine.")
 
@@ -52,42 +35,53 @@ def demo(
     show: Annotated[int, typer.Option(help="How many alerts to show.", min=1)] = 20,
 ) -> None:
     """Start Kafka, publish alerts of its own with Spark, show them decoded, stop everything."""
+    from fink_cli.alerts.simulate import simulate_alerts, write_science
+
     with tempfile.TemporaryDirectory(prefix="fink-demo-") as folder, _kafka(Path(folder)) as admin:
         science = Path(folder) / "science"
-        with output.spinner(f"Making {alerts} alerts"):
+        with console.spinner(f"Making {alerts} alerts"):
             write_science(simulate_alerts(alerts, seed), science)
-        output.step(f"Made {alerts} alerts of its own: RR Lyrae, binaries, supernovae, asteroids")
+        console.step(f"Made {alerts} alerts of its own: RR Lyrae, binaries, supernovae, asteroids")
         producer, consumer = _prepare_access(admin)
         published = _publish(science, producer, Path(folder))
-        output.step(f"Published {published} alerts with Spark, as the user '{producer.username}'")
+        console.step(f"Published {published} alerts with Spark, as the user '{producer.username}'")
         shown = _show(consumer, show)
-        output.step(f"Read {shown} of them back and decoded them, as '{consumer.username}'")
-    output.step("Stopped everything")
+        console.step(f"Read {shown} of them back and decoded them, as '{consumer.username}'")
+    console.step("Stopped everything")
     _say_what_next()
 
 
 @contextmanager
 def _kafka(home: Path) -> Iterator[Connection]:
-    """A cluster that is gone afterwards, whatever happens; yields its administrator's login."""
+    """Start a cluster and yield its administrator's login; it is gone afterwards in any case."""
+    from fink_cli.cluster import local
+    from fink_cli.cluster.process import free_ports
+    from fink_cli.cluster.record import read_cluster
+
     try:
-        with fetching("Kafka") as report, output.spinner("Starting Kafka"):
+        with console.fetching("Kafka") as report, console.spinner("Starting Kafka"):
             started = local.start(home, brokers=1, port=free_ports(1)[0], tls=False, report=report)
-        output.step(f"Started Kafka {started.version} at {started.bootstrap_servers}")
+        console.step(f"Started Kafka {started.version} at {started.bootstrap_servers}")
         cluster = read_cluster(home)
         if cluster is None:
             raise OperationFailedError(f"The cluster of {home} is gone.")
         yield local.admin_connection(home, cluster)
     finally:
         # A second Ctrl-C must not leave a broker behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with output.spinner("Stopping Kafka"):
+        with signals_held_back(), console.spinner("Stopping Kafka"):
             local.stop(home)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
-    """A topic, and two users with the rights that they need on it and no others."""
-    with output.spinner("Creating a topic and two users"):
+    """Create a topic, and two users with the rights that they need on it and no others."""
+    from fink_cli.admin.acl.client import create_rules
+    from fink_cli.admin.acl.model import CONSUMER, ResourceType, role_rules
+    from fink_cli.admin.publishers import publisher_rules
+    from fink_cli.admin.state_topics import ensure_topics
+    from fink_cli.admin.topics import create_topics
+    from fink_cli.admin.users import set_password
+
+    with console.spinner("Creating a topic and two users"):
         create_topics(admin, [_TOPIC], partitions=4, replication_factor=1, config={})
         logins = []
         ensure_topics(admin)
@@ -100,13 +94,18 @@ def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
             set_password(admin, user, password)
             create_rules(admin, rules)
             logins.append(replace(admin, username=user, password=password))
-    output.step(f"Created the topic '{_TOPIC}', a user who may write it and one who may read it")
+    console.step(f"Created the topic '{_TOPIC}', a user who may write it and one who may read it")
     return logins[0], logins[1]
 
 
 def _publish(science: Path, producer: Connection, home: Path) -> int:
+    from fink_cli.commands.distribute import progress
+    from fink_cli.distribution import launch
+    from fink_cli.distribution.prepare import Wish, prepare
+    from fink_cli.distribution.state import DONE
+
     wish = Wish(source=science, topic=_TOPIC, once=True)
-    with fetching("Spark's connectors") as report:
+    with console.fetching("Spark's connectors") as report:
         job = prepare(wish, producer, home, report)
     with progress() as watch:
         status = launch.run(job, watch).status
@@ -116,10 +115,15 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
 
 
 def _show(consumer: Connection, limit: int) -> int:
+    from fink_cli.alerts.codec import Decoder
+    from fink_cli.commands.consume_sinks import ViewOptions, open_sink
+    from fink_cli.consumer.loop import Counts, LoopOptions, follow
+    from fink_cli.consumer.topic_reader import open_topics
+
     counts = Counts()
     with (
         open_topics(consumer, [_TOPIC], None, None, until_end=True) as source,
-        open_sink(Look(Format.TABLE), source.topics) as sink,
+        open_sink(ViewOptions(Format.TABLE), source.topics) as sink,
     ):
         follow(
             source, Decoder(None), sink, counts, LoopOptions(limit=limit, progress=sink.progress)
@@ -133,7 +137,7 @@ def _show(consumer: Connection, limit: int) -> int:
 
 def _say_what_next() -> None:
     fink = "fink" if shutil.which("fink") else shlex.quote(sys.argv[0])
-    output.advice(
+    console.advice(
         "Now with your own alerts, FOLDER being one of Parquet files:",
         [
             f"{fink} kafka start && {fink} kafka topic create my_alerts",

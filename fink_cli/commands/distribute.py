@@ -7,14 +7,12 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import TextColumn
 
-from fink_cli import output
+from fink_cli import console, render
 from fink_cli.commands.distribute_check import check, read_back, schema
-from fink_cli.commands.distribute_job import prepared
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -31,14 +29,15 @@ from fink_cli.commands.distribute_options import (
 )
 from fink_cli.commands.distribute_service import logs, start, status, stop
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.distribution import launch
-from fink_cli.distribution.earlier import why_nothing
-from fink_cli.distribution.prepare import Wish
-from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import DIED, FAILED, Folder, Status, options_of, read_about
 from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
-from fink_cli.output import Format
-from fink_cli.render import as_data
+from fink_cli.render import Format
+from fink_cli.tables import as_data
+
+if TYPE_CHECKING:
+    from fink_cli.distribution.launch import Ended, Watch
+    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.spec import Job
+    from fink_cli.distribution.state import Status
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -72,6 +71,8 @@ def run(
     servers: Servers = None,
 ) -> None:
     """Publish the alerts of a folder, once or for ever. What was published is not sent again."""
+    from fink_cli.distribution.prepare import Wish
+
     wish = Wish(
         config=config,
         source=source,
@@ -102,6 +103,8 @@ def replay(
     servers: Servers = None,
 ) -> None:
     """Publish what was skipped of a stream: after its filter or its topic was mended."""
+    from fink_cli.distribution.prepare import Wish
+
     wish = Wish(
         config=config,
         source=source,
@@ -115,6 +118,9 @@ def replay(
 
 
 def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
+    from fink_cli.commands.distribute_job import prepared
+    from fink_cli.distribution import launch
+
     job = prepared(wish, profile, servers)
     try:
         with progress() as watch:
@@ -129,16 +135,16 @@ def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> 
 def _show(fared: Status, form: Format) -> None:
     if form is Format.JSON:
         # One line: the last line of what a script reads.
-        output.print_json(json.dumps(as_data(fared)).encode())
+        render.print_json(json.dumps(as_data(fared)).encode())
     else:
-        output.emit(fared, form)
+        render.emit(fared, form)
 
 
 @contextmanager
-def progress() -> Iterator[launch.Watch]:
+def progress() -> Iterator[Watch]:
     """Show how a distribution fares: files, alerts, alerts a second."""
-    counts = TextColumn("files  {task.fields[alerts]:,} alerts  {task.fields[rate]:,.0f}/s")
-    with output.count_progress(counts) as bar:
+    counts = "files  {task.fields[alerts]:,} alerts  {task.fields[rate]:,.0f}/s"
+    with console.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
 
         def watch(fares: Status) -> None:
@@ -154,7 +160,10 @@ def progress() -> Iterator[launch.Watch]:
         yield watch
 
 
-def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
+def _judge(ended: Ended, job: Job, wish: Wish) -> None:
+    from fink_cli.distribution.earlier import why_nothing
+    from fink_cli.distribution.state import DIED, FAILED, Folder, options_of, read_about
+
     fared = ended.status
     if ended.exit_code == USAGE:
         raise UsageError(fared.error or "The distribution can't be done as it is declared.")
@@ -165,20 +174,20 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
             ended.exit_code,
         )
     if fared.warning:
-        output.warn(fared.warning)
+        console.warn(fared.warning)
     folder = Folder(Path(job.folder))
     if fared.session.read == 0 and not fared.bad_files and wish.replay is None:
         why = why_nothing(fared, Path(job.source))
         if why is not None:
-            output.note(why)
+            console.note(why)
     if fared.skipped:
-        output.warn(
+        console.warn(
             f"{fared.skipped} alert(s) were skipped and are kept as dead letters.\n"
             f"See which and why: fink distribute status --skipped {options_of(read_about(folder))}"
         )
     if fared.replaced_files:
         first = shlex.quote(fared.replaced_files[0])
-        output.warn(
+        console.warn(
             f"{len(fared.replaced_files)} file(s) were replaced after they were published: "
             f"{', '.join(fared.replaced_files[:5])}.\n"
             f"Publish one once more: fink distribute run --again {first}"
@@ -190,7 +199,7 @@ def _judge(ended: launch.Ended, job: Job, wish: Wish) -> None:
             raise OperationFailedError(
                 sentence, "Repair or remove them, and run again: they are published then."
             )
-        output.warn(sentence)
+        console.warn(sentence)
 
 
 for _command in (run, start, stop, status, logs, check, replay, schema):

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin.topic_rights import (
-    find_usable_topics,
-    no_such_topics,
-    refuse_compacted,
-    usable_topic,
-)
+from fink_cli import console, render
+from fink_cli.commands.completion import completer
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -25,15 +20,14 @@ from fink_cli.commands.distribute_options import (
     spark_settings,
     without_topic,
 )
-from fink_cli.commands.kafka import fetching
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import resolve_connection
-from fink_cli.distribution.ask import ask
-from fink_cli.distribution.check import expectations, schema_of, survey
-from fink_cli.distribution.prepare import Wish, declared, spark_of
-from fink_cli.distribution.question import Findings, Reading, dump_reading
 from fink_cli.errors import FinkError, OperationFailedError, UsageError
-from fink_cli.output import Format
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
+
+if TYPE_CHECKING:
+    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.question import Findings
 
 _SAMPLE = 2000
 
@@ -61,6 +55,9 @@ def check(
     servers: Servers = None,
 ) -> None:
     """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
+    from fink_cli.distribution.check import expectations
+    from fink_cli.distribution.prepare import Wish
+
     wish = Wish(
         config=config,
         source=source,
@@ -70,23 +67,25 @@ def check(
     )
     _look_at_topics(wish, profile, servers)
     findings = _survey(wish, sample, "Trying the filters with Spark")
-    output.emit(expectations(findings, night), form)
-    output.note(
+    render.emit(expectations(findings, night), form)
+    console.note(
         f"Tried on {findings.sample:,} alerts; a night has {night or findings.night:,}. "
         "Brokers store less: they compress."
     )
     if findings.renamed:
         names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
-        output.note(f"Published under a name that Avro takes: {names}.")
+        console.note(f"Published under a name that Avro takes: {names}.")
     if findings.rounded:
-        output.note(
+        console.note(
             f"Nanoseconds, published down to the microsecond: {', '.join(findings.rounded)}."
         )
     _judge(findings)
 
 
 def _survey(wish: Wish, sample: int, title: str) -> Findings:
-    with fetching("Spark's connectors") as report, output.spinner(title):
+    from fink_cli.distribution.check import survey
+
+    with console.fetching("Spark's connectors") as report, console.spinner(title):
         return survey(wish, sample, report)
 
 
@@ -96,17 +95,20 @@ def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> Non
     Raises:
         OperationFailedError: Kafka would not keep what is published to one.
     """
+    from fink_cli.admin.topic_rights import find_usable_topics, no_such_topics, refuse_compacted
+    from fink_cli.distribution.prepare import declared
+
     distribution, _ = declared(wish)
     topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
     try:
         connection = resolve_connection(profile, servers)
         there, missing = find_usable_topics(connection, topics, "WRITE")
     except FinkError as error:
-        output.warn(f"{error.message}\n{error.hint}")
+        console.warn(f"{error.message}\n{error.hint}")
         return
     if missing:
         lacking = no_such_topics(connection, missing)
-        output.warn(f"{lacking.message}\n{lacking.hint}")
+        console.warn(f"{lacking.message}\n{lacking.hint}")
     refuse_compacted(connection, list(there))
 
 
@@ -138,12 +140,15 @@ def schema(
     master: Master = "local[*]",
 ) -> None:
     """Write the Avro schema of what is published."""
+    from fink_cli.distribution.check import schema_of
+    from fink_cli.distribution.prepare import Wish
+
     wish = Wish(
         config=config, source=source, topic=without_topic(context, config, topic), master=master
     )
     text = schema_of(_survey(wish, 0, "Reading the columns with Spark"), stream)
     if out is None:
-        output.print_json(text.encode())
+        render.print_json(text.encode())
         return
     try:
         out.write_text(f"{text}\n", encoding="utf-8")
@@ -151,13 +156,18 @@ def schema(
         raise UsageError(
             f"{out} can't be written: {error.strerror}.", "Name another file: --out FILE"
         ) from error
-    output.step(f"The schema is in {out}.")
+    console.step(f"The schema is in {out}.")
 
 
 def read_back(
     topic: Annotated[
         str | None,
-        typer.Option(help="Topic to read.", envvar="FINK_TOPIC", show_default=False),
+        typer.Option(
+            help="Topic to read.",
+            envvar="FINK_TOPIC",
+            show_default=False,
+            autocompletion=completer("topics"),
+        ),
     ] = None,
     schema: Annotated[
         Path | None,
@@ -176,12 +186,17 @@ def read_back(
     servers: Servers = None,
 ) -> None:
     """Read a topic back with Spark, decode it, and print the alerts."""
+    from fink_cli.admin.topic_rights import usable_topic
+    from fink_cli.distribution.ask import ask
+    from fink_cli.distribution.prepare import Wish, spark_of
+    from fink_cli.distribution.question import Reading, dump_reading
+
     if topic is None:
         raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
     connection = resolve_connection(profile, servers)
     usable_topic(connection, topic, "READ")
     wish = Wish(topic=topic, master=master, settings=spark_settings(spark_conf))
-    with fetching("Spark's connectors") as report:
+    with console.fetching("Spark's connectors") as report:
         spark = spark_of(wish, report)
     reading = Reading(
         topic=topic,
@@ -193,10 +208,10 @@ def read_back(
         rows=rows,
         width=shutil.get_terminal_size((160, 24)).columns,
     )
-    output.note("Starting Spark …")
+    console.note("Starting Spark …")
     for line in ask("readback", dump_reading(reading), master):
-        output.print_text(line)
-        output.flush()
+        render.print_text(line)
+        render.flush()
 
 
 def _read(file: Path) -> str:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fink_cli import output
-from fink_cli.commands.kafka import fetching
-from fink_cli.config import resolve_connection
+from fink_cli import console
 from fink_cli.distribution.prepare import Wish, prepare
 from fink_cli.distribution.spec import Job
 from fink_cli.distribution.state import Folder, options_of, read_about
 from fink_cli.paths import fink_home
+from fink_cli.settings import resolve_connection
 
 
 def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
-    """The job, after a warning of what its topics lack.
+    """Return the job, after a warning of what its topics lack.
 
     Raises:
         FinkError: it can't be done.
     """
     connection = resolve_connection(profile, servers)
-    with fetching("Spark's connectors") as report:
+    with console.fetching("Spark's connectors") as report:
         job = prepare(wish, connection, fink_home(), report)
     _warn_of_missing(job)
     return job
@@ -30,7 +29,7 @@ def _warn_of_missing(job: Job) -> None:
     missing = [topic for topic, target in job.targets.items() if target.topic_id is None]
     if missing:
         options = options_of(read_about(Folder(Path(job.folder))))
-        output.warn(
+        console.warn(
             f"These topics are not there any more: {', '.join(missing)}. "
             "Alerts for them become dead letters; all others are published.\n"
             f"Create them: fink kafka topic create {' '.join(missing)}, "

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fink_cli.commands.completion import completer
 from fink_cli.errors import UsageError
 
 Config = Annotated[
@@ -25,6 +26,7 @@ Topic = Annotated[
         help="Topic to publish every alert to, without a file of streams.",
         envvar="FINK_TOPIC",
         show_default=False,
+        autocompletion=completer("topics"),
     ),
 ]
 Name = Annotated[
@@ -66,7 +68,7 @@ SameMaster = Annotated[str | None, typer.Option("--master", hidden=True)]
 
 
 def without_topic(context: typer.Context, config: Path | None, topic: str | None) -> str | None:
-    """The topic, which a file of streams takes the place of.
+    """Return the topic, which a file of streams takes the place of.
 
     Raises:
         UsageError: both are given on the command line.
@@ -83,17 +85,17 @@ def without_topic(context: typer.Context, config: Path | None, topic: str | None
 
 
 def spark_settings(given: list[str] | None) -> dict[str, str]:
-    """The settings of Spark that were given as ``NAME=VALUE``.
+    """Return the settings of Spark that were given as ``NAME=VALUE``.
 
     Raises:
         UsageError: one is not.
     """
     settings = {}
-    for each in given or []:
-        name, sign, value = each.partition("=")
+    for setting in given or []:
+        name, sign, value = setting.partition("=")
         if not sign or not name.startswith("spark."):
             raise UsageError(
-                f"--spark-conf {each} is not a setting of Spark.",
+                f"--spark-conf {setting} is not a setting of Spark.",
                 "Write it as in: --spark-conf spark.executor.memory=4g",
             )
         settings[name] = value

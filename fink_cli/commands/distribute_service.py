@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.commands.distribute_job import prepared
+from fink_cli import console, render
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -31,15 +30,15 @@ from fink_cli.commands.distribute_options import (
     without_topic,
 )
 from fink_cli.commands.logs import show_log
-from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.config import resolve_connection
-from fink_cli.distribution import background
-from fink_cli.distribution.letters import dead_letters
-from fink_cli.distribution.prepare import Wish
-from fink_cli.distribution.state import ALIVE, DIED, FAILED, STUCK
+from fink_cli.commands.options import Follow, Lines, Output, Profile, Servers
 from fink_cli.errors import OperationFailedError
-from fink_cli.output import Format
 from fink_cli.paths import fink_home
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
+
+if TYPE_CHECKING:
+    from fink_cli.distribution.background import Known
+    from fink_cli.distribution.prepare import Wish
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,11 @@ def start(
     servers: Servers = None,
 ) -> None:
     """Publish in the background: returns once the filters are accepted and it is on its way."""
+    from fink_cli.commands.distribute_job import prepared
+    from fink_cli.distribution import background
+    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.state import ALIVE
+
     wish = Wish(
         config=config,
         source=source,
@@ -85,20 +89,20 @@ def start(
         name=name,
     )
     job = prepared(wish, profile, servers)
-    with output.spinner("Starting Spark"):
+    with console.spinner("Starting Spark"):
         status = background.start(job, arguments(wish, profile, servers))
-    output.emit(status, form)
+    render.emit(status, form)
     if status.state not in ALIVE:
         return
     which = background.the_one(background.known(fink_home(), wish))
-    output.advice(
+    console.advice(
         "It goes on by itself:",
         [f"fink distribute {verb} {which.options}" for verb in ("status", "logs -f", "stop")],
     )
 
 
 def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]:
-    """The arguments of ``fink distribute run`` that ask for the same."""
+    """Return the arguments of ``fink distribute run`` that ask for the same."""
     options = {
         "--config": wish.config and wish.config.absolute(),
         "--source": wish.source and wish.source.resolve(),
@@ -132,12 +136,14 @@ def stop(
     _master: SameMaster = None,
 ) -> None:
     """Let a distribution finish its batch, and end."""
+    from fink_cli.distribution import background
+
     which = _which(context, config, source, topic, name)
     if not which.running:
-        output.note(f"The distribution {which.name} does not run.")
-    with output.spinner("Finishing the batch"):
+        console.note(f"The distribution {which.name} does not run.")
+    with console.spinner("Finishing the batch"):
         status = background.stop(which)
-    output.emit(status, form)
+    render.emit(status, form)
 
 
 def status(
@@ -159,54 +165,64 @@ def status(
     _master: SameMaster = None,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
+    from fink_cli.distribution import background
+    from fink_cli.distribution.letters import dead_letters
+    from fink_cli.distribution.prepare import Wish
+
     topic = without_topic(context, config, topic)
     wish = Wish(config=config, source=source, topic=topic, name=name)
-    found = background.known(fink_home(), wish)
-    if not skipped and len(found) > 1:
-        _show_all(found, form)
+    distributions = background.known(fink_home(), wish)
+    if not skipped and len(distributions) > 1:
+        _show_all(distributions, form)
         return
-    which = background.the_one(found)
+    which = background.the_one(distributions)
     if skipped:
         connection = resolve_connection(profile, servers)
         letters = dead_letters(connection, which.name, Path(which.source))
-        output.emit(letters, form, "No alert was skipped.")
+        render.emit(letters, form, "No alert was skipped.")
         return
     if which.report is None:
         raise OperationFailedError(
             f"The distribution {which.name} has not begun.",
             f"Start it: fink distribute start {which.options}",
         )
-    output.emit(which.report.status, form)
+    render.emit(which.report.status, form)
     _judge([which])
 
 
-def _show_all(found: Sequence[background.Known], form: Format) -> None:
+def _show_all(distributions: Sequence[Known], form: Format) -> None:
     if form is Format.TABLE:
-        output.emit([_overview(each) for each in found], form)
-        output.advice("More of one:", [f"fink distribute status {each}" for each in _named(found)])
+        render.emit([_overview(each) for each in distributions], form)
+        # Once, where the topic or the cluster was made anew.
+        options = dict.fromkeys(each.options for each in distributions)
+        console.advice("More of one:", [f"fink distribute status {each}" for each in options])
     else:
-        output.emit([each.report.status for each in found if each.report], form)
-    _judge(found)
+        render.emit([each.report.status for each in distributions if each.report], form)
+    _judge(distributions)
 
 
-def _judge(found: Sequence[background.Known]) -> None:
+def _judge(distributions: Sequence[Known]) -> None:
     """End with 1 where a distribution does not publish though it should."""
-    if any(each.report and each.report.status.state in (FAILED, DIED, STUCK) for each in found):
+    from fink_cli.distribution.state import DIED, FAILED, STUCK
+
+    reports = (each.report for each in distributions)
+    if any(report and report.status.state in (FAILED, DIED, STUCK) for report in reports):
         raise typer.Exit(1)
 
 
-def _named(found: Sequence[background.Known]) -> list[str]:
-    """The options that name each distribution, once where the topic or cluster was made anew."""
-    return list(dict.fromkeys(each.options for each in found))
-
-
-def _overview(each: background.Known) -> Overview:
-    if each.report is None:
-        return Overview(each.name, "-", 0, 0, 0, 0, 0.0)
-    found = each.report.status
-    total = sum(found.published.values())
+def _overview(distribution: Known) -> Overview:
+    name = distribution.name
+    if distribution.report is None:
+        return Overview(name, "-", 0, 0, 0, 0, 0.0)
+    status = distribution.report.status
     return Overview(
-        each.name, found.state, found.read, total, found.skipped, found.batches, found.rate
+        distribution=name,
+        state=status.state,
+        read=status.read,
+        published=sum(status.published.values()),
+        skipped=status.skipped,
+        batches=status.batches,
+        rate=status.rate,
     )
 
 
@@ -216,8 +232,8 @@ def logs(
     source: Source = None,
     topic: Topic = None,
     name: Name = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
+    follow: Follow = False,
+    lines: Lines = 100,
     _schema: SameSchema = None,
     _once: SameOnce = False,
     _trigger: SameTrigger = None,
@@ -240,7 +256,10 @@ def _which(
     source: Path | None,
     topic: str | None,
     name: str | None,
-) -> background.Known:
+) -> Known:
+    from fink_cli.distribution import background
+    from fink_cli.distribution.prepare import Wish
+
     topic = without_topic(context, config, topic)
     wish = Wish(config=config, source=source, topic=topic, name=name)
     return background.the_one(background.known(fink_home(), wish))

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import TaskID
 
-from fink_cli import jars, output
-from fink_cli.cluster import local
-from fink_cli.cluster.broker import broker_log, find_running
-from fink_cli.cluster.record import DamagedClusterError, cluster_folder, read_cluster
+from fink_cli import console, render
+from fink_cli.cluster.record import (
+    DEFAULT_PORT,
+    DamagedClusterError,
+    broker_log,
+    cluster_folder,
+    read_cluster,
+)
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
-from fink_cli.commands.options import DryRun, Output, Yes
+from fink_cli.commands.options import DryRun, Follow, Lines, Output, Yes
 from fink_cli.errors import OperationFailedError
-from fink_cli.output import Format
 from fink_cli.paths import config_file, fink_home
-from fink_cli.profiles import LOCAL, local_profile_taken, write_local_profile
+from fink_cli.profiles import LOCAL, is_local_profile_taken, write_local_profile
+from fink_cli.render import Format
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")
 app.add_typer(kafka_group.app, name="group")
-
-
-@contextmanager
-def fetching(what: str) -> Iterator[jars.Report]:
-    """Show the progress of jars that are fetched; nothing when there are none."""
-    with output.download_progress() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, count: int, total: int) -> None:
-            if not tasks:
-                tasks[what] = bar.add_task(f"Fetching {what}", total=total)
-            bar.update(tasks[what], advance=count, description=f"Fetching {what} ({name})")
-
-        yield report
 
 
 @app.command()
@@ -54,7 +41,7 @@ def start(
             envvar="FINK_KAFKA_PORT",
             min=1024,
             max=65535,
-            show_default=str(local.DEFAULT_PORT),
+            show_default=str(DEFAULT_PORT),
         ),
     ] = None,
     tls: Annotated[
@@ -72,22 +59,24 @@ def start(
 
     Brokers that run already go on: after one has died, it alone is started again.
     """
+    from fink_cli.cluster import local
+
     home = fink_home()
     # Before the cluster starts, since it fails where the file of the profiles is wrong.
-    taken = local_profile_taken()
+    taken = is_local_profile_taken()
     started = None
     try:
-        with fetching("Kafka") as report, output.spinner("Starting Kafka"):
+        with console.fetching("Kafka") as report, console.spinner("Starting Kafka"):
             started = local.start(home, brokers, port, tls, report)
         said = _yours(home) if taken else _written(home)
-        output.emit(started, form)
-        output.note(said)
+        render.emit(started, form)
+        console.note(said)
         if foreground:
             _follow(lines=0)
     finally:
         # Whatever comes after the start: also before the log is shown.
         if foreground and started is not None and started.state == "started":
-            output.emit(local.stop(home), Format.TABLE)
+            render.emit(local.stop(home), Format.TABLE)
 
 
 def _written(home: Path) -> str:
@@ -105,18 +94,22 @@ def _yours(home: Path) -> str:
 @app.command()
 def stop(form: Output = Format.TABLE) -> None:
     """Stop the local cluster; its data stays."""
-    with output.spinner("Stopping Kafka"):
+    from fink_cli.cluster import local
+
+    with console.spinner("Stopping Kafka"):
         stopped = local.stop(fink_home())
-    output.emit(stopped, form)
+    render.emit(stopped, form)
 
 
 @app.command()
 def status(form: Output = Format.TABLE) -> None:
     """Show the local cluster. The exit code is 1 when a broker died or does not answer."""
-    found = local.status(fink_home())
-    output.emit(found, form)
-    if found.state == "failed":
-        down = next(each.id for each in found.brokers if each.state != "running")
+    from fink_cli.cluster import local
+
+    cluster = local.status(fink_home())
+    render.emit(cluster, form)
+    if cluster.state == "failed":
+        down = next(broker.id for broker in cluster.brokers if broker.state != "running")
         raise OperationFailedError(
             "Not every broker of the cluster is up.",
             f"See why: fink kafka logs --broker {down}; then start it again: fink kafka start",
@@ -125,8 +118,8 @@ def status(form: Output = Format.TABLE) -> None:
 
 @app.command()
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)] = 100,
+    follow: Follow = False,
+    lines: Lines = 100,
     broker: Annotated[int, typer.Option(help="Which broker.", min=1)] = 1,
 ) -> None:
     """Show the log of a local broker."""
@@ -146,26 +139,29 @@ def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
 @app.command()
 def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
     """Stop the local cluster and remove it, with all its topics and users."""
+    from fink_cli.cluster import local
+    from fink_cli.cluster.broker import find_running
+
     home = fink_home()
     if not _is_there(home):
-        output.note(f"There is no local cluster in {home}.")
+        console.note(f"There is no local cluster in {home}.")
         return
     touched = [
         f"{cluster_folder(home)}, with every topic, user and access rule in it",
         f"{len(find_running(home))} running broker(s)",
     ]
     if dry_run:
-        output.note("Would remove:\n" + "\n".join(f"  {each}" for each in touched))
+        console.note("Would remove:\n" + "\n".join(f"  {line}" for line in touched))
         return
-    output.confirm("Remove the cluster?", touched, yes)
-    with output.spinner("Removing the cluster"):
+    console.confirm("Remove the cluster?", touched, yes)
+    with console.spinner("Removing the cluster"):
         local.destroy(home)
-    output.note("Removed.")
+    console.note("Removed.")
 
 
 def _is_there(home: Path) -> bool:
     try:
         return read_cluster(home) is not None
     except DamagedClusterError as error:
-        output.warn(error.message)
+        console.warn(error.message)
         return True

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin import groups
+from fink_cli import console, render
+from fink_cli.commands.completion import completer
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
-from fink_cli.config import resolve_connection
 from fink_cli.consumer.start import AtOffset, Earliest, Latest, Start, parse_start
-from fink_cli.output import Format
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
+
+if TYPE_CHECKING:
+    from fink_cli.admin.groups import Target
 
 app = typer.Typer(no_args_is_help=True, help="Consumer groups: list, describe, reset, delete.")
 
-Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group.")]
+_COMPLETER = completer("groups")
+
+Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group.", autocompletion=_COMPLETER)]
+Names = Annotated[
+    list[str], typer.Argument(metavar="GROUP…", help="The groups.", autocompletion=_COMPLETER)
+]
 
 
-def _target(start: Start) -> groups.Target:
+def _target(start: Start) -> Target:
     if isinstance(start, Earliest):
         return "earliest"
     if isinstance(start, Latest):
@@ -32,8 +40,10 @@ def _target(start: Start) -> groups.Target:
 @app.command("list")
 def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
     """List the consumer groups that you can see."""
-    found = groups.list_groups(resolve_connection(profile, servers))
-    output.emit(found, form, empty="No consumer groups.")
+    from fink_cli.admin.groups import list_groups
+
+    groups = list_groups(resolve_connection(profile, servers))
+    render.emit(groups, form, empty="No consumer groups.")
 
 
 @app.command()
@@ -41,7 +51,9 @@ def describe(
     name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
 ) -> None:
     """Show how far a group has read, and how long what it has not read is kept."""
-    output.emit(groups.describe_group(resolve_connection(profile, servers), name), form)
+    from fink_cli.admin.groups import describe_group
+
+    render.emit(describe_group(resolve_connection(profile, servers), name), form)
 
 
 @app.command()
@@ -57,7 +69,12 @@ def reset(
     ],
     topic: Annotated[
         list[str] | None,
-        typer.Option("--topic", "-t", help="Of this topic only; may be repeated."),
+        typer.Option(
+            "--topic",
+            "-t",
+            help="Of this topic only; may be repeated.",
+            autocompletion=completer("topics"),
+        ),
     ] = None,
     partition: Annotated[int | None, typer.Option(help="Of this partition only.", min=0)] = None,
     yes: Yes = False,
@@ -67,23 +84,25 @@ def reset(
     servers: Servers = None,
 ) -> None:
     """Let a group go on from another place. No member may be active."""
+    from fink_cli.admin.groups import plan_reset, reset_group
+
     target = _target(parse_start(to, datetime.now(UTC), "--to"))
     connection = resolve_connection(profile, servers)
-    moves = groups.plan_reset(connection, name, target, topic or [], partition)
+    moves = plan_reset(connection, name, target, topic or [], partition)
     if not dry_run:
         lines = [
-            f"{each.topic} [{each.partition}]: {'-' if each.before is None else each.before} → "
-            f"{each.after}"
-            for each in moves
+            f"{move.topic} [{move.partition}]: {'-' if move.before is None else move.before} → "
+            f"{move.after}"
+            for move in moves
         ]
-        output.confirm("Reset?", lines, yes)
-        groups.reset_group(connection, name, moves)
-    output.emit(moves, form)
+        console.confirm("Reset?", lines, yes)
+        reset_group(connection, name, moves)
+    render.emit(moves, form)
 
 
 @app.command()
 def delete(
-    names: Annotated[list[str], typer.Argument(metavar="GROUP…", help="The groups.")],
+    names: Names,
     yes: Yes = False,
     dry_run: DryRun = False,
     form: Output = Format.TABLE,
@@ -91,10 +110,12 @@ def delete(
     servers: Servers = None,
 ) -> None:
     """Delete groups without members; they forget what they have read."""
+    from fink_cli.admin import groups
+
     connection = resolve_connection(profile, servers)
     touched = groups.groups_to_delete(connection, names)
     if dry_run:
-        output.emit([groups.GroupChange(each, "would delete") for each in names], form)
+        render.emit([groups.GroupChange(name, "would delete") for name in names], form)
         return
-    output.confirm("Delete?", touched, yes)
-    output.emit(groups.delete_groups(connection, names), form)
+    console.confirm("Delete?", touched, yes)
+    render.emit(groups.delete_groups(connection, names), form)

@@ -7,18 +7,23 @@ from typing import Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin import topics
-from fink_cli.admin.topic_rights import ONE_KEY, is_compacted, uncompacted
+from fink_cli import console, render
+from fink_cli.commands.completion import completer
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
-from fink_cli.config import resolve_connection
 from fink_cli.errors import UsageError, explain_kafka
-from fink_cli.output import Format
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
 
 app = typer.Typer(no_args_is_help=True, help="Topics: create, list, describe, alter, delete.")
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="The topics.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The topic.")]
+_COMPLETER = completer("topics")
+
+NewNames = Annotated[list[str], typer.Argument(metavar="NAME…", help="The topics.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME…", help="The topics.", autocompletion=_COMPLETER),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The topic.", autocompletion=_COMPLETER)]
 Config = Annotated[
     list[str] | None, typer.Option("--config", metavar="K=V", help="A setting; may be repeated.")
 ]
@@ -36,13 +41,15 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _warn_of_compaction(names: list[str], settings: Mapping[str, str]) -> None:
+    from fink_cli.admin.topic_rights import ONE_KEY, is_compacted, uncompacted
+
     if is_compacted(settings):
-        output.warn(f"This is no topic for alerts: {ONE_KEY}.\n{uncompacted(names[0])}")
+        console.warn(f"This is no topic for alerts: {ONE_KEY}.\n{uncompacted(names[0])}")
 
 
 @app.command()
 def create(
-    names: Names,
+    names: NewNames,
     partitions: Annotated[
         int | None, typer.Option(help="How many partitions.", min=1, show_default="the broker's")
     ] = None,
@@ -56,8 +63,10 @@ def create(
     servers: Servers = None,
 ) -> None:
     """Create topics; one that exists is left as it is."""
+    from fink_cli.admin.topics import create_topics
+
     connection, settings = resolve_connection(profile, servers), _settings(config)
-    done = topics.create_topics(
+    changes = create_topics(
         connection,
         names,
         partitions=partitions,
@@ -65,7 +74,7 @@ def create(
         config=settings,
         dry_run=dry_run,
     )
-    output.emit(done, form)
+    render.emit(changes, form)
     _warn_of_compaction(names, settings)
 
 
@@ -79,8 +88,10 @@ def list_(
     servers: Servers = None,
 ) -> None:
     """List the topics that you can see."""
-    found = topics.list_topics(resolve_connection(profile, servers), internal=everything)
-    output.emit(found, form, empty="No topics. Create one: fink kafka topic create NAME")
+    from fink_cli.admin.topics import list_topics
+
+    topics = list_topics(resolve_connection(profile, servers), internal=everything)
+    render.emit(topics, form, empty="No topics. Create one: fink kafka topic create NAME")
 
 
 @app.command()
@@ -88,14 +99,16 @@ def describe(
     name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
 ) -> None:
     """Show a topic's partitions, offsets and settings."""
+    from fink_cli.admin.topics import describe_topic
+
     connection = resolve_connection(profile, servers)
-    details = topics.describe_topic(connection, name)
-    output.emit(details, form)
+    details = describe_topic(connection, name)
+    render.emit(details, form)
     for operation in details.lacks:
         attempt = connection.attempt(operation, "topic", name)
         lacking = explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
-        output.warn(f"{lacking.message} What it would show is left out.")
-        output.note(lacking.hint, whole=True)
+        console.warn(f"{lacking.message} What it would show is left out.")
+        console.note(lacking.hint, unbroken=True)
 
 
 @app.command()
@@ -116,12 +129,14 @@ def alter(
     servers: Servers = None,
 ) -> None:
     """Give a topic more partitions, or other settings."""
+    from fink_cli.admin.topics import alter_topic
+
     connection = resolve_connection(profile, servers)
     if partitions is not None and not dry_run:
         warning = "an object's alerts may move to another partition, and out of their order there"
-        output.confirm("Add partitions?", [f"{name}: {warning}"], yes)
+        console.confirm("Add partitions?", [f"{name}: {warning}"], yes)
     settings = _settings(config)
-    done = topics.alter_topic(
+    change = alter_topic(
         connection,
         name,
         partitions=partitions,
@@ -129,7 +144,7 @@ def alter(
         unset=unset or [],
         dry_run=dry_run,
     )
-    output.emit([done], form)
+    render.emit([change], form)
     _warn_of_compaction([name], settings)
 
 
@@ -143,10 +158,12 @@ def delete(
     servers: Servers = None,
 ) -> None:
     """Delete topics with all their alerts."""
+    from fink_cli.admin import topics
+
     connection = resolve_connection(profile, servers)
     touched = topics.topics_to_delete(connection, names)
     if dry_run:
-        output.emit([topics.TopicChange(each, "would delete", "") for each in names], form)
+        render.emit([topics.TopicChange(name, "would delete", "") for name in names], form)
         return
-    output.confirm("Delete?", touched, yes)
-    output.emit(topics.delete_topics(connection, names), form)
+    console.confirm("Delete?", touched, yes)
+    render.emit(topics.delete_topics(connection, names), form)

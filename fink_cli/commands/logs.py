@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from fink_cli import output
+from fink_cli import render
 
 
 def show_log(log: Path, lines: int, forever: bool) -> None:
@@ -14,7 +14,7 @@ def show_log(log: Path, lines: int, forever: bool) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as tail:
         try:
             for line in tail.stdout or ():
-                output.print_text(line)
-                output.flush()
+                render.print_text(line)
+                render.flush()
         finally:
             tail.terminate()

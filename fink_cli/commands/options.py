@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from fink_cli.output import Format
+from fink_cli.commands.completion import completer
+from fink_cli.render import Format
 
 
 def bare_user(text: str | None) -> str | None:
     """Return the user that an option names, also where it is written as ``User:ann``."""
-    from fink_cli.admin.acl.model import user_name
-
-    return text if text is None else user_name(text)
+    return text if text is None else text.removeprefix("User:")
 
 
 Output = Annotated[
@@ -21,7 +20,12 @@ Output = Annotated[
 ]
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", help="Profile to use (FINK_PROFILE).", rich_help_panel="Cluster"),
+    typer.Option(
+        "--profile",
+        help="Profile to use (FINK_PROFILE).",
+        rich_help_panel="Cluster",
+        autocompletion=completer("profiles"),
+    ),
 ]
 Servers = Annotated[
     str | None,
@@ -33,3 +37,22 @@ Servers = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before going on.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; do nothing.")]
+User = Annotated[
+    str,
+    typer.Option(
+        "--user", "-u", help="The user.", callback=bare_user, autocompletion=completer("users")
+    ),
+]
+NewUser = Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--topic",
+        "-t",
+        help="Topic, or a pattern such as 'fink_*'; may be repeated.",
+        envvar="FINK_TOPIC",
+        autocompletion=completer("topics"),
+    ),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")]
+Lines = Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)]

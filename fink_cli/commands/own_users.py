@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from fink_cli import output
+from fink_cli import console
 
 
 def explain_own_users(own: Mapping[str, str], shown: Collection[str]) -> None:
@@ -16,4 +16,4 @@ def explain_own_users(own: Mapping[str, str], shown: Collection[str]) -> None:
     """
     for user, purpose in own.items():
         if user in shown:
-            output.note(f"{user} is the cluster's own: {purpose}.")
+            console.note(f"{user} is the cluster's own: {purpose}.")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
+import stat
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.admin.client_files import ClientFormat, format_of, usable_password
-from fink_cli.admin.onboarding import require_new_file
+from fink_cli import console
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.private import staged_private
+
+if TYPE_CHECKING:
+    from fink_cli.admin.client_files import ClientFormat
 
 # 24 random bytes are 32 characters.
 _RANDOM_BYTES = 24
@@ -50,7 +51,7 @@ class NewPassword:
 def new_password(
     user: str, given: str | None, from_stdin: bool, generate: bool | None
 ) -> NewPassword:
-    """A user's password: from the one option that is given, the environment, or a question.
+    """Return a user's password: from the one option that is given, the environment, or a question.
 
     Args:
         user: the user.
@@ -61,6 +62,8 @@ def new_password(
     Raises:
         UsageError: several options are given; nobody can be asked; or no client could use it.
     """
+    from fink_cli.admin.client_files import usable_password
+
     if sum((given is not None, from_stdin, bool(generate))) > 1:
         raise UsageError(
             "Several passwords are given.", "Give one of --password-stdin, --generate and -p."
@@ -68,7 +71,7 @@ def new_password(
     if generate:
         return NewPassword(secrets.token_urlsafe(_RANDOM_BYTES), True)
     if given is not None:
-        output.warn(
+        console.warn(
             "A password in a command is visible to others on this machine, and stays in the "
             "shell's history. Use --password-stdin, or none of them to be asked."
         )
@@ -92,6 +95,8 @@ def _ask(user: str, generate: bool | None) -> str:
             "No password is given, and there is no terminal to ask for one.",
             f"Use {'' if generate is None else '--generate, '}--password-stdin, or set {_VARIABLE}",
         )
+    import getpass
+
     try:
         first = getpass.getpass(f"Password of {user}: ", sys.stderr)
         second = getpass.getpass("Once more: ", sys.stderr)
@@ -112,9 +117,25 @@ def check_destination(generate: bool, out: Path | None) -> None:
     if out is not None and not generate:
         raise UsageError("--out keeps a generated password.", "Add --generate.")
     if out is not None:
+        from fink_cli.admin.onboarding import require_new_file
+
         require_new_file(out)
     elif generate:
-        output.refuse_open_stdout()
+        refuse_open_stdout()
+
+
+def refuse_open_stdout() -> None:
+    """Refuse to print a secret into a file that others can read.
+
+    Raises:
+        UsageError: stdout goes to such a file.
+    """
+    status = os.fstat(sys.stdout.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(
+            "The output goes to a file that others can read, and holds a password.",
+            "Let fink write the file, so that only you can read it: --out FILE",
+        )
 
 
 def kept(text: str, out: Path | None) -> AbstractContextManager[None]:
@@ -134,6 +155,8 @@ def require_client_file(file: Path, user: str) -> ClientFormat | None:
     Raises:
         OperationFailedError: it is something else.
     """
+    from fink_cli.admin.client_files import format_of
+
     if not file.exists():
         return None
     form = format_of(file.read_text(encoding="utf-8", errors="replace"), user)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fink_cli import output
+from fink_cli import render
+from fink_cli.commands.completion import completer
 from fink_cli.commands.options import DryRun, Output, Profile, Servers
-from fink_cli.commands.slack_alerts import Draft, Wish, parse_interval, preview, report
-from fink_cli.config import resolve_connection, slack_token
-from fink_cli.connection import Connection
-from fink_cli.consumer.start import parse_start
 from fink_cli.errors import FAILED, INTERRUPTED, OperationFailedError, UsageError
-from fink_cli.output import Format
-from fink_cli.slack.channel_map import read_channel_map
-from fink_cli.slack.channel_names import channel_name
-from fink_cli.slack.check import NEEDED
-from fink_cli.slack.check import check as run_check
-from fink_cli.slack.client import get_slack_client
+from fink_cli.render import Format
+from fink_cli.settings import resolve_connection, slack_token
 from fink_cli.text import printable
+
+if TYPE_CHECKING:
+    from fink_cli.commands.slack_alerts import DigestRequest, Draft
+    from fink_cli.connection import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Slack: send a message, report alerts, check.")
 
@@ -47,6 +44,8 @@ def send(
     profile: Profile = None,
 ) -> None:
     """Send a message to a channel or a person."""
+    from fink_cli.slack.channel_names import channel_name
+    from fink_cli.slack.client import get_slack_client
 
     if bool(channel) == bool(user):
         raise UsageError(
@@ -55,33 +54,44 @@ def send(
         )
     client = get_slack_client(profile)
     recipient = channel_name(channel) if channel else client.person(user or "")
-    output.emit(client.send_message(recipient, message), form)
+    render.emit(client.send_message(recipient, message), form)
 
 
 @app.command()
 def check(channels: Channels = None, form: Output = Format.TABLE, profile: Profile = None) -> None:
     """Check the token, its scopes, and the channels; 1 when the bot can't do its work."""
+    from fink_cli.slack.channel_map import read_channel_map
+    from fink_cli.slack.check import NEEDED
+    from fink_cli.slack.check import check as run_check
+    from fink_cli.slack.client import get_slack_client
 
     listed = read_channel_map(channels).listed() if channels else {}
-    found = run_check(get_slack_client(profile), listed)
-    output.emit(found, form)
-    if NEEDED in found.missing:
+    checked = run_check(get_slack_client(profile), listed)
+    render.emit(checked, form)
+    if NEEDED in checked.missing:
         raise OperationFailedError(
             "The Slack token lacks the scope chat:write: it can't post.",
             "Add it to the app under OAuth & Permissions, and install the app again.",
         )
-    if not found.ok:
-        bad = [f"{each.channel} ({each.state})" for each in found.channels if each.state != "ok"]
+    if not checked.ok:
+        bad = [f"{row.channel} ({row.state})" for row in checked.channels if row.state != "ok"]
         raise OperationFailedError(
             f"The bot can't be known to post in: {', '.join(bad)}.",
-            f"Invite it where it is missing: /invite @{found.bot}; or mend the map.",
+            f"Invite it where it is missing: /invite @{checked.bot}; or mend the map.",
         )
 
 
 @app.command()
 def alerts(
     topic: Annotated[
-        str, typer.Option("--topic", "-t", help="Topic to report on.", envvar="FINK_TOPIC")
+        str,
+        typer.Option(
+            "--topic",
+            "-t",
+            help="Topic to report on.",
+            envvar="FINK_TOPIC",
+            autocompletion=completer("topics"),
+        ),
     ],
     channels: Channels = None,
     once: Annotated[
@@ -100,6 +110,7 @@ def alerts(
             "-g",
             help="Consumer group that remembers what was reported.",
             show_default="fink-slack-TOPIC",
+            autocompletion=completer("groups"),
         ),
     ] = None,
     start: Annotated[
@@ -120,38 +131,45 @@ def alerts(
 
     What Slack did not accept is not committed, and waits for the next digest.
     """
+    from fink_cli.commands.slack_alerts import DigestRequest, parse_interval, report
+    from fink_cli.consumer.start import parse_start
+    from fink_cli.slack.channel_map import read_channel_map
+    from fink_cli.slack.client import get_slack_client
 
-    wish = Wish(
-        topic,
-        group or f"fink-slack-{topic}",
-        read_channel_map(channels),
-        parse_interval(every),
-        newest,
-        once or dry_run,
-        None if start is None else parse_start(start, datetime.now(UTC)),
+    request = DigestRequest(
+        topic=topic,
+        group=group or f"fink-slack-{topic}",
+        channels=read_channel_map(channels),
+        interval=parse_interval(every),
+        newest=newest,
+        once=once or dry_run,
+        start=None if start is None else parse_start(start, datetime.now(UTC)),
     )
     connection = resolve_connection(profile, servers)
     if dry_run:
-        _show(_drafts(wish, connection, profile), form)
+        _show(_drafts(request, connection, profile), form)
         return
-    done = report(wish, connection, get_slack_client(profile))
-    output.emit(done, form)
-    if done.interrupted:
+    reported = report(request, connection, get_slack_client(profile))
+    render.emit(reported, form)
+    if reported.interrupted:
         raise typer.Exit(INTERRUPTED)
-    if done.refused:
+    if reported.refused:
         raise typer.Exit(FAILED)
 
 
-def _drafts(wish: Wish, connection: Connection, profile: str | None) -> list[Draft]:
-    asks = wish.channels.by_name and slack_token(profile)
-    return preview(wish, connection, get_slack_client(profile) if asks else None)
+def _drafts(request: DigestRequest, connection: Connection, profile: str | None) -> list[Draft]:
+    from fink_cli.commands.slack_alerts import preview
+    from fink_cli.slack.client import get_slack_client
+
+    asks = request.channels.by_name and slack_token(profile)
+    return preview(request, connection, get_slack_client(profile) if asks else None)
 
 
 def _show(drafts: list[Draft], form: Format) -> None:
     if form is not Format.TABLE:
-        output.emit(drafts, form)
+        render.emit(drafts, form)
         return
-    for each in drafts:
-        output.print_line(f"To {printable(each.channel)}:")
-        output.print_text(each.text)
-        output.print_line("")
+    for draft in drafts:
+        render.print_line(f"To {printable(draft.channel)}:")
+        render.print_text(draft.text)
+        render.print_line("")

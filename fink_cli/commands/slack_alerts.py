@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fink_cli import output
+from fink_cli import console
 from fink_cli.admin.topic_rights import usable_topic
 from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
-from fink_cli.commands.interrupts import interrupts_wait
 from fink_cli.connection import Connection
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Skipped
@@ -22,6 +21,7 @@ from fink_cli.consumer.start import Start
 from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import UsageError
+from fink_cli.interrupts import interrupts_wait
 from fink_cli.paths import fink_home
 from fink_cli.slack.channel_map import ChannelMap
 from fink_cli.slack.check import UPLOAD
@@ -31,14 +31,15 @@ from fink_cli.slack.digest import WaitingAlerts
 from fink_cli.slack.digest_sink import DigestSink, Tally
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.journal import open_journal
-from fink_cli.slack.messages import counted, plain
+from fink_cli.slack.messages import plain
+from fink_cli.text import counted
 
 _INTERVAL = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
-class Wish:
+class DigestRequest:
     """What is asked for: ``interval`` in seconds, ``newest`` alerts of a class in a digest."""
 
     topic: str
@@ -79,7 +80,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Report:
+class DigestReport:
     """What became of the alerts.
 
     Attributes:
@@ -118,13 +119,13 @@ class _Results:
             self.refused.pop(channel, None)
             self.messages[channel] += 1
             self.alerts[channel] += alerts
-            output.step(f"{channel}: {counted(alerts, 'alert')}")
+            console.step(f"{channel}: {counted(alerts, 'alert')}")
             return
         error = outcome.refusal.message
         before = self.refused.get(channel)
         # A channel that stays closed is told of once.
         if before is None or before.error != error:
-            output.warn(f"{channel}: {error} {outcome.refusal.hint}")
+            console.warn(f"{channel}: {error} {outcome.refusal.hint}")
         self.refused[channel] = Refused(channel, alerts, error)
 
     def illustrated(self, outcome: Delivery, client: SlackClient) -> None:
@@ -134,7 +135,7 @@ class _Results:
         except SlackRefusedError as error:
             if error.message not in self.pictures_refused:
                 channel = outcome.digest.channel
-                output.warn(f"{channel}: without the light curve. {error.message} {error.hint}")
+                console.warn(f"{channel}: without the light curve. {error.message} {error.hint}")
             self.pictures_refused.add(error.message)
 
 
@@ -151,22 +152,24 @@ def _finished_first() -> Iterator[None]:
 
 
 def parse_interval(text: str) -> float:
-    """Seconds of ``30s``, ``10m``, ``2h``, ``1d``.
+    """Return the seconds of ``30s``, ``10m``, ``2h``, ``1d``.
 
     Raises:
         UsageError: it is none of these.
     """
-    found = _INTERVAL.fullmatch(text)
-    if found is None or not int(found[1]):
+    match = _INTERVAL.fullmatch(text)
+    if match is None or not int(match[1]):
         raise UsageError(f"--every '{text}' is not a time.", "Use 30s, 10m, 2h or 1d.")
-    return float(int(found[1]) * _SECONDS[found[2]])
+    return float(int(match[1]) * _SECONDS[match[2]])
 
 
-def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> list[Draft]:
-    """The messages that :func:`report` would send now. Nothing is sent or committed.
+def preview(
+    request: DigestRequest, connection: Connection, client: SlackClient | None
+) -> list[Draft]:
+    """Return the messages that :func:`report` would send now. Nothing is sent or committed.
 
     Args:
-        wish: what is asked for.
+        request: what is asked for.
         connection: the cluster and the login.
         client: tells which channels there are; without one all are taken to exist.
     """
@@ -174,18 +177,19 @@ def preview(wish: Wish, connection: Connection, client: SlackClient | None) -> l
 
     def draft(desk: DigestSink) -> None:
         drafts.clear()
-        for each in desk.waiting.digests():
-            message = each.message(wish.topic, desk.journal.unanswered(each.channel))
-            drafts.append(Draft(each.channel, each.alerts, plain(message), list(message.blocks)))
+        for digest in desk.waiting.digests():
+            message = digest.message(request.topic, desk.journal.unanswered(digest.channel))
+            text, blocks = plain(message), list(message.blocks)
+            drafts.append(Draft(digest.channel, digest.alerts, text, blocks))
 
-    done = _follow(wish, connection, client, draft, _no_curve, commit=False)
+    done = _follow(request, connection, client, draft, _no_curve, commit=False)
     if done.interrupted:
         raise KeyboardInterrupt
     _tell_rest(done.tally.without_channel)
     return drafts
 
 
-def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
+def report(request: DigestRequest, connection: Connection, client: SlackClient) -> DigestReport:
     """Post digests until the end of the topic (``once``), an interrupt, or a refused token.
 
     Raises:
@@ -205,7 +209,7 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
         told.update(desk.tally.without_channel - told)
         for digest in desk.waiting.digests():
             with _finished_first():
-                outcome = deliver(digest, desk.waiting, client.post, desk.journal, wish.topic)
+                outcome = deliver(digest, desk.waiting, client.post, desk.journal, request.topic)
                 results.take(outcome)
             outcomes.append(outcome)
             if outcome.refusal is not None and outcome.refusal.is_of_token:
@@ -217,10 +221,12 @@ def report(wish: Wish, connection: Connection, client: SlackClient) -> Report:
             results.illustrated(each, client)
 
     curve_of = light_curve if draws else _no_curve
-    done = _follow(wish, connection, client, send, curve_of, commit=True, stopped=lambda: refused)
-    return Report(
-        wish.topic,
-        wish.group,
+    done = _follow(
+        request, connection, client, send, curve_of, commit=True, stopped=lambda: refused
+    )
+    return DigestReport(
+        request.topic,
+        request.group,
         done.counts.read,
         done.counts.skipped,
         dict(done.tally.without_channel.most_common()),
@@ -241,7 +247,7 @@ class _Followed:
 
 
 def _follow(
-    wish: Wish,
+    request: DigestRequest,
     connection: Connection,
     client: SlackClient | None,
     send: Callable[[DigestSink], None],
@@ -251,40 +257,40 @@ def _follow(
     stopped: Callable[[], bool] = lambda: False,
 ) -> _Followed:
     """Read until the end, or until stopped. What waits then is read again by the next run."""
-    topic = usable_topic(connection, wish.topic, "READ")
-    existing = _existing(wish, client)
+    topic = usable_topic(connection, request.topic, "READ")
+    existing = _existing(request, client)
     folder = fink_home() / "slack"
     with (
-        open_journal(folder, topic.cluster_id, topic.topic_id, wish.group) as journal,
+        open_journal(folder, topic.cluster_id, topic.topic_id, request.group) as journal,
         open_topics(
             connection,
-            [wish.topic],
-            wish.group,
-            wish.start,
-            until_end=wish.once,
-            warn=output.warn,
-            keeps_trying=not wish.once,
+            [request.topic],
+            request.group,
+            request.start,
+            until_end=request.once,
+            warn=console.warn,
+            keeps_trying=not request.once,
         ) as source,
     ):
-        if wish.start is not None:
+        if request.start is not None:
             journal.forget(write=commit)
-        waiting = WaitingAlerts(topic.topic_id, wish.newest)
+        waiting = WaitingAlerts(topic.topic_id, request.newest)
         desk = DigestSink(
-            wish.topic,
+            request.topic,
             source.topic_id,
-            wish.channels,
+            request.channels,
             existing,
             waiting,
             journal,
             curve_of=curve_of,
             send=send,
             skip=_skip,
-            warn=output.warn,
+            warn=console.warn,
         )
         counts = Counts()
         rules = LoopOptions(
             whole=True,
-            flush_when=FlushWhen(wish.interval),
+            flush_when=FlushWhen(request.interval),
             commits=commit,
             discard=waiting.clear,
             committed=desk.committed,
@@ -300,16 +306,16 @@ def _no_curve(_alert: Mapping[str, Any]) -> LightCurve:
     return LightCurve()
 
 
-def _existing(wish: Wish, client: SlackClient | None) -> set[str] | None:
-    if client is None or not wish.channels.by_name:
+def _existing(request: DigestRequest, client: SlackClient | None) -> set[str] | None:
+    if client is None or not request.channels.by_name:
         return None
     return {key for each in client.channels for key in (f"#{each.name}", each.id)}
 
 
 def _skip(skipped: Skipped) -> None:
-    output.warn(skipped_text(skipped))
+    console.warn(skipped_text(skipped))
 
 
 def _tell_rest(without_channel: Counter[str]) -> None:
     for kind, count in without_channel.most_common():
-        output.warn(f"The class {kind} has no channel: {counted(count, 'alert')} not sent.")
+        console.warn(f"The class {kind} has no channel: {counted(count, 'alert')} not sent.")

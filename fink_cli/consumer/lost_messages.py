@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from fink_cli.kafka.offsets import Partition, Span
+from fink_cli.text import counted
 
 
 def deleted_unread(offsets: Mapping[Partition, int], spans: Mapping[Partition, Span]) -> list[str]:
@@ -21,8 +22,7 @@ def deleted_unread(offsets: Mapping[Partition, int], spans: Mapping[Partition, S
     for partition, offset in offsets.items():
         counts[partition.topic] += max(spans[partition].low - offset, 0)
     return [
-        f"Up to {count:,} message{'' if count == 1 else 's'} of {topic} "
-        f"{'was' if count == 1 else 'were'} deleted"
+        f"Up to {counted(count, 'message')} of {topic} {'was' if count == 1 else 'were'} deleted"
         for topic, count in sorted(counts.items())
         if count
     ]

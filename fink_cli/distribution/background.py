@@ -19,7 +19,8 @@ from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.process import last_lines
 from fink_cli.distribution.spec import Job
 from fink_cli.errors import FAILED, INTERRUPTED, FinkError, OperationFailedError, UsageError
-from fink_cli.processes import find, signals_held_back, still_running
+from fink_cli.interrupts import signals_held_back
+from fink_cli.processes import find, still_running
 
 _LOOK_SECONDS = 0.1
 # A batch is finished first; it has at most 256 MB of Parquet a core.

@@ -49,8 +49,8 @@ from fink_cli.distribution.arguments import (
     resolve_arguments,
 )
 from fink_cli.errors import UsageError
-from fink_cli.private import refuse_if_changeable
 from fink_cli.text import printable
+from fink_cli.trusted import refuse_if_changeable
 
 __all__ = [
     "Filter",

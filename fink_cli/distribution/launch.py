@@ -17,8 +17,9 @@ from fink_cli.distribution import report, state
 from fink_cli.distribution.process import end, environment, last_lines
 from fink_cli.distribution.spec import Job, dump_job
 from fink_cli.errors import FAILED, OperationFailedError
+from fink_cli.interrupts import signals_held_back
 from fink_cli.private import private_folder
-from fink_cli.processes import signals_held_back, still_running
+from fink_cli.processes import still_running
 
 _LOOK_SECONDS = 0.2
 # A batch is at most 256 MB of Parquet a core. One that is not done by then comes again in the

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from fink_cli.errors import UsageError
 from fink_cli.mistakes import described_mistake, described_place
-from fink_cli.private import refuse_if_changeable
+from fink_cli.trusted import refuse_if_changeable
 
 CLASS = "{class}"
 # Kafka takes no other character in the name of a topic.

@@ -10,7 +10,6 @@ from functools import partial
 
 from fink_cli.addresses import Address, addresses
 from fink_cli.beside import begin
-from fink_cli.config import resolve_connection
 from fink_cli.connection import Connection
 from fink_cli.doctor import machine
 from fink_cli.doctor.clock import clock
@@ -29,6 +28,7 @@ from fink_cli.doctor.finding import CheckResult, CheckState, failed, fine, unloo
 from fink_cli.doctor.network import certificate, reach
 from fink_cli.doctor.slack import slack
 from fink_cli.errors import FinkError, NotConfiguredError
+from fink_cli.settings import resolve_connection
 
 # They follow one another; all of it ends within the last.
 SETTINGS_SECONDS = 3.0

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fink_cli.cluster.record import cluster_folder, keystore_file
-from fink_cli.config import local_login_file
 from fink_cli.doctor.finding import CheckResult, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
-from fink_cli.private import find_weakness, refuse_if_open
-from fink_cli.settings_file import profiles_of, read_profiles
+from fink_cli.private import refuse_if_open
+from fink_cli.profiles import profiles_of, read_profiles
+from fink_cli.settings import local_login_file
+from fink_cli.trusted import find_weakness
 
 _SECRETS = {"password", "slack_token"}
 

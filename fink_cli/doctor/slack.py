@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fink_cli.config import slack_token
 from fink_cli.doctor.finding import CheckResult, failure, fine, warning
+from fink_cli.settings import slack_token
 from fink_cli.slack.check import NEEDED, SlackCheck, check
 from fink_cli.slack.client import get_slack_client
 

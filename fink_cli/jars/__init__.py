@@ -41,14 +41,14 @@ class Jar:
 
 
 def read_lock(name: str) -> list[Jar]:
-    """The jars of the lock ``name`` (``kafka`` or ``spark``)."""
+    """Return the jars of the lock ``name`` (``kafka`` or ``spark``)."""
     lines = (files(__package__) / f"{name}.lock").read_text(encoding="utf-8").splitlines()
     rows = (line.split() for line in lines if line and not line.startswith("#"))
     return [Jar(sha256, int(size), coordinate) for sha256, size, coordinate in rows]
 
 
 def missing(jars: list[Jar], folder: Path) -> list[Jar]:
-    """The jars that are not yet in ``folder``."""
+    """Return the jars that are not yet in ``folder``."""
     return [jar for jar in jars if not (folder / jar.filename).exists()]
 
 
@@ -97,10 +97,10 @@ def verify(jar: Jar, file: Path) -> None:
         OperationFailedError: they differ.
     """
     with file.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
-    if found != jar.sha256:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if digest != jar.sha256:
         raise OperationFailedError(
-            f"{file.name} has the wrong SHA-256 sum: {found}, where the lock has {jar.sha256}.",
+            f"{file.name} has the wrong SHA-256 sum: {digest}, where the lock has {jar.sha256}.",
             f"Remove it, rm {file}, and try again; it is fetched anew.",
         )
 

@@ -11,8 +11,8 @@ from typing import Any
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.errors import UsageError
 from fink_cli.paths import shipped
-from fink_cli.private import refuse_if_changeable
 from fink_cli.slack.channel_names import channel_name, channel_of
+from fink_cli.trusted import refuse_if_changeable
 
 _KEYS = {"allowed", "by_name", "classes", "link", "where"}
 

@@ -17,8 +17,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from fink_cli.config import slack_token
 from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.settings import slack_token
 from fink_cli.slack.channel_names import CHANNEL_ID
 from fink_cli.slack.errors import refusal, unreachable
 from fink_cli.slack.messages import MOST_TEXT, Message

@@ -19,7 +19,8 @@ from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import ChannelMap
 from fink_cli.slack.digest import OTHERS, WaitingAlert, WaitingAlerts
 from fink_cli.slack.journal import Journal
-from fink_cli.slack.messages import Row, counted, link_to
+from fink_cli.slack.messages import Row, link_to
+from fink_cli.text import counted
 
 _MOST_CLASSES = 1000
 NO_CLASS = "(none)"

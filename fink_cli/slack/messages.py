@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from fink_cli.text import printable
+from fink_cli.text import counted, printable
 
 MOST_BLOCKS = 50
 MOST_BLOCK_TEXT = 3000
@@ -123,11 +123,6 @@ def compose(sections: Sequence[Section], footer: str = "", digest: str = "") -> 
             }
         )
     return Message(_notification(sections), tuple(blocks), digest)
-
-
-def counted(number: int, what: str) -> str:
-    """``1 alert``, ``2,000 alerts``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def plain(message: Message) -> str:

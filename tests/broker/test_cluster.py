@@ -31,9 +31,9 @@ from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
 from fink_cli.cluster.record import keystore_file
 from fink_cli.cluster.tls import ensure_certificates
-from fink_cli.config import local_login_file
 from fink_cli.connection import Connection
 from fink_cli.paths import cache_folder
+from fink_cli.settings import local_login_file
 from tests.broker.test_secrets import contents
 from tests.broker.watching import wait_for
 from tests.conftest import PROGRAM, TestCluster, clean_environ, fake_java, run_fink

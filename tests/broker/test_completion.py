@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from fink_cli.cluster.process import free_ports
-from fink_cli.completion.complete import WAIT_SECONDS
+from fink_cli.completion.names import WAIT_SECONDS
 from tests.broker.test_cluster import relayed
 from tests.broker.watching import new_user
 from tests.conftest import PROGRAM, TestCluster, clean_environ, program
@@ -308,7 +308,7 @@ def test_a_terminal_of_few_letters_is_answered(tmp_path: Path) -> None:
         done = subprocess.run([PROGRAM], env=env_of, capture_output=True, check=False)
         assert (done.stderr, done.returncode) == (b"", 0)
         said += done.stdout
-    assert "\u2019".encode() in said
+    assert "…".encode() in said
 
 
 def test_bash_takes_an_address_for_one_word(tmp_path: Path) -> None:

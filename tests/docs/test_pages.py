@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.config import FIELDS
+from fink_cli.profiles import FIELDS
 from tests.conftest import ROOT, clean_environ
 from tools import messages, reference
 

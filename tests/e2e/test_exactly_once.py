@@ -22,8 +22,8 @@ from confluent_kafka import Consumer, TopicPartition
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
 from fink_cli.cluster.record import read_cluster
-from fink_cli.config import local_login_file
 from fink_cli.connection import Connection
+from fink_cli.settings import local_login_file
 from tests.conftest import PROGRAM, clean_environ, run_fink
 from tests.e2e.reading import batch_runs, messages
 

@@ -24,7 +24,7 @@ import pytest
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
-from fink_cli.config import resolve_connection
+from fink_cli.settings import resolve_connection
 from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
 from tests.e2e.reading import messages
 

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fink_cli.config import slack_token
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.profiles import write_local_profile
+from fink_cli.settings import slack_token
 from fink_cli.slack import get_slack_client, send_slack_alerts
 from fink_cli.slack.client import SlackClient
 from fink_cli.slack.errors import SlackRefusedError

@@ -13,7 +13,8 @@ import pytest
 
 from fink_cli.alerts.codec import OutliningDecoder
 from fink_cli.alerts.columnar import Columns
-from fink_cli.alerts.formats import FileFormat, UnwritableError, package
+from fink_cli.alerts.file_format import FileFormat
+from fink_cli.alerts.formats import UnwritableError, package
 from fink_cli.alerts.outline import Outline, outliner_of
 from fink_cli.alerts.parquet import arrow_schema, arrow_table, encoding_of
 from fink_cli.alerts.schema import Schema, read_schema

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.config import (
-    explain_settings,
-    resolve_connection,
-    set_default_profile,
-    write_local_login,
-)
 from fink_cli.connection import Connection, jaas
 from fink_cli.errors import UsageError
-from fink_cli.profiles import write_local_profile
+from fink_cli.profiles import set_default_profile, write_local_profile
+from fink_cli.settings import explain_settings, resolve_connection, write_local_login
 
 
 @pytest.fixture

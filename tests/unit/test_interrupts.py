@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fink_cli.commands.interrupts import interrupts_wait
+from fink_cli.interrupts import interrupts_wait
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

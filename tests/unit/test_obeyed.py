@@ -14,7 +14,8 @@ from fink_cli.distribution.filters import load_filter
 from fink_cli.doctor.file_modes import file_modes
 from fink_cli.doctor.finding import CheckState
 from fink_cli.errors import FinkWarning, UsageError
-from fink_cli.private import find_weakness, private_folder, refuse_if_changeable
+from fink_cli.private import private_folder
+from fink_cli.trusted import find_weakness, refuse_if_changeable
 from tests.conftest import clean_environ, run_fink
 
 NOBODY = 65534

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.commands.old_names import distribution, distribution_test, translate
+from fink_cli.compat.translate import distribution, distribution_test, translate
 from fink_cli.errors import UsageError
 from tests.conftest import PROGRAM, ROOT, clean_environ, run_fink
 

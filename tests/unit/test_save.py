@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.alerts.codec import Decoder, to_json_bytes
-from fink_cli.alerts.formats import FileFormat, UnwritableError
+from fink_cli.alerts.file_format import FileFormat
+from fink_cli.alerts.formats import UnwritableError
 from fink_cli.alerts.loose import inferred_schema
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
 from fink_cli.alerts.schema import Schema, read_schema

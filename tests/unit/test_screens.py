@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from fink_cli.alerts.sky import Position
-from fink_cli.commands.consume_tables import Rows
+from fink_cli.commands.consume_sinks import Rows
 from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.alert_summary import describe

@@ -7,7 +7,6 @@ clusters decides alike): ``StandardAuthorizerData.findAclRule`` and ``findResult
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -29,6 +28,7 @@ from fink_cli.admin.acl.model import (
 from fink_cli.admin.acl.rule_index import RuleIndex
 from fink_cli.admin.publishers import STATE_RIGHTS, TRANSACTIONS
 from fink_cli.errors import UsageError
+from fink_cli.text import acl_command
 
 _IMPLY_DESCRIBE = {
     Operation.DESCRIBE,
@@ -259,11 +259,10 @@ def _grant(
     names = {decision.request.resource.type: decision.request.resource.name for decision in refused}
     if operation is Operation.READ or operation in {Role.PRODUCE, Role.CONSUME}:
         # One command allows all that the role needs.
-        words = ["fink", "acl", "add", "-u", requests[0].user]
-        words += ["-t", requests[0].resource.name] if ResourceType.TOPIC in names else []
-        words += ["-c", names[ResourceType.GROUP]] if ResourceType.GROUP in names else []
-        words += ["-p"] if operation is Role.PRODUCE else []
-        return shlex.join(words)
+        topic = {"topic": requests[0].resource.name} if ResourceType.TOPIC in names else {}
+        group = {"group": names[ResourceType.GROUP]} if ResourceType.GROUP in names else {}
+        producer = ["-p"] if operation is Role.PRODUCE else []
+        return acl_command("add", requests[0].user, topic | group, *producer)
     return " && ".join(dict.fromkeys(decision.remedy for decision in refused))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,12 +21,7 @@ from fink_cli.admin.acl.model import (
     principal_of,
 )
 from fink_cli.errors import UsageError
-
-_FLAGS = {
-    ResourceType.TOPIC: "-t",
-    ResourceType.GROUP: "-c",
-    ResourceType.TRANSACTIONAL_ID: "--transactional-id",
-}
+from fink_cli.text import acl_command
 
 
 @dataclass(frozen=True)
@@ -152,13 +146,8 @@ def delete_command(rule: Rule) -> str:
 def _command(verb: str, rule: Rule) -> str:
     # The command takes "User:" off the name, so a name that begins with it is written in full.
     user = rule.principal if rule.user.startswith(USER_PREFIX) else rule.user
-    words = ["fink", "acl", verb, "-u", user]
-    if rule.resource_type is ResourceType.CLUSTER:
-        words += ["--cluster"]
-    else:
-        words += [_FLAGS.get(rule.resource_type, "-t"), rule.resource_name]
-    words += ["--operation", rule.operation]
-    words += ["-H", rule.host] if rule.host != ANY else []
-    words += ["--prefixed"] if rule.pattern_type is PatternType.PREFIXED else []
-    words += ["--deny"] if rule.permission is Permission.DENY else []
-    return shlex.join(words)
+    more: list[str] = ["--operation", rule.operation]
+    more += ["-H", rule.host] if rule.host != ANY else []
+    more += ["--prefixed"] if rule.pattern_type is PatternType.PREFIXED else []
+    more += ["--deny"] if rule.permission is Permission.DENY else []
+    return acl_command(verb, user, {rule.resource_type.lower(): rule.resource_name}, *more)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from contextlib import suppress
@@ -10,11 +9,13 @@ from itertools import count
 from pathlib import Path
 
 from fink_cli.alerts.columns import ID, OBJECT, load_roles
-from fink_cli.alerts.formats import FileFormat, UnwritableError, package
+from fink_cli.alerts.file_format import FileFormat
+from fink_cli.alerts.formats import UnwritableError, package
 from fink_cli.alerts.schema import leaf_paths
 from fink_cli.alerts.select import value_at
 from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError
+from fink_cli.private import make_durable
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST = 60
@@ -40,8 +41,7 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
             content = package(form, alert.schema, part)
             for unfit in (*content.add([alert]), *content.finish()):
                 raise UnwritableError(unfit.reason)
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
+            make_durable(part)
             return _linked(part, folder, name, _ENDINGS[form])
     except (OSError, UnwritableError) as error:
         why = error.strerror if isinstance(error, OSError) else error

@@ -24,7 +24,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
-from fink_cli.alerts.formats import FileFormat, Package, Unfit, UnwritableError, package
+from fink_cli.alerts.file_format import FileFormat
+from fink_cli.alerts.formats import Package, Unfit, UnwritableError, package
 from fink_cli.alerts.schema import Schema
 from fink_cli.consumer.files.saved_ranges import FileKey, OffsetRange, SavedRanges, saved_before
 from fink_cli.consumer.files.whole_file import PartFile, remove_abandoned, set_aside

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fink_cli.errors import UsageError
+from fink_cli.private import make_durable
 
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
@@ -59,9 +60,9 @@ class PartFile:
             OSError: it can't be.
         """
         with self._lock:
-            _to_disk(self.path)
+            make_durable(self.path)
             self.path.replace(file)
-        _to_disk(file.parent)
+        make_durable(file.parent)
 
     def drop(self) -> None:
         """Remove it."""
@@ -104,14 +105,6 @@ def remove_abandoned(folder: Path) -> int:
     return removed
 
 
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def made_folder(folder: Path, option: str) -> Path:
     """Create a folder to write files into, unless it exists.
 
@@ -127,7 +120,7 @@ def made_folder(folder: Path, option: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for each in missing:
             # Else a power cut might take the folder with all that is in it.
-            _to_disk(each.parent)
+            make_durable(each.parent)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from fink_cli.alerts.facts import time_unit
 from fink_cli.alerts.select import value_at
 from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
 from fink_cli.alerts.times import UNITS, mjd_of, moment_of
-from fink_cli.text import printable
+from fink_cli.text import counted, printable
 
 NOTHING = "-"
 LONGEST = 60
@@ -87,13 +87,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.7g}"
     if isinstance(value, bytes):
-        return _size(value, "byte")
+        return counted(len(value), "byte")
     if isinstance(value, list):
-        return _size(value, "item")
+        return counted(len(value), "item")
     if isinstance(value, Mapping):
-        return _size(value, "field")
+        return counted(len(value), "field")
     return printable(str(value), LONGEST)
-
-
-def _size(value: Sized, what: str) -> str:
-    return f"{len(value)} {what}{'' if len(value) == 1 else 's'}"

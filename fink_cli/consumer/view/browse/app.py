@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +15,14 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, Input, Static
 
+from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.consumer.files.one_alert import keep_alert
+from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Alert
+from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.browse.detail_screen import DetailScreen
 from fink_cli.consumer.view.browse.feed import MOST_KEPT, Feed, ListedAlert, NewestAlerts
 from fink_cli.consumer.view.cells import cell
@@ -313,3 +317,47 @@ class Browser(App[bool]):
     def action_interrupt(self) -> None:
         """End as Ctrl-C does."""
         self.exit(True)
+
+
+def browse_alerts(
+    *,
+    source: TopicReader,
+    decoder: Decoder,
+    options: LoopOptions,
+    counts: Counts,
+    folder: Path,
+    position: Position,
+    interrupted: Callable[[], bool],
+    again: Callable[[Alert], bool] | None,
+) -> bool:
+    """Show a list to move through until it is left, while another thread reads the alerts.
+
+    Args:
+        source: the messages; without a group.
+        decoder: makes alerts of them.
+        options: what is done with which messages.
+        counts: counts the messages.
+        folder: where alerts are saved.
+        position: how positions are written.
+        interrupted: whether the program was asked to end.
+        again: tells of an alert whether it came before; ``None`` marks no alert.
+
+    Returns:
+        Whether it was interrupted.
+
+    Raises:
+        FinkError: the topics can't be read, or the cluster is lost.
+    """
+    feed = Feed()
+    options = replace(options, progress=feed.report)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(
+            follow, source, decoder, feed, counts, options, stopped=lambda: feed.closed
+        )
+        try:
+            app = Browser(feed, reading, source.topics, folder, position, interrupted, again)
+            was_interrupted = bool(app.run())
+        finally:
+            feed.close()
+        reading.result()
+    return was_interrupted

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from fink_cli import output
-from fink_cli.commands import old_names
+from fink_cli import console
+from fink_cli.commands.completion import completer
+from fink_cli.compat import translate
 
 app = typer.Typer(no_args_is_help=True, help="The services of the original, by their old names.")
 
@@ -22,7 +23,13 @@ ExitAfter = Annotated[
 
 
 Topic = Annotated[
-    str | None, typer.Option("--topic", help="Instead of FINK_TOPIC.", show_default=False)
+    str | None,
+    typer.Option(
+        "--topic",
+        help="Instead of FINK_TOPIC.",
+        show_default=False,
+        autocompletion=completer("topics"),
+    ),
 ]
 Source = Annotated[
     str | None, typer.Option("--source", help="Instead of FINK_SOURCE.", show_default=False)
@@ -43,7 +50,7 @@ def distribution(
     """Publish the folder FINK_SOURCE to the topic FINK_TOPIC: fink distribute run."""
     given = {"--source": source, "--topic": topic, "--config": config}
     needed = {"FINK_SOURCE": source, "FINK_TOPIC": topic or config}
-    _stand_for(ctx, old_names.distribution(exit_after, given), needed)
+    _stand_for(ctx, translate.distribution(exit_after, given), needed)
 
 
 @app.command("distribution_test")
@@ -51,17 +58,17 @@ def distribution_test(
     ctx: typer.Context, topic: Topic = None, exit_after: ExitAfter = None
 ) -> None:
     """Print the alerts of the topic FINK_TOPIC as Spark reads them: fink distribute test."""
-    new = old_names.distribution_test(exit_after, {"--topic": topic})
+    new = translate.distribution_test(exit_after, {"--topic": topic})
     _stand_for(ctx, new, {"FINK_TOPIC": topic})
 
 
 def _stand_for(
-    ctx: typer.Context, new: old_names.NewCommand, needed: Mapping[str, str | None]
+    ctx: typer.Context, new: translate.NewCommand, needed: Mapping[str, str | None]
 ) -> None:
     """Run the new command; ``needed`` are variables, with what was given in their place."""
-    output.note(f"fink start {ctx.info_name} is now: {new}", whole=True)
+    console.note(f"fink start {ctx.info_name} is now: {new}", unbroken=True)
     unset = [name for name, given in needed.items() if not (given or os.environ.get(name))]
     if unset:
-        output.note(f"What the configuration file said, variables say now: set {', '.join(unset)}")
+        console.note(f"What the configuration file said, variables say now: set {', '.join(unset)}")
     root = ctx.find_root().command
     raise typer.Exit(root.main(list(new.words), prog_name="fink", standalone_mode=False) or 0)

@@ -1,4 +1,4 @@
-"""Profiles and settings: how to reach a cluster, and as whom.
+"""The settings of a connection: how to reach a cluster, and as whom.
 
 A setting comes from the flag, else the ``FINK_*`` variable, else the profile, else the default.
 A profile is a table ``[profiles.NAME]`` in the file that :func:`fink_cli.paths.config_file` names.
@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from fink_cli.connection import Connection, scram_name_fault
-from fink_cli.errors import NotConfiguredError, UsageError, did_you_mean
+from fink_cli.errors import NotConfiguredError, UsageError
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open, write_private
-from fink_cli.settings_file import (
-    change_config,
-    profiles_of,
+from fink_cli.profiles import (
+    FIELDS,
+    choice,
+    default_of,
+    profile_of,
     read_config,
     read_profiles,
     read_text,
@@ -36,20 +36,6 @@ _VARIABLES = {
     "password": "FINK_PASSWORD",
     "security_protocol": "FINK_SECURITY_PROTOCOL",
     "sasl_mechanism": "FINK_SASL_MECHANISM",
-}
-# What a profile may hold.
-FIELDS = {
-    *_VARIABLES,
-    "password_command",
-    "password_file",
-    "ssl_ca_location",
-    "ssl_ca_pem",
-    "home",
-    "slack_token",
-}
-CHOICES = {
-    "security_protocol": ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"),
-    "sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
 NOT_CONFIGURED_HINT = "Start one on this machine: fink kafka start, or set FINK_BOOTSTRAP_SERVERS"
 # Gets the password of a profile, given its name and its password_command.
@@ -70,7 +56,7 @@ def resolve_connection(
     bootstrap_servers: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Connection:
-    """Settle every setting of the connection.
+    """Return the connection that flags, variables, the profile and the defaults settle.
 
     Args:
         profile: the profile's name; else ``FINK_PROFILE``, else the file's default.
@@ -111,17 +97,6 @@ def _checked(connection: Connection) -> Connection:
     )
 
 
-def choice(key: str, value: str) -> str:
-    """A setting for which there are few values, in the letters that Kafka wants.
-
-    Raises:
-        UsageError: it is none of them.
-    """
-    if value.upper() not in CHOICES[key]:
-        raise UsageError(f"'{value}' is no {key}.", f"Use one of: {', '.join(CHOICES[key])}")
-    return value.upper()
-
-
 def _require_readable(authority: str) -> None:
     if not os.access(authority, os.R_OK):
         raise UsageError(
@@ -135,7 +110,7 @@ def explain_settings(
     bootstrap_servers: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Setting]:
-    """The settings of the connection, each with its source; passwords are left out.
+    """Return the settings of the connection, each with its source; passwords are left out.
 
     Raises:
         UsageError: the profile is wrong.
@@ -152,14 +127,14 @@ def explain_settings(
 def _settle(
     profile: str | None, bootstrap_servers: str | None, environ: Mapping[str, str], ask: Ask
 ) -> dict[str, tuple[str, str]]:
-    """Each setting with its source; the flag comes before the variable, then the profile."""
+    """Return each setting with its source: the flag comes first, then the variable."""
     settings: dict[str, tuple[str, str]] = {}
     named = profile or environ.get("FINK_PROFILE")
     # With servers and user from the environment, the default profile is left out whole: its
     # password belongs to another cluster and must not be sent to this one.
     if named or not (environ.get("FINK_BOOTSTRAP_SERVERS") and environ.get("FINK_USERNAME")):
-        name, found = _from_profile(named, environ, ask)
-        settings = {key: (value, f"profile '{name}'") for key, value in found.items()}
+        name, table = _from_profile(named, environ, ask)
+        settings = {key: (value, f"profile '{name}'") for key, value in table.items()}
     for key, variable in _VARIABLES.items():
         if environ.get(variable):
             settings[key] = (environ[variable], variable)
@@ -171,7 +146,7 @@ def _settle(
 
 
 def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
-    """The token of Slack: ``SLACK_API_TOKEN``, else the profile's ``slack_token``, else empty.
+    """Return Slack's token: ``SLACK_API_TOKEN``, else the profile's ``slack_token``, else empty.
 
     Raises:
         UsageError: the profile is wrong, or others can read the token in its file.
@@ -179,56 +154,21 @@ def slack_token(profile: str | None = None, environ: Mapping[str, str] = os.envi
     if environ.get("SLACK_API_TOKEN"):
         return environ["SLACK_API_TOKEN"]
     document = read_profiles()
-    chosen = profile or environ.get("FINK_PROFILE") or _default(document)
-    found = _profile(document, chosen).get("slack_token", "") if chosen else ""
-    if found:
+    chosen = profile or environ.get("FINK_PROFILE") or default_of(document)
+    token = profile_of(document, chosen).get("slack_token", "") if chosen else ""
+    if token:
         refuse_if_open(config_file())
-    return str(found)
+    return str(token)
 
 
 def _from_profile(
     name: str | None, environ: Mapping[str, str], ask: Ask
 ) -> tuple[str, dict[str, str]]:
     document = read_profiles()
-    chosen = name or _default(document)
+    chosen = name or default_of(document)
     if not chosen:
         return "", {}
-    return chosen, _open_profile(chosen, dict(_profile(document, chosen)), environ, ask)
-
-
-def _default(document: Mapping[str, Any]) -> str:
-    return str(document.get("default", ""))
-
-
-def _profile(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    profiles = profiles_of(document)
-    if name not in profiles:
-        known = ", ".join(sorted(profiles)) or "none"
-        raise UsageError(
-            f"There is no profile '{name}' in {config_file()} (it holds: {known}).",
-            did_you_mean(
-                name,
-                profiles,
-                "fink config show --profile NAME",
-                "Choose one that is listed, or make it: fink config set KEY VALUE --profile NAME; "
-                "a local cluster has one: fink kafka start",
-            ),
-        )
-    return profiles[name]
-
-
-def set_default_profile(name: str) -> None:
-    """Make a profile the default; what else stands in the file stays as it is.
-
-    Raises:
-        UsageError: there is no such profile.
-    """
-    _profile(read_profiles(), name)
-
-    def change(document: dict[str, Any]) -> None:
-        document["default"] = name
-
-    change_config(change)
+    return chosen, _open_profile(chosen, dict(profile_of(document, chosen)), environ, ask)
 
 
 def _open_profile(
@@ -264,14 +204,14 @@ def _path(text: object) -> Path:
 
 
 def _password_of(name: str, secret: Path) -> str:
-    found = read_text(secret)
-    if found is None:
+    text = read_text(secret)
+    if text is None:
         raise UsageError(
             f"The password file {secret} of profile '{name}' is missing.",
             "Name another: fink config set password_file FILE",
         )
     refuse_if_open(secret)
-    return found.rstrip("\n")
+    return text.rstrip("\n")
 
 
 def _ask(name: str, command: str) -> str:
@@ -287,7 +227,7 @@ def _ask(name: str, command: str) -> str:
 
 
 def local_login_file(home: Path) -> Path:
-    """The file with the admin's login to the local cluster of ``home``; mode 0600."""
+    """Return the file with the admin's login to the local cluster of ``home``; mode 0600."""
     return home / "kafka" / "admin.toml"
 
 
@@ -304,16 +244,8 @@ def _read_local_login(home: Path) -> dict[str, Any]:
 
 def write_local_login(home: Path, connection: Connection) -> None:
     """Keep the login to the local cluster of ``home`` in a file of mode 0600."""
-    write_private(
-        local_login_file(home),
-        tomlkit.dumps(
-            {
-                "bootstrap_servers": connection.bootstrap_servers,
-                "security_protocol": connection.security_protocol,
-                "sasl_mechanism": connection.sasl_mechanism,
-                "username": connection.username,
-                "password": connection.password,
-                "ssl_ca_location": connection.ssl_ca_location,
-            }
-        ),
-    )
+    import tomlkit
+
+    names = (*_VARIABLES, "ssl_ca_location")
+    login = {name: getattr(connection, name) for name in names}
+    write_private(local_login_file(home), tomlkit.dumps(login))

@@ -1,56 +1,28 @@
-"""Which alerts `fink consume` shows: those for which --where holds, and none twice if so asked."""
+"""Choose alerts: those for which an expression holds, and none twice where that is asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from fink_cli import output
 from fink_cli.alerts.select import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.message import Alert
 
 
-class Warnings:
-    """Says warnings, once nothing is drawn any more on the terminal where they would stand."""
-
-    def __init__(self) -> None:
-        self._holds = False
-        self._held: list[str] = []
-
-    def __call__(self, text: str) -> None:
-        """Say a warning, now or later."""
-        if self._holds:
-            self._held.append(text)
-        else:
-            output.warn(text)
-
-    def hold(self) -> None:
-        """Let them wait from now on."""
-        self._holds = True
-
-    def leave(self) -> None:
-        """Say those that had to wait."""
-        self._holds = False
-        for text in self._held:
-            output.warn(text)
-        self._held.clear()
-
-
-class Selected:
-    """Says of an alert whether it is chosen.
+class Selection:
+    """Tells of an alert whether it is chosen.
 
     The first alert of each topic shows which fields of --where and --fields the topic lacks, and
     which comparisons can't hold. What is a mistake for every topic is an error, in whatever order
     their messages come.
 
     Args:
-        where: the expression, if there is one.
-        recent: the alerts that came before; none where these are shown too.
-        fields: the fields to show, if they were chosen.
+        where: the expression; ``None`` chooses every alert.
+        recent: the alerts that came before; ``None`` where these are shown too.
+        fields: the fields to show; ``None`` where they were not chosen.
         warn: is told what is wrong for some of the topics.
-
     """
 
     def __init__(
@@ -69,7 +41,7 @@ class Selected:
         self._seen: set[Path] = set()
 
     def begin(self, topics: int) -> None:
-        """Be told of how many topics alerts come."""
+        """Begin, with the number of topics that alerts come from."""
         self._topics = topics
 
     def refuse_unseen(self) -> None:
@@ -82,7 +54,7 @@ class Selected:
             raise Mistake(path=path).error("--fields", alert.schema)
 
     def __call__(self, alert: Alert) -> bool:
-        """Whether it is chosen.
+        """Return whether an alert is chosen.
 
         Raises:
             UsageError: no topic has a field, or a comparison can't hold in any.
@@ -110,10 +82,10 @@ class Selected:
 
     def _mistakes(self, alert: Alert) -> Iterator[tuple[str, Mistake]]:
         if self._where is not None:
-            yield from (("--where", each) for each in self._where.mistakes(alert.schema))
+            yield from (("--where", mistake) for mistake in self._where.mistakes(alert.schema))
         if not alert.schema.inferred:
             lacking = missing_paths(alert.schema, self._fields)
-            yield from (("--fields", Mistake(path=each)) for each in lacking)
+            yield from (("--fields", Mistake(path=path)) for path in lacking)
 
     def _look_for_fields(self, alert: Alert) -> None:
         for path in self._fields:

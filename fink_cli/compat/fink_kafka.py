@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import sys
 
-from fink_cli import output
+from fink_cli import console, render
 from fink_cli.app import main as fink
-from fink_cli.commands.old_names import MOVED, translate
+from fink_cli.compat.translate import MOVED, translate
 from fink_cli.errors import DONE, USAGE, UsageError
 from fink_cli.streams import open_streams
 
@@ -22,11 +22,11 @@ def main() -> None:
     try:
         new = translate(arguments)
     except UsageError as error:
-        output.fail(error)
+        console.fail(error)
         raise SystemExit(error.exit_code) from None
-    output.note(f"fink_kafka {arguments[0]} is now: {new}", whole=True)
+    console.note(f"fink_kafka {arguments[0]} is now: {new}", unbroken=True)
     if new.password is not None:
-        output.warn(
+        console.warn(
             "A password in a command is visible to others on this machine, and stays in the "
             "shell's history. The new command reads it from its standard input."
         )
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _help() -> None:
-    output.print_line("The commands of the original; below each, what it is now.")
+    render.print_line("The commands of the original; below each, what it is now.")
     for old, new in MOVED:
-        output.print_line(f"\n  fink_kafka {old}\n      {new}")
-    output.print_line("\nEach prints its new name, and does what that does. See: fink --help")
+        render.print_line(f"\n  fink_kafka {old}\n      {new}")
+    render.print_line("\nEach prints its new name, and does what that does. See: fink --help")

@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def translate(arguments: Sequence[str]) -> NewCommand:
-    """The new command for the arguments of ``fink_kafka``.
+    """Return the new command for the arguments of ``fink_kafka``.
 
     Args:
         arguments: all after the program's name; at least one.
@@ -78,7 +78,7 @@ def translate(arguments: Sequence[str]) -> NewCommand:
 
 
 def distribution(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
-    """The new command for ``fink start distribution``.
+    """Return the new command for ``fink start distribution``.
 
     Args:
         exit_after: seconds after which it ends; none for never.
@@ -88,7 +88,7 @@ def distribution(exit_after: float | None, given: Mapping[str, str | None]) -> N
 
 
 def distribution_test(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
-    """The new command for ``fink start distribution_test``.
+    """Return the new command for ``fink start distribution_test``.
 
     Args:
         exit_after: seconds after which it ends; none for never.
@@ -141,7 +141,7 @@ def _access_parser(what: str) -> _Parser:
 
 
 def _joined(rest: Sequence[str], takers: str) -> list[str]:
-    """The words; a value that begins with a dash in one word with its flag, as getopts takes it.
+    """Join values that begin with a dash to their flags, as getopts takes them.
 
     Args:
         rest: the words.

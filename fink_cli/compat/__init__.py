@@ -1,0 +1,1 @@
+"""The commands by the names that the original program gave them."""
