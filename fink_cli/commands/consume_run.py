@@ -26,7 +26,7 @@ from fink_cli.console import HeldWarnings
 from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, RecentIds
 from fink_cli.consumer.files.bad_messages import keep_bad
 from fink_cli.consumer.files.saver import Saver
-from fink_cli.consumer.files.whole_file import made_folder
+from fink_cli.consumer.files.part_file import create_folder
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.selection import Selection
 from fink_cli.consumer.start import Start
@@ -81,8 +81,8 @@ def run_consume(request: ConsumeRequest) -> bool:
     recent = RecentIds(MARKED_WINDOW if marks else WINDOW)
     warnings = HeldWarnings()
     selection = Selection(where, recent if drops else None, fields, warnings)
-    keep = None if request.bad is None else partial(keep_bad, made_folder(request.bad, "--bad"))
-    folder = None if request.save is None else made_folder(request.save, "--save")
+    keep = None if request.bad is None else partial(keep_bad, create_folder(request.bad, "--bad"))
+    folder = None if request.save is None else create_folder(request.save, "--save")
     saving = None
     if folder is not None and not request.browse:
         chosen = f"{request.where or ''}{' without duplicates' if drops else ''}"

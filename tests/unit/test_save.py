@@ -402,8 +402,8 @@ def test_only_empty_alerts(tmp_path: Path) -> None:
 LEAVE_A_PART = """
 import sys
 from pathlib import Path
-from fink_cli.consumer.files.whole_file import set_aside
-with set_aside(Path(sys.argv[1])) as aside:
+from fink_cli.consumer.files.part_file import open_part
+with open_part(Path(sys.argv[1])) as aside:
     aside.write_bytes(b"half")
     print(aside.name, flush=True)
     sys.stdin.read()

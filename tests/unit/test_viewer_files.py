@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fink_cli.consumer.files.bad_messages import keep_bad
-from fink_cli.consumer.files.whole_file import made_folder, set_aside
+from fink_cli.consumer.files.part_file import create_folder, open_part
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import OperationFailedError, UsageError
@@ -18,10 +18,10 @@ from fink_cli.errors import OperationFailedError, UsageError
 
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
-    with pytest.raises(TypeError), set_aside(file) as aside:
+    with pytest.raises(TypeError), open_part(file) as aside:
         aside.write_text(None)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
-    with set_aside(file) as aside:
+    with open_part(file) as aside:
         aside.write_text("whole")
         assert not file.exists()
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
@@ -29,10 +29,10 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_can_not_be_is_said_before_anything_is_read(tmp_path: Path) -> None:
-    assert made_folder(tmp_path / "a" / "b", "--bad").is_dir()
+    assert create_folder(tmp_path / "a" / "b", "--bad").is_dir()
     (tmp_path / "file").touch()
     with pytest.raises(UsageError) as caught:
-        made_folder(tmp_path / "file", "--bad")
+        create_folder(tmp_path / "file", "--bad")
     assert "--bad" in caught.value.hint
 
 

@@ -1,4 +1,4 @@
-"""Messages that could not be decoded, kept for whoever wants to know why."""
+"""Keep messages that could not be decoded, for a later look at why."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 
 import orjson
 
-from fink_cli.consumer.files.whole_file import set_aside
+from fink_cli.consumer.files.part_file import open_part
 from fink_cli.consumer.message import Skipped
 from fink_cli.errors import OperationFailedError
 
-_ODD = re.compile(r"[^A-Za-z0-9._-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def keep_bad(folder: Path, skipped: Skipped) -> None:
-    """Write ``TOPIC-PARTITION-OFFSET.bin``, the value as it came, and ``….json``.
+    """Write a message's value to ``TOPIC-PARTITION-OFFSET.bin``, and a description to ``….json``.
 
-    The JSON file has the reason, the place and the key (base64), and is written last.
+    The JSON file has topic, partition, offset, reason and key (base64), and is written last.
 
     Raises:
-        OperationFailedError: they can't be written.
+        OperationFailedError: the files can't be written.
     """
-    name = f"{_ODD.sub('_', skipped.topic)}-{skipped.partition}-{skipped.offset}"
-    about = {
+    name = f"{_UNSAFE.sub('_', skipped.topic)}-{skipped.partition}-{skipped.offset}"
+    description = {
         "topic": skipped.topic,
         "partition": skipped.partition,
         "offset": skipped.offset,
@@ -36,10 +36,13 @@ def keep_bad(folder: Path, skipped: Skipped) -> None:
     try:
         for ending, content in (
             ("bin", skipped.value or b""),
-            ("json", orjson.dumps(about, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)),
+            (
+                "json",
+                orjson.dumps(description, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE),
+            ),
         ):
-            with set_aside(folder / f"{name}.{ending}") as aside:
-                aside.write_bytes(content)
+            with open_part(folder / f"{name}.{ending}") as part:
+                part.write_bytes(content)
     except OSError as error:
         raise OperationFailedError(
             f"The message {name} can't be kept in {folder}: {error.strerror}.",

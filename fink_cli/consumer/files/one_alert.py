@@ -1,4 +1,4 @@
-"""One alert into a file of its own."""
+"""Save one alert to a file of its own."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError
 from fink_cli.private import make_durable
 
-_ODD = re.compile(r"[^A-Za-z0-9._-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST = 60
 _ENDINGS = {FileFormat.AVRO: "avro", FileFormat.NDJSON: "json"}
 
 
 def keep_alert(folder: Path, alert: Alert) -> Path:
-    """Write an alert to ``OBJECT-ID.avro``, a container; one without an Avro schema to ``….json``.
+    """Write an alert to the container ``OBJECT-ID.avro``, or without an Avro schema to ``….json``.
 
-    The file is complete or absent, and never in place of another: a number is added to the name.
+    The file is complete or absent. It replaces no other file: a number is added to its name.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        OperationFailedError: it can't be written.
+        OperationFailedError: the file can't be written.
     """
     form = FileFormat.NDJSON if alert.schema.inferred else FileFormat.AVRO
     name = _name(alert)
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as aside:
-            part = Path(aside) / "part"
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as hidden:
+            part = Path(hidden) / "part"
             content = package(form, alert.schema, part)
             for unfit in (*content.add([alert]), *content.finish()):
                 raise UnwritableError(unfit.reason)
             make_durable(part)
-            return _linked(part, folder, name, _ENDINGS[form])
+            return _link(part, folder, name, _ENDINGS[form])
     except (OSError, UnwritableError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise OperationFailedError(
@@ -50,8 +50,8 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
         ) from error
 
 
-def _linked(part: Path, folder: Path, name: str, ending: str) -> Path:
-    """Give a file the first of its names that is free: a link refuses one that is taken."""
+def _link(part: Path, folder: Path, name: str, ending: str) -> Path:
+    """Give a file the first free name. A hard link fails if the name is taken."""
     for number in count(1):
         file = folder / f"{name}{'' if number == 1 else f'-{number}'}.{ending}"
         with suppress(FileExistsError):
@@ -62,8 +62,10 @@ def _linked(part: Path, folder: Path, name: str, ending: str) -> Path:
 
 def _name(alert: Alert) -> str:
     paths, roles = leaf_paths(alert.schema.parsed), load_roles()
-    found = [roles.find(role, paths) for role in (OBJECT, ID)]
-    values = [value_at(alert.content, each.split(".")) for each in found if each is not None]
-    parts = [_ODD.sub("_", str(each)[:_LONGEST]).lstrip(".") for each in values if each is not None]
-    place = f"{_ODD.sub('_', alert.topic)}-{alert.partition}-{alert.offset}"
-    return "-".join(each for each in parts if each) or place
+    name_paths = [roles.find(role, paths) for role in (OBJECT, ID)]
+    values = [value_at(alert.content, path.split(".")) for path in name_paths if path is not None]
+    parts = [
+        _UNSAFE.sub("_", str(value)[:_LONGEST]).lstrip(".") for value in values if value is not None
+    ]
+    message = f"{_UNSAFE.sub('_', alert.topic)}-{alert.partition}-{alert.offset}"
+    return "-".join(part for part in parts if part) or message

@@ -1,4 +1,4 @@
-"""The offsets that the files of a folder hold, read from the names of the files."""
+"""Read from the names of saved files which offsets they hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(
 
 
 class FileKey(NamedTuple):
-    """What alerts share that share a file: tags of their topic and schema, and the partition."""
+    """What all alerts of a file share: topic (a tag of its id), partition, schema (a tag)."""
 
     topic: str
     partition: int
@@ -23,7 +23,7 @@ class FileKey(NamedTuple):
 
 
 class OffsetRange(NamedTuple):
-    """The offsets that a file holds, and the time of its first message."""
+    """The first and last offset of a file, and the timestamp of its first message."""
 
     first: int
     last: int
@@ -31,12 +31,12 @@ class OffsetRange(NamedTuple):
 
 
 class SavedRanges:
-    """What files of a folder hold.
+    """The offsets that the files of a folder hold.
 
     Args:
-        ranges: the offsets that are in files, by place, without overlaps and in order.
-        otherwise: tags of topics of which there are files with another selection.
-        left_out: the offsets in these ranges of which the alerts could not be saved, and why.
+        ranges: the ranges of offsets in files, without overlaps and in order.
+        otherwise: tags of topics that have files with another selection.
+        left_out: the offsets in these ranges whose alerts could not be saved, with the reason.
     """
 
     def __init__(
@@ -48,25 +48,33 @@ class SavedRanges:
         self.otherwise = otherwise
         self.left_out = left_out or {}
         self._ranges = ranges
-        self._firsts = {place: [r.first for r in some] for place, some in ranges.items()}
+        self._firsts = {key: [each.first for each in listed] for key, listed in ranges.items()}
 
-    def range_of(self, place: FileKey, offset: int) -> OffsetRange | None:
-        """The range that an offset is in."""
-        number = bisect_right(self._firsts.get(place, ()), offset) - 1
-        found = self._ranges[place][number] if number >= 0 else None
-        return found if found is not None and offset <= found.last else None
+    def range_of(self, key: FileKey, offset: int) -> OffsetRange | None:
+        """Return the range that holds an offset, or ``None``."""
+        number = bisect_right(self._firsts.get(key, ()), offset) - 1
+        if number < 0:
+            return None
+        nearest = self._ranges[key][number]
+        return nearest if offset <= nearest.last else None
 
-    def forget(self, place: FileKey, known: OffsetRange) -> None:
-        """Let go of a range."""
-        self._ranges[place].remove(known)
-        self._firsts[place].remove(known.first)
+    def forget(self, key: FileKey, saved: OffsetRange) -> None:
+        """Remove a range."""
+        self._ranges[key].remove(saved)
+        self._firsts[key].remove(saved.first)
 
 
 def saved_before(
     names: Iterable[str], selection: str, left_out: Mapping[str, Mapping[int, str]] | None = None
 ) -> SavedRanges:
-    """What files with these names hold of a selection, but for the offsets that are left out."""
-    found: dict[FileKey, list[OffsetRange]] = {}
+    """Return the offsets that files with these names hold of a selection.
+
+    Args:
+        names: the names of the files.
+        selection: the tag of the selection.
+        left_out: by file, the offsets whose alerts could not be saved, with the reason.
+    """
+    ranges: dict[FileKey, list[OffsetRange]] = {}
     missing: dict[FileKey, dict[int, str]] = {}
     otherwise = set()
     for match in map(_NAME.fullmatch, names):
@@ -75,24 +83,24 @@ def saved_before(
         if match["selection"] != selection:
             otherwise.add(match["topic"])
             continue
-        place = FileKey(match["topic"], int(match["partition"]), match["schema"])
-        missing.setdefault(place, {}).update((left_out or {}).get(match[0], {}))
-        found.setdefault(place, []).append(
+        key = FileKey(match["topic"], int(match["partition"]), match["schema"])
+        missing.setdefault(key, {}).update((left_out or {}).get(match[0], {}))
+        ranges.setdefault(key, []).append(
             OffsetRange(int(match["first"]), int(match["last"]), int(match["milliseconds"]))
         )
     return SavedRanges(
-        {place: _merged(sorted(ranges)) for place, ranges in found.items()},
+        {key: _merged(sorted(unsorted)) for key, unsorted in ranges.items()},
         otherwise,
-        {place: offsets for place, offsets in missing.items() if offsets},
+        {key: offsets for key, offsets in missing.items() if offsets},
     )
 
 
 def _merged(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
-    """Ranges without overlaps, of such as are in order."""
+    """Merge sorted ranges that overlap."""
     merged: list[OffsetRange] = []
-    for one in ranges:
-        if merged and one.first <= merged[-1].last:
-            merged[-1] = merged[-1]._replace(last=max(one.last, merged[-1].last))
+    for current in ranges:
+        if merged and current.first <= merged[-1].last:
+            merged[-1] = merged[-1]._replace(last=max(current.last, merged[-1].last))
         else:
-            merged.append(one)
+            merged.append(current)
     return merged
