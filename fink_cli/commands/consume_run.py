@@ -25,8 +25,8 @@ from fink_cli.commands.consume_summary import summarise
 from fink_cli.console import HeldWarnings
 from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, RecentIds
 from fink_cli.consumer.files.bad_messages import keep_bad
-from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.files.part_file import create_folder
+from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.selection import Selection
 from fink_cli.consumer.start import Start
@@ -123,7 +123,7 @@ def run_consume(request: ConsumeRequest) -> bool:
                 from fink_cli.consumer.view.browse.app import browse_alerts
 
                 was_interrupted = browse_alerts(
-                    source=source,
+                    reader=source,
                     decoder=decoder,
                     options=options,
                     counts=counts,

@@ -38,12 +38,12 @@ from fink_cli.consumer.view.table import (
     header_line,
     key_of,
     live_view,
-    marked,
     row_line,
     skipped_text,
     table,
     topic_heading,
     widened,
+    with_again,
     with_topics,
 )
 from fink_cli.render import Format
@@ -262,7 +262,7 @@ class Rows:
             cells = {key_of(each): role_text(values[each.path], each, position) for each in columns}
         if self._again is not None and self._again(alert):
             cells[AGAIN] = AGAIN_SIGN
-            self.headings = marked(self.headings)
+            self.headings = with_again(self.headings)
         cells[TOPIC] = printable(alert.topic)
         if alert.topic not in self._topics:
             self._add_topic(alert.topic)
@@ -346,7 +346,9 @@ class LiveTable:
         newest = list(self._kept)[-height:]
         below = list(self._skipped)[-_SKIPPED_BELOW:]
         headings, first = self._rows.headings, self._newest_first
-        view = live_view(headings, newest, progress, below, width, height, first)
+        view = live_view(
+            headings, newest, progress, below, width=width, height=height, newest_first=first
+        )
         self.draw(view)
 
     def leave(self) -> None:

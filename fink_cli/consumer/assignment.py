@@ -213,8 +213,7 @@ class Assignment:
         self.restarting()
 
     def _drop(self, dropped: list[TopicPartition]) -> None:
-        for each in dropped:
-            partition = Partition(each.topic, each.partition)
+        for partition in [Partition(each.topic, each.partition) for each in dropped]:
             if partition in self.positions.next:
                 self._left[partition] = self.positions.next[partition]
             self.positions.drop(partition)

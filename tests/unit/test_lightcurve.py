@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.alerts.lightcurve import MOST_POINTS, LightCurve, light_curve
-from fink_cli.consumer.view.light_curve import LIMIT, MARKS, OWN, plot, ticks
+from fink_cli.consumer.view.light_curve import LIMIT, MARKERS, OWN, plot, ticks
 from tests.unit.drawn import JD, limit, measured, rubin, ztf
 
 MJD = JD - 2400000.5
@@ -132,7 +132,7 @@ def test_the_plot_has_bright_at_the_top() -> None:
     )
     lines = text(curve)[2:]
     bright, faint = (
-        next(at for at, line in enumerate(lines) if mark in line) for mark in MARKS[:2]
+        next(at for at, line in enumerate(lines) if mark in line) for mark in MARKERS[:2]
     )
     assert bright < faint
     flux = light_curve(
@@ -142,8 +142,8 @@ def test_the_plot_has_bright_at_the_top() -> None:
         }
     )
     rows = text(flux)[2:]
-    assert next(at for at, line in enumerate(rows) if MARKS[0] in line) < next(
-        at for at, line in enumerate(rows) if MARKS[1] in line
+    assert next(at for at, line in enumerate(rows) if MARKERS[0] in line) < next(
+        at for at, line in enumerate(rows) if MARKERS[1] in line
     )
 
 

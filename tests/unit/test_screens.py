@@ -71,7 +71,7 @@ def test_the_live_table(width: int) -> None:
     lines = [rows.row(small(each)) for each in (1, 2, 3, 2, 4)]
     state = ReadProgress(("fink_sn",), Counts(7, 5, 2), 12.25, 1234, True, 42.0)
     skipped = [Skipped("fink_sn", 0, 5, "the message ends too soon")]
-    view = live_view(rows.headings, lines, state, skipped, width, 24)
+    view = live_view(rows.headings, lines, state, skipped, width=width, height=24)
     text = drawn(view, width)
     assert all(cell_len(line) <= width for line in text.splitlines())
     check_screen(f"table-{width}.txt", text)

@@ -43,7 +43,9 @@ def test_the_newest_at_the_top() -> None:
 
     def drawn(newest_first: bool) -> list[str]:
         console = Console(file=io.StringIO(), width=60)
-        console.print(live_view(headings, rows, progress, [], 60, 8, newest_first))
+        console.print(
+            live_view(headings, rows, progress, [], width=60, height=8, newest_first=newest_first)
+        )
         text: str = console.file.getvalue()  # type: ignore[attr-defined]
         return [line.strip() for line in text.splitlines()]
 

@@ -161,7 +161,7 @@ def test_hostile_text_changes_nothing(text: str, width: int) -> None:
     headings, rows = rows_of(alert, ALERT)
     state = ReadProgress((text,), Counts(2, 2, 0), 1.0, 0, True)
     skipped = [Skipped(text, 0, 1, text)]
-    view = printed(live_view(headings, rows, state, skipped, width, 24), width)
+    view = printed(live_view(headings, rows, state, skipped, width=width, height=24), width)
     assert len(view.splitlines()) == 8
     assert all(cell_len(line) <= width for line in view.splitlines())
     lines = [header_line(headings), row_line(headings, rows[0])]
@@ -213,7 +213,7 @@ def test_the_live_view_keeps_to_the_terminal() -> None:
     headings, rows = rows_of(*[ALERT] * 100)
     state = ReadProgress(("fink_sso",), Counts(102, 100, 2), 49.44, 12345, True)
     skipped = [Skipped("fink_sso", 0, at, "it is cut") for at in range(3)]
-    lines = printed(live_view(headings, rows, state, skipped, 80, 24), 80).splitlines()
+    lines = printed(live_view(headings, rows, state, skipped, width=80, height=24), 80).splitlines()
     assert len(lines) <= 24
     assert lines[0].split() == [
         "fink_sso",
@@ -226,13 +226,13 @@ def test_the_live_view_keeps_to_the_terminal() -> None:
         "skipped",
     ]
     assert lines[-1] == "Skipped fink_sso partition 0 offset 2: it is cut."
-    tiny = printed(live_view(headings, rows, state, skipped, 20, 3), 20).splitlines()
+    tiny = printed(live_view(headings, rows, state, skipped, width=20, height=3), 20).splitlines()
     assert all(cell_len(line) <= 20 for line in tiny)
 
 
 def test_the_live_view_before_the_first_alert() -> None:
     state = ReadProgress(("fink_sso",), Counts(), 0.0, 0, False)
-    text = printed(live_view((), [], state, [], 80, 24), 80)
+    text = printed(live_view((), [], state, [], width=80, height=24), 80)
     assert "Waiting for alerts" in text
     assert "no connection" in text
 

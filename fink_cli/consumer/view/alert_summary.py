@@ -1,4 +1,4 @@
-"""An alert put in order for the detail view: texts, light curve and pictures, nothing drawn yet."""
+"""Summarise an alert for the detail view: texts, light curve and cutouts, not yet drawn."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Detail:
-    """What the detail view of an alert shows; every text is safe to print.
+    """The content of the detail view of an alert; every text is safe to print.
 
     Attributes:
         title: the name of the object, or of the alert.
-        about: what, when and where it is, as names and values.
-        links: where more is known of it.
-        classes: what classifies it, with ``scores``.
-        empty: the names of classes and scores that say nothing.
-        others: the other values at its top, ``MOST_OTHERS`` at most.
-        left_out: how many more there are.
+        about: id, time, brightness and position, as names and values.
+        links: pages about the object.
+        classes: the values of its classes.
+        scores: the values of its scores.
+        empty: the names of classes and scores without a value.
+        others: other values at its top level, ``MOST_OTHERS`` at most.
+        left_out: the number of values beyond these.
         curve: its light curve.
-        cutouts: its pictures.
+        cutouts: its cutouts.
     """
 
     title: str
@@ -52,31 +53,33 @@ class Detail:
 
 
 def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
-    """Put an alert in order.
+    """Summarise an alert.
 
     Args:
-        alert: of any survey; what it lacks is left out.
-        position: how its position is written first; the other way stands beside it.
+        alert: an alert of any survey; what it lacks is left out.
+        position: the form in which its position is written first; the other form follows.
     """
     content = alert.content
     columns = _columns(alert)
     facts = facts_of(content)
     curve = light_curve(content)
     ra, dec = (_value(content, columns.get(role)) for role in (RA, DEC))
-    named = {each.path for each in columns.values()}
-    others = [each for each in _pairs(facts.others) if each[0] not in named and each[1] != NOTHING]
+    shown = {column.path for column in columns.values()}
+    others = [
+        (name, text) for name, text in _pairs(facts.others) if name not in shown and text != NOTHING
+    ]
     return Detail(
         title=_title(content, columns) or f"{printable(alert.topic)} offset {alert.offset}",
         about=[
             *_identity(alert, columns),
             *_time(content, columns.get(TIME)),
             *_brightness(curve),
-            *_place(ra, dec, position),
+            *_position(ra, dec, position),
         ],
         links=links_of(_value(content, columns.get(OBJECT)), ra, dec),
         classes=_pairs(facts.classes),
         scores=_pairs(facts.scores),
-        empty=[printable(each, _LONGEST_NAME) for each in facts.empty],
+        empty=[printable(name, _LONGEST_NAME) for name in facts.empty],
         others=others[:MOST_OTHERS],
         left_out=max(len(others) - MOST_OTHERS, 0),
         curve=curve,
@@ -86,8 +89,8 @@ def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
 
 def _columns(alert: Alert) -> dict[str, Column]:
     paths, roles = leaf_paths(alert.schema.parsed), load_roles()
-    found = ((role, roles.column(role, paths)) for role in (ID, OBJECT, TIME, RA, DEC))
-    return {role: column for role, column in found if column is not None}
+    columns = ((role, roles.column(role, paths)) for role in (ID, OBJECT, TIME, RA, DEC))
+    return {role: column for role, column in columns if column is not None}
 
 
 def _value(content: Mapping[str, Any], column: Column | None) -> Any:
@@ -96,15 +99,15 @@ def _value(content: Mapping[str, Any], column: Column | None) -> Any:
 
 def _title(content: Mapping[str, Any], columns: Mapping[str, Column]) -> str:
     names = (value_text(_value(content, columns.get(role))) for role in (OBJECT, ID))
-    return next((each for each in names if each != NOTHING), "")
+    return next((name for name in names if name != NOTHING), "")
 
 
 def _identity(alert: Alert, columns: Mapping[str, Column]) -> Pairs:
     own = value_text(_value(alert.content, columns.get(ID)))
     name = own if own != NOTHING else value_text(alert.id)
-    found = [("alert", name)] if name != NOTHING else []
-    place = f"{printable(alert.topic)} partition {alert.partition} offset {alert.offset}"
-    return [*found, ("from", place)]
+    pairs = [("alert", name)] if name != NOTHING else []
+    message = f"{printable(alert.topic)} partition {alert.partition} offset {alert.offset}"
+    return [*pairs, ("from", message)]
 
 
 def _time(content: Mapping[str, Any], column: Column | None) -> Pairs:
@@ -118,12 +121,12 @@ def _time(content: Mapping[str, Any], column: Column | None) -> Pairs:
 
 
 def _brightness(curve: LightCurve) -> Pairs:
-    own = next((each for each in curve.points if each.is_own), None)
+    own = next((point for point in curve.points if point.is_own), None)
     if own is None:
         return []
-    seen = [each for each in curve.points if not each.is_limit]
-    limits = len(curve.points) - len(seen)
-    counts = [f"{len(seen):,} measured", f"{limits:,} upper limits"][: 2 if limits else 1]
+    measured = sum(not point.is_limit for point in curve.points)
+    limits = len(curve.points) - measured
+    counts = [f"{measured:,} measured", f"{limits:,} upper limits"][: 2 if limits else 1]
     return [
         (printable(curve.title, _LONGEST_NAME), _with_error(own, curve)),
         ("history", ", ".join(counts)),
@@ -137,17 +140,17 @@ def _with_error(point: Point, curve: LightCurve) -> str:
     return f"{sign}{point.value:.{decimals}f}{error}{'  ' if point.band else ''}{point.band}"
 
 
-def _place(ra: Any, dec: Any, position: Position) -> Pairs:
+def _position(ra: Any, dec: Any, position: Position) -> Pairs:
     if not (is_ra(ra) and is_dec(dec)):
         return []
     other = Position.HMS if position is Position.DEG else Position.DEG
     return [
-        ("position" if at == 0 else "", f"{ra_text(ra, form)}  {dec_text(dec, form)}")
-        for at, form in enumerate((position, other))
+        ("position", f"{ra_text(ra, position)}  {dec_text(dec, position)}"),
+        ("", f"{ra_text(ra, other)}  {dec_text(dec, other)}"),
     ]
 
 
 def _pairs(values: Mapping[str, Any]) -> Pairs:
     return [
-        (printable(name, _LONGEST_NAME), named_text(name, each)) for name, each in values.items()
+        (printable(name, _LONGEST_NAME), named_text(name, value)) for name, value in values.items()
     ]

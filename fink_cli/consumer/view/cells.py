@@ -1,4 +1,4 @@
-"""Values of an alert as short texts for a table."""
+"""Format values of an alert as short texts for a table."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _DECIMALS = {RA: 5, DEC: 5, MAGNITUDE: 2}
 
 
 def cell(alert: Mapping[str, Any], column: Column, position: Position = Position.DEG) -> str:
-    """The text of a column of an alert: safe to print, and ``LONGEST`` characters at most."""
+    """Return the value of a column as a text, safe to print, of at most ``LONGEST`` characters."""
     return role_text(value_at(alert, column.path.split(".")), column, position)
 
 
 def role_text(value: Any, column: Column, position: Position = Position.DEG) -> str:
-    """A value as what its column says that it is: a time, a position, a band, or as it is."""
+    """Format a value by its column's role: a time, a position, a band, or any other value."""
     if column.role == RA and is_ra(value):
         return ra_text(value, position)
     if column.role == DEC and is_dec(value):
@@ -43,7 +43,7 @@ def role_text(value: Any, column: Column, position: Position = Position.DEG) -> 
 
 
 def typed_column(path: str) -> Column:
-    """The column that somebody typed the path of: a time or a position where its name says so."""
+    """Return the column of a typed path, with the role of a time or a position if its name fits."""
     unit = time_unit(path)
     if unit:
         return Column(path, path, TIME, unit)
@@ -55,7 +55,7 @@ def typed_column(path: str) -> Column:
 
 
 def named_text(path: str, value: Any) -> str:
-    """A value as the name of its column says: a time in ISO 8601, or as it is."""
+    """Format a value by its path: a time in ISO 8601, or any other value."""
     if isinstance(value, float | int) and not isinstance(value, bool):
         mjd = mjd_of(value, time_unit(path))
         if mjd is not None and _MJD_1900 <= mjd <= _MJD_2100:
@@ -64,10 +64,10 @@ def named_text(path: str, value: Any) -> str:
 
 
 def time_text(value: Any, unit: str) -> str:
-    """A time as ISO 8601 in UTC, to the second.
+    """Format a time in ISO 8601 in UTC, to the second.
 
     Args:
-        value: days where there is a unit; else a datetime, or anything to be shown as it is.
+        value: days if there is a unit; else a datetime, or any other value.
         unit: ``jd``, ``mjd``, ``mjd-tai`` or empty.
     """
     if unit in UNITS and isinstance(value, float | int):
@@ -81,7 +81,7 @@ def time_text(value: Any, unit: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Any value of an alert, short."""
+    """Format any value of an alert."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NOTHING
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Cutouts drawn with characters: half-blocks in greys, or shades where there are no colours."""
+"""Draw a cutout with characters: half-blocks in greys, or shades without colours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _UPPER, _LOWER = "▀", "▄"
 
 
 def picture(image: Image, width: int, colours: bool) -> list[Text]:
-    """An image as lines of ``width`` cells, north as the file has it, the stretch of ``stretched``.
+    """Return an image as lines of ``width`` cells, oriented as in its file, and stretched.
 
     A cell is about twice as high as wide, so half of one is a pixel.
 
     Args:
-        image: its bottom row first.
-        width: in cells.
+        image: the pixels, bottom row first.
+        width: the width in cells.
         colours: whether the terminal has colours; without them a cell is a shade of two pixels.
     """
     height = max(round(image.shape[0] / image.shape[1] * width / 2), 1)
-    # The stretch first: what is one bright pixel must not fade into a mean of many.
+    # Stretched first: a single bright pixel must not fade into a mean of many.
     pixels = resampled(stretched(image)[::-1], width, height * 2)
     if not colours:
         return [Text(line) for line in _shaded(pixels)]
@@ -34,7 +34,7 @@ def picture(image: Image, width: int, colours: bool) -> list[Text]:
 def _shaded(pixels: Image) -> list[str]:
     cells = np.nan_to_num((pixels[::2] + pixels[1::2]) / 2)
     levels = np.minimum((cells * len(SHADES)).astype(int), len(SHADES) - 1)
-    return ["".join(SHADES[each] for each in row) for row in levels]
+    return ["".join(SHADES[level] for level in row) for row in levels]
 
 
 def _half_blocks(above: Sequence[float], below: Sequence[float]) -> Text:

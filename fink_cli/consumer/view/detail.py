@@ -1,6 +1,7 @@
-"""The detail view of an alert, drawn with Rich for whatever width there is.
+"""Draw the detail view of an alert with Rich, for any width.
 
-Wide, what it is stands beside its light curve, and the cutouts stand in a row; narrow, all stacks.
+In a wide terminal the texts stand beside the light curve, and the cutouts in a row. In a narrow one
+everything is stacked.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class DetailView:
     """A detail view that Rich and Textual can draw.
 
     Attributes:
-        detail: what it shows.
+        detail: its content.
     """
 
     detail: Detail
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw it as wide as ``options`` says; without colours in plain characters."""
+        """Draw it in the width of ``options``; without colours in plain characters."""
         width = max(options.max_width, 20)
         yield from _view(self.detail, width, console.color_system is not None)
 
@@ -49,15 +50,15 @@ def _view(detail: Detail, width: int, colours: bool) -> Iterator[RenderableType]
         grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
         grid.add_column(width=left)
         grid.add_column(width=right)
-        facts = [_about(detail), *_links(detail, colours), *_judged(detail, left)]
+        facts = [_about(detail), *_links(detail, colours), *_classes(detail, left)]
         grid.add_row(Group(*facts), Group(*_curve(detail, right)))
         yield grid
     else:
         yield _about(detail)
         yield from _links(detail, colours)
-        yield from _judged(detail, width)
+        yield from _classes(detail, width)
         yield from _curve(detail, width)
-    yield from _pictures(detail.cutouts, width, colours)
+    yield from _cutouts(detail.cutouts, width, colours)
     yield from _others(detail, width)
     yield from _addresses(detail, colours)
 
@@ -65,8 +66,8 @@ def _view(detail: Detail, width: int, colours: bool) -> Iterator[RenderableType]
 def _about(detail: Detail) -> RenderableType:
     lines = Text(overflow="fold")
     longest = _name_width(detail.about)
-    for at, (name, value) in enumerate(detail.about):
-        lines.append(f"{chr(10) if at else ''}{name.ljust(longest)}  ", style="dim")
+    for number, (name, value) in enumerate(detail.about):
+        lines.append(f"{chr(10) if number else ''}{name.ljust(longest)}  ", style="dim")
         lines.append(value)
     return lines
 
@@ -80,21 +81,21 @@ def _links(detail: Detail, colours: bool) -> Iterator[RenderableType]:
         return
     line = Text()
     line.append("see".ljust(_name_width(detail.about)), style="dim")
-    for each in detail.links:
+    for link in detail.links:
         line.append("  ")
-        line.append(each.title, style=Style(link=each.url, underline=True))
+        line.append(link.title, style=Style(link=link.url, underline=True))
     yield line
 
 
 def _addresses(detail: Detail, colours: bool) -> Iterator[RenderableType]:
-    """The links where nothing can be clicked on, none of them broken over two lines."""
+    """Yield the links as texts, each on a line, for terminals in which nothing can be clicked."""
     if detail.links and not colours:
         yield _heading("Links")
-        for each in detail.links:
-            yield Text(f"{each.title} {each.url}", no_wrap=True, overflow="ignore")
+        for link in detail.links:
+            yield Text(f"{link.title} {link.url}", no_wrap=True, overflow="ignore")
 
 
-def _judged(detail: Detail, width: int) -> Iterator[RenderableType]:
+def _classes(detail: Detail, width: int) -> Iterator[RenderableType]:
     for title, pairs in (("Classes", detail.classes), ("Scores", detail.scores)):
         if pairs:
             yield _heading(title)
@@ -109,27 +110,27 @@ def _curve(detail: Detail, width: int) -> Iterator[RenderableType]:
     yield from plot(detail.curve, width, height)
 
 
-def _pictures(cutouts: Sequence[Cutout], width: int, colours: bool) -> Iterator[RenderableType]:
+def _cutouts(cutouts: Sequence[Cutout], width: int, colours: bool) -> Iterator[RenderableType]:
     if not cutouts:
         return
     yield _heading("Cutouts")
-    each_width = min((width + _GAP) // len(cutouts) - _GAP, _MOST_PICTURE)
-    if each_width >= _LEAST_PICTURE:
+    column = min((width + _GAP) // len(cutouts) - _GAP, _MOST_PICTURE)
+    if column >= _LEAST_PICTURE:
         grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
         for _ in cutouts:
-            grid.add_column(width=each_width)
-        grid.add_row(*(Group(*_picture(each, each_width, colours)) for each in cutouts))
+            grid.add_column(width=column)
+        grid.add_row(*(Group(*_cutout(cutout, column, colours)) for cutout in cutouts))
         yield grid
         return
-    for each in cutouts:
-        yield from _picture(each, min(width, _STACKED_PICTURE), colours)
+    for cutout in cutouts:
+        yield from _cutout(cutout, min(width, _STACKED_PICTURE), colours)
 
 
-def _picture(cutout: Cutout, width: int, colours: bool) -> Iterator[RenderableType]:
+def _cutout(cutout: Cutout, width: int, colours: bool) -> Iterator[RenderableType]:
     if cutout.image is None:
         yield Text(f"{cutout.title}: not shown, {cutout.reason}", style="dim")
         return
-    # Loaded here: a table of alerts can do without numpy.
+    # Imported here: a table of alerts needs no numpy.
     from fink_cli.consumer.view.cutout import picture
 
     rows, columns = cutout.image.shape
@@ -151,7 +152,7 @@ def _heading(title: str) -> RenderableType:
 
 
 def _in_columns(pairs: Pairs, width: int) -> RenderableType:
-    """Names and values in as many columns as have room, filled from the left to the right."""
+    """Return names and values in as many columns as fit, filled from left to right."""
     longest = max(cell_len(name) + cell_len(value) for name, value in pairs) + 1
     count = max((width + _GAP) // (min(longest, width) + _GAP), 1)
     grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
@@ -161,6 +162,6 @@ def _in_columns(pairs: Pairs, width: int) -> RenderableType:
         Text.assemble((f"{name} ", "dim"), value, no_wrap=True, overflow="ellipsis")
         for name, value in pairs
     ]
-    for at in range(0, len(cells), count):
-        grid.add_row(*cells[at : at + count])
+    for start in range(0, len(cells), count):
+        grid.add_row(*cells[start : start + count])
     return grid

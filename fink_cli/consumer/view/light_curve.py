@@ -1,6 +1,6 @@
-"""A light curve drawn with characters: bands by colour and mark, error bars, upper limits.
+"""Draw a light curve with characters: bands by colour and marker, error bars, upper limits.
 
-plotext 5.3 was tried: it marks all bands of a plot with error bars alike, so that they can't be
+plotext 5.3 was tried: with error bars it draws all bands with one marker, so that they can't be
 told apart without colours, and its axes have no round numbers.
 """
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from fink_cli.alerts.lightcurve import LightCurve, Point
 from fink_cli.alerts.times import moment_of
 
-MARKS = "●■◆▲★○□◇△☆"
+MARKERS = "●■◆▲★○□◇△☆"
 LIMIT = "▽"
 OWN = "▲"
 BAR = "│"
@@ -47,30 +47,30 @@ class _Axis:
 
 
 def plot(curve: LightCurve, width: int, height: int) -> list[Text]:
-    """The light curve as lines: a legend, then the plot with its axes. Brighter is higher.
+    """Return a light curve as lines: a legend, then the plot with its axes. Brighter is higher.
 
     Args:
-        curve: its points.
-        width: of the lines, in cells; less than 30 is taken for 30.
-        height: of the plot itself, in lines; less than 5 is taken for 5.
+        curve: the light curve.
+        width: the width of the lines in cells, at least 30.
+        height: the height of the plot in lines, at least 5.
     """
     if not curve.points:
         return [Text("No light curve: the alert has no measurement with a time.", style="dim")]
     height = max(height, _LEAST_HEIGHT)
     low, high = _range(curve)
     levels = ticks(low, high, max(height // _ROWS_A_TICK, 2))
-    labels = {each: _label(each, levels) for each in levels}
-    left = max(len(each) for each in labels.values())
+    labels = {level: _label(level, levels) for level in levels}
+    left = max(len(label) for label in labels.values())
     top, bottom = (low, high) if curve.is_magnitude else (high, low)
     rows = _Axis(top, bottom, height)
-    times = [each.mjd for each in curve.points]
+    times = [point.mjd for point in curve.points]
     columns = _Axis(*_widened(min(times), max(times), 0.02), max(width, _LEAST_WIDTH) - left - 2)
-    marks = {band: MARKS[at % len(MARKS)] for at, band in enumerate(curve.bands)}
-    canvas = _drawn(curve, columns, rows, marks)
-    named = {rows.cell(value): label for value, label in labels.items()}
-    lines = [_legend(curve, marks), Text(curve.title.rjust(left), style="dim")]
-    for at, row in enumerate(canvas):
-        line = Text(named.get(at, "").rjust(left) + ("┤" if at in named else "│"), style="dim")
+    markers = {band: MARKERS[index % len(MARKERS)] for index, band in enumerate(curve.bands)}
+    canvas = _canvas(curve, columns, rows, markers)
+    labelled = {rows.cell(value): label for value, label in labels.items()}
+    lines = [_legend(curve, markers), Text(curve.title.rjust(left), style="dim")]
+    for y, row in enumerate(canvas):
+        line = Text(labelled.get(y, "").rjust(left) + ("┤" if y in labelled else "│"), style="dim")
         for char, style in row:
             line.append(char, style=f"not dim {style}" if char != " " else "")
         lines.append(line)
@@ -78,20 +78,20 @@ def plot(curve: LightCurve, width: int, height: int) -> list[Text]:
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
-    """Round values between two: about ``count`` of them, 1, 2 or 5 times a power of ten apart."""
+    """Return about ``count`` round values in a range, 1, 2 or 5 times a power of ten apart."""
     raw = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(each * power for each in (1, 2, 5, 10) if each * power >= raw * (1 - _EPSILON))
+    step = next(n * power for n in (1, 2, 5, 10) if n * power >= raw * (1 - _EPSILON))
     first, last = math.ceil(low / step - _EPSILON), math.floor(high / step + _EPSILON)
-    return [at * step for at in range(first, last + 1)] or [low]
+    return [n * step for n in range(first, last + 1)] or [low]
 
 
 def _range(curve: LightCurve) -> tuple[float, float]:
-    """The values to draw: all points, and error bars as far as they do not hide the rest."""
-    values = [each.value for each in curve.points]
+    """Return the range of values: all points, and long error bars in part."""
+    values = [point.value for point in curve.points]
     low, high = _widened(min(values), max(values), 0.05)
     room = (high - low) / 4
-    ends = [end for each in curve.points if each.error for end in _bar(each)]
+    ends = [end for point in curve.points if point.error for end in _bar(point)]
     return max(min([low, *ends]), low - room), min(max([high, *ends]), high + room)
 
 
@@ -101,27 +101,26 @@ def _bar(point: Point) -> tuple[float, float]:
 
 
 def _widened(low: float, high: float, share: float) -> tuple[float, float]:
-    """A range with some room at its ends; where all is alike, half a unit or 5 %."""
+    """Widen a range by a share of it; an empty range by half a unit or 5 %."""
     room = (high - low) * share
     if not room > abs(high) * _EPSILON:
         room = max(0.5, abs(high) * 0.05) if share > 0.03 else 0.5
     return low - room, high + room
 
 
-def _drawn(
-    curve: LightCurve, columns: _Axis, rows: _Axis, marks: dict[str, str]
+def _canvas(
+    curve: LightCurve, columns: _Axis, rows: _Axis, markers: dict[str, str]
 ) -> list[list[tuple[str, str]]]:
     canvas = [[(" ", "")] * columns.cells for _ in range(rows.cells)]
-    # Limits below bars, bars below marks: a mark is never hidden by less than a mark.
-    for x, y, char, style in sorted(
-        _strokes(curve, columns, rows, marks), key=lambda each: "▽│".find(each[2]) % 3
-    ):
+    # Limits below bars, bars below markers: only another marker hides a marker.
+    strokes = _strokes(curve, columns, rows, markers)
+    for x, y, char, style in sorted(strokes, key=lambda stroke: "▽│".find(stroke[2]) % 3):
         canvas[y][x] = (char, style)
     return canvas
 
 
 def _strokes(
-    curve: LightCurve, columns: _Axis, rows: _Axis, marks: dict[str, str]
+    curve: LightCurve, columns: _Axis, rows: _Axis, markers: dict[str, str]
 ) -> Iterator[tuple[int, int, str, str]]:
     for point in curve.points:
         x, y = columns.cell(point.mjd), rows.cell(point.value)
@@ -130,22 +129,22 @@ def _strokes(
             yield x, y, LIMIT, style
             continue
         first, last = sorted(rows.cell(end) for end in _bar(point))
-        for each in range(first, last + 1):
-            yield x, each, BAR, style
-        yield x, y, marks[point.band], style
+        for bar_y in range(first, last + 1):
+            yield x, bar_y, BAR, style
+        yield x, y, markers[point.band], style
 
 
-def _legend(curve: LightCurve, marks: dict[str, str]) -> Text:
+def _legend(curve: LightCurve, markers: dict[str, str]) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
     for band in curve.bands:
-        line.append(f"{marks[band]} {band or 'no band'}", style=BAND_STYLES.get(band, ""))
+        line.append(f"{markers[band]} {band or 'no band'}", style=BAND_STYLES.get(band, ""))
         line.append("   ")
-    if any(each.is_limit for each in curve.points):
+    if any(point.is_limit for point in curve.points):
         line.append(f"{LIMIT} upper limit   ")
-    if any(each.is_own for each in curve.points):
+    if any(point.is_own for point in curve.points):
         line.append(f"{OWN} this alert   ")
-    days = [moment_of(each.mjd) for each in (curve.points[0], curve.points[-1])]
-    dates = [f"{each:%Y-%m-%d}" for each in days if each is not None]
+    days = [moment_of(point.mjd) for point in (curve.points[0], curve.points[-1])]
+    dates = [f"{day:%Y-%m-%d}" for day in days if day is not None]
     line.append(" to ".join(dict.fromkeys(dates)), style="dim")
     return line
 
@@ -155,24 +154,24 @@ def _time_axis(curve: LightCurve, columns: _Axis, left: int) -> list[Text]:
     values = ticks(columns.first, columns.last, max(columns.cells // _CELLS_A_DATE, 1))
     free = 0
     for value in values:
-        label, at = _label(value, values), columns.cell(value)
-        start = min(max(at - len(label) // 2, 0), columns.cells - len(label))
+        label, x = _label(value, values), columns.cell(value)
+        start = min(max(x - len(label) // 2, 0), columns.cells - len(label))
         if start >= free:
-            axis[at] = "┬"
+            axis[x] = "┬"
             below[start : start + len(label)] = label
             free = start + len(label) + 2
-    for each in curve.points:
-        if each.is_own:
-            axis[columns.cell(each.mjd)] = OWN
-    lines = Text(f"{' ' * left}└{''.join(axis)}", style="dim")
-    return [lines, Text(f"{'MJD'.rjust(left)} {''.join(below)}", style="dim")]
+    for point in curve.points:
+        if point.is_own:
+            axis[columns.cell(point.mjd)] = OWN
+    line = Text(f"{' ' * left}└{''.join(axis)}", style="dim")
+    return [line, Text(f"{'MJD'.rjust(left)} {''.join(below)}", style="dim")]
 
 
-def _label(value: float, among: list[float]) -> str:
-    """A tick as a text with as many decimals as tell it from its neighbours."""
+def _label(value: float, values: list[float]) -> str:
+    """Format a tick with as many decimals as tell it from its neighbours."""
     if abs(value) >= 1e7 or (value and abs(value) < 1e-4):
         return f"{value:.3g}"
-    step = among[1] - among[0] if len(among) > 1 else 1.0
+    step = values[1] - values[0] if len(values) > 1 else 1.0
     decimals = min(max(-math.floor(math.log10(step) + _EPSILON), 0), 5)
     text = f"{value:.{decimals}f}"
     return text.lstrip("-") if float(text) == 0 else text

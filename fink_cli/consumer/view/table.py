@@ -1,7 +1,4 @@
-"""The table of alerts: which columns fit, how wide, and what stands above and below.
-
-Pure: takes rows and how far it has come, and gives something that Rich prints, or a line.
-"""
+"""Draw the table of alerts: the columns that fit, their widths, and the lines around them. Pure."""
 
 from __future__ import annotations
 
@@ -25,15 +22,15 @@ GAP = 2
 MOST_COLUMNS = 24
 WIDEST = 40
 TOPIC = "topic"
-# Marks an alert that came before, in a column of its own at the left.
+# The leftmost column marks alerts that were read before.
 AGAIN = "again"
 AGAIN_SIGN = "↺"
 FIRST_BYTES = 64
-# A width that suits most values, so that the table does not shift from row to row.
+# Widths that fit most values, so that the table does not shift from row to row.
 _USUAL_WIDTHS = {OBJECT: 12, TIME: 19, RA: 9, DEC: 9, MAGNITUDE: 5, BAND: 4, CLASS: 16}
 _LEAST_CLASS_WIDTH = 10
 _RIGHT = {RA, DEC, MAGNITUDE}
-# What goes first when there is no room.
+# The columns to leave out, in this order, where there is no room.
 _DROPPED_FIRST = ({RA, DEC}, {TOPIC}, {MAGNITUDE, BAND}, {CLASS}, {TIME})
 _FRAME_LINES = 4
 
@@ -43,10 +40,10 @@ class Heading:
     """A column of the table.
 
     Attributes:
-        key: what its cells are kept under in a row.
-        title: its heading.
-        role: the role it plays in the alert; empty for none.
-        width: the cells of the terminal that it takes.
+        key: the key of its cells in a row.
+        title: its title.
+        role: its role in the alert; empty for none.
+        width: its width in terminal cells.
     """
 
     key: str
@@ -59,38 +56,37 @@ Row = Mapping[str, str]
 
 
 def key_of(column: Column) -> str:
-    """What the cells of a column are kept under: alike columns of two surveys stand below
-    each other."""
+    """Return the key of a column's cells; columns of two surveys with one role share it."""
     return f"{column.role} {column.title}" if column.role else column.path
 
 
 def widened(
     headings: Sequence[Heading], columns: Iterable[Column], row: Row
 ) -> tuple[Heading, ...]:
-    """The headings, and those of the columns that are new, as wide as ``row`` needs them."""
-    known = {each.key for each in headings}
+    """Return the headings with those of new columns, as wide as ``row`` needs them."""
+    keys = {heading.key for heading in headings}
     new = [
-        _heading(key_of(each), each.title, each.role, row.get(key_of(each), ""))
-        for each in columns
-        if key_of(each) not in known
+        _heading(key_of(column), column.title, column.role, row.get(key_of(column), ""))
+        for column in columns
+        if key_of(column) not in keys
     ]
     return (*headings, *new)[:MOST_COLUMNS]
 
 
 def topic_heading(topics: Iterable[str]) -> Heading:
-    """The column that tells apart alerts of several topics."""
+    """Return the column of the topic."""
     return _heading(TOPIC, TOPIC, TOPIC, max(topics, key=len))
 
 
 def with_topics(headings: tuple[Heading, ...], topics: Iterable[str]) -> tuple[Heading, ...]:
-    """The headings, with the column that tells apart alerts of several topics at their left."""
-    marks = [each for each in headings if each.role == AGAIN]
-    others = [each for each in headings if each.role != AGAIN]
-    return (*marks, topic_heading(topics), *others)
+    """Return the headings with the column of the topic."""
+    again = [heading for heading in headings if heading.role == AGAIN]
+    others = [heading for heading in headings if heading.role != AGAIN]
+    return (*again, topic_heading(topics), *others)
 
 
-def marked(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
-    """The headings, with the column of the marks of alerts that came before at their left."""
+def with_again(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
+    """Return the headings with the column that marks alerts that were read before."""
     if headings and headings[0].role == AGAIN:
         return headings
     return (Heading(AGAIN, "", AGAIN, len(AGAIN_SIGN)), *headings)
@@ -107,22 +103,22 @@ def _heading(key: str, title: str, role: str, value: str) -> Heading:
 
 
 def fitting(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> list[Heading]:
-    """The headings that a terminal has room for, as wide as the rows need them.
+    """Return the headings that fit into a width, as wide as the rows need them.
 
-    The class is narrowed first, then the least important are left out; the last that stays is
-    cut to the width.
+    The class is narrowed first, then the least important columns are left out. If only one is left,
+    it is cut to the width.
     """
-    left = [_as_wide_as(each, rows) for each in headings]
+    kept = [_as_wide_as(heading, rows) for heading in headings]
     for roles in (set[str](), *_DROPPED_FIRST):
-        left = [each for each in left if each.role not in roles] or left[:1]
-        narrow = [_narrowed(each, _total(left) - width) for each in left]
+        kept = [heading for heading in kept if heading.role not in roles] or kept[:1]
+        narrow = [_narrowed(heading, _total(kept) - width) for heading in kept]
         if _total(narrow) <= width:
             return narrow
-    while len(left) > 1 and _total(left) > width:
-        left.pop()
-    if left and left[0].width > width:
-        left = [replace(left[0], width=max(width, 1))]
-    return left
+    while len(kept) > 1 and _total(kept) > width:
+        kept.pop()
+    if kept and kept[0].width > width:
+        kept = [replace(kept[0], width=max(width, 1))]
+    return kept
 
 
 def _as_wide_as(heading: Heading, rows: Sequence[Row]) -> Heading:
@@ -141,7 +137,7 @@ def _total(headings: Sequence[Heading]) -> int:
 
 
 def table(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> Table:
-    """The rows as a table that is at most ``width`` wide, a line a row."""
+    """Return the rows as a table of at most ``width`` cells, one line a row."""
     drawn = Table(
         box=box.SIMPLE_HEAD,
         header_style="bold",
@@ -150,28 +146,28 @@ def table(headings: Sequence[Heading], rows: Sequence[Row], width: int) -> Table
         padding=(0, 1, 0, 0),
     )
     shown = fitting(headings, rows, width)
-    for each in shown:
+    for heading in shown:
         drawn.add_column(
-            Text(each.title),
-            width=each.width,
-            justify=_justify(each),
+            Text(heading.title),
+            width=heading.width,
+            justify=_justify(heading),
             no_wrap=True,
             overflow="ellipsis",
         )
     for row in rows:
-        drawn.add_row(*(cell_text(each, row) for each in shown))
+        drawn.add_row(*(cell_text(heading, row) for heading in shown))
     return drawn
 
 
 def cell_text(heading: Heading, row: Row) -> Text:
-    """The cell of a row below a heading, in the colours of its role."""
+    """Return the cell of a row below a heading, in the colours of its role."""
     value = _value(heading, row)
     style = "dim" if value == NOTHING else _style(heading.role, value)
     return Text(value, style, justify=_justify(heading), no_wrap=True, overflow="ellipsis")
 
 
 def title_text(heading: Heading) -> Text:
-    """The title of a heading, where its cells stand."""
+    """Return the title of a heading, justified as its cells are."""
     return Text(heading.title, justify=_justify(heading))
 
 
@@ -184,18 +180,18 @@ def _style(role: str, value: str) -> str:
 
 
 def header_line(headings: Sequence[Heading]) -> str:
-    """The headings as a line of plain text."""
-    return _line(headings, [each.title for each in headings])
+    """Return the headings as a line of plain text."""
+    return _line(headings, [heading.title for heading in headings])
 
 
 def row_line(headings: Sequence[Heading], row: Row) -> str:
-    """A row as a line of plain text, as wide as the headings say."""
-    return _line(headings, [_value(each, row) for each in headings])
+    """Return a row as a line of plain text, as wide as the headings."""
+    return _line(headings, [_value(heading, row) for heading in headings])
 
 
 def _line(headings: Sequence[Heading], texts: Sequence[str]) -> str:
-    # Nothing stands behind the last cell, so it need not be cut.
-    cells = [_padded(text, each) for text, each in zip(texts, headings, strict=True)]
+    # The last cell is not cut: nothing comes after it.
+    cells = [_padded(text, heading) for text, heading in zip(texts, headings, strict=True)]
     return (" " * GAP).join([*cells[:-1], *texts[-1:]]).rstrip()
 
 
@@ -212,22 +208,23 @@ def live_view(
     rows: Sequence[Row],
     progress: ReadProgress,
     skipped: Sequence[Skipped],
+    *,
     width: int,
     height: int,
     newest_first: bool = False,
 ) -> Group:
-    """What stands on the terminal while alerts come: as many of the newest rows as fit.
+    """Return what a terminal shows while alerts come: the newest rows, as many as fit.
 
     Args:
         headings: all columns.
         rows: the alerts, the newest last.
-        progress: how far it has come.
-        skipped: the messages to name below the table.
-        width: of the terminal, in cells.
-        height: of the terminal, in lines.
-        newest_first: put the newest at the top.
+        progress: how far the run has read.
+        skipped: skipped messages to list below the table.
+        width: the terminal's width in cells.
+        height: the terminal's height in lines.
+        newest_first: whether the newest alert is at the top.
     """
-    below = [Text(""), *(_skipped_line(each) for each in skipped)] if skipped else []
+    below = [Text(""), *(_skipped_line(message) for message in skipped)] if skipped else []
     room = max(height - _FRAME_LINES - len(below), 1)
     newest = rows[-room:]
     body: RenderableType = (
@@ -239,7 +236,7 @@ def live_view(
 
 
 def state_line(progress: ReadProgress) -> Text:
-    """What is read, how much and how fast, on one line."""
+    """Return a line with the topics, the counts, the rate and the lag."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(topics_text(progress.topics), style="bold")
     line.append(f"   {progress.counts.shown:,} shown   {progress.rate:,.1f}/s")
@@ -254,31 +251,31 @@ def state_line(progress: ReadProgress) -> Text:
 
 
 def age_text(seconds: float) -> str:
-    """Seconds as a short text in the unit that suits; what lies ahead is of no age."""
-    whole = max(int(seconds), 0)
+    """Format an age in the unit that fits; a negative one is 0."""
+    age = max(int(seconds), 0)
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if whole < limit:
-            return f"{whole // size} {unit}"
-    return f"{whole // 86_400:,} d"
+        if age < limit:
+            return f"{age // size} {unit}"
+    return f"{age // 86_400:,} d"
 
 
 def topics_text(topics: Sequence[str]) -> str:
-    """The names of up to three topics, else of two and how many more there are."""
+    """Return the names of up to three topics, else of two and the number of the others."""
     named = topics if len(topics) <= 3 else topics[:2]
-    text = ", ".join(printable(each) for each in named)
+    text = ", ".join(printable(topic) for topic in named)
     return text if len(named) == len(topics) else f"{text} and {len(topics) - 2} more"
 
 
 def skipped_text(skipped: Skipped) -> str:
-    """A message that was skipped, its place and the reason; or its first bytes, in hex."""
-    place = f"{skipped.topic} partition {skipped.partition} offset {skipped.offset}"
+    """Return a line about a skipped message: its offset and the reason, or its first bytes."""
+    message = f"{skipped.topic} partition {skipped.partition} offset {skipped.offset}"
     if not skipped.raw:
-        return f"Skipped {place}: {skipped.reason}."
+        return f"Skipped {message}: {skipped.reason}."
     if skipped.value is None:
-        return f"{place}, no alert, without a value"
+        return f"{message}, no alert, without a value"
     cut = "…" if len(skipped.value) > FIRST_BYTES else ""
     shown = f"{skipped.value[:FIRST_BYTES].hex()}{cut}"
-    return f"{place}, no alert, {len(skipped.value):,} bytes: {shown}"
+    return f"{message}, no alert, {len(skipped.value):,} bytes: {shown}"
 
 
 def _skipped_line(skipped: Skipped) -> Text:

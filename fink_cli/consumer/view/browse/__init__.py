@@ -1,1 +1,1 @@
-"""`fink consume --browse`: a list of alerts to move through, on the whole terminal."""
+"""The browser of `fink consume --browse`: a full-screen list of alerts."""

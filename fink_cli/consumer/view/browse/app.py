@@ -1,4 +1,4 @@
-"""The list of alerts as they come: move, filter, open, save."""
+"""The list of alerts as they come: move, filter, open and save."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ from fink_cli.consumer.view.table import (
     cell_text,
     fitting,
     key_of,
-    marked,
     skipped_text,
     state_line,
     title_text,
     topic_heading,
     widened,
+    with_again,
 )
 from fink_cli.errors import FinkError, UsageError
 from fink_cli.text import printable
 
 TICK_SECONDS = 0.25
-# With more changes than this it is quicker to fill the list anew.
+# With more changes than this it is quicker to fill the list again.
 _MOST_CHANGES = 100
 _SCROLLBAR = 1
 _OF_THE_LIST = {"filter", "leave_filter", "save"}
 
 
 class AlertTable(DataTable[Text]):
-    """The list; its keys are among those that the footer shows."""
+    """The list, with its keys in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Open")]
 
 
 class FilterLine(Input):
-    """The line for an expression, with its keys."""
+    """The input line for an expression, with its keys in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Apply"),
@@ -68,16 +68,17 @@ class FilterLine(Input):
 
 
 class Browser(App[bool]):
-    """Alerts to move through. Its result is whether it was interrupted.
+    """The browser. Its result is whether it was interrupted.
 
     Args:
-        feed: where the alerts come from.
-        reading: done when nothing more comes.
+        feed: hands over the alerts.
+        reading: the future of the thread that reads.
         topics: the names of the topics.
-        folder: where alerts are saved.
-        position: how positions are written.
-        interrupted: whether the program was asked to end from outside.
-        again: says of an alert whether it came before, asked once of each; none marks no alert.
+        folder: the folder to save alerts in.
+        position: the form in which positions are written.
+        interrupted: returns whether the program was interrupted.
+        again: returns whether an alert was read before, called once for each; ``None`` to mark
+            none.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -102,6 +103,7 @@ class Browser(App[bool]):
         reading: Future[None],
         topics: tuple[str, ...],
         folder: Path,
+        *,
         position: Position = Position.DEG,
         interrupted: Callable[[], bool] = lambda: False,
         again: Callable[[Alert], bool] | None = None,
@@ -113,33 +115,33 @@ class Browser(App[bool]):
         self._several = len(topics) > 1
         self._headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
         self._columns = lru_cache(maxsize=64)(viewer_columns)
-        self._came = 0
+        self._count = 0
         self._where: Where | None = None
-        self._kept = self._chosen = NewestAlerts()
-        # Held, not looked for: a tick may come while the screen is taken down.
-        self._state = Static(Text("Waiting for alerts"), id="state")
-        self._told = Static(id="kept")
+        self._kept = self._selected = NewestAlerts()
+        # Kept here: a tick may come after the screen was taken down.
+        self._progress_line = Static(Text("Waiting for alerts"), id="state")
+        self._list_line = Static(id="kept")
         self._table = AlertTable(cursor_type="row", cell_padding=GAP // 2)
-        # What the table shows now: its columns, and the numbers of its rows.
+        # The columns that the table shows now, and its rows by number.
         self._drawn: list[Heading] = []
         self._rows: dict[int, ListedAlert] = {}
 
     def compose(self) -> ComposeResult:
-        """How far it has come, the list, the filter and the keys."""
-        yield self._state
-        yield self._told
+        """Yield the progress, the list, the filter and the keys."""
+        yield self._progress_line
+        yield self._list_line
         yield self._table
         yield Static(id="message")
         yield FilterLine(placeholder="candidate.rb > 0.9 and cdsxmatch == 'RRLyrae'")
         yield Footer()
 
     def on_mount(self) -> None:
-        """Look for new alerts at a pace."""
+        """Take new alerts at an interval."""
         self._table.focus()
         self.set_interval(TICK_SECONDS, self.tick)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key counts now: those of the list do not while a detail is open."""
+        """Return whether a key works now: those of the list do not while a detail is open."""
         del parameters
         if len(self.screen_stack) > 1:
             return action not in _OF_THE_LIST
@@ -150,7 +152,7 @@ class Browser(App[bool]):
         self._draw()
 
     def tick(self) -> None:
-        """Take what has come, and draw it."""
+        """Take the alerts that came, and draw them."""
         if self._interrupted():
             self.exit(True)
         elif self._reading.done() and self._reading.exception() is not None:
@@ -160,71 +162,71 @@ class Browser(App[bool]):
             self._add(alert)
         if new:
             self._draw()
-        self._say_state()
+        self._show_state()
 
     def _add(self, alert: Alert) -> None:
         columns = self._columns(alert.schema)
-        row = {key_of(each): cell(alert.content, each, self._position) for each in columns}
+        row = {key_of(column): cell(alert.content, column, self._position) for column in columns}
         if self._several:
             row[TOPIC] = printable(alert.topic)
         if self._again is not None and self._again(alert):
             row[AGAIN] = AGAIN_SIGN
-            self._headings = marked(self._headings)
+            self._headings = with_again(self._headings)
         self._headings = widened(self._headings, columns, row)
-        item = ListedAlert(self._came, alert, row)
-        self._came += 1
-        self._kept.add(item)
-        if self._chosen is not self._kept and self._fits(item):
-            self._chosen.add(item)
+        listed = ListedAlert(self._count, alert, row)
+        self._count += 1
+        self._kept.add(listed)
+        if self._selected is not self._kept and self._matches(listed):
+            self._selected.add(listed)
 
-    def _fits(self, item: ListedAlert) -> bool:
-        return self._where is None or self._where.matches(item.alert.content)
+    def _matches(self, listed: ListedAlert) -> bool:
+        return self._where is None or self._where.matches(listed.alert.content)
 
     def _draw(self) -> None:
-        """Bring the table to what is chosen; the cursor stays on its alert, or on the newest."""
+        """Update the table; the cursor stays on its alert, or on the newest."""
         table = self._table
-        items = {each.number: each for each in self._chosen}
+        rows = {listed.number: listed for listed in self._selected}
         width = max(self.size.width - GAP - _SCROLLBAR, 1)
-        headings = fitting(self._headings, [each.row for each in items.values()], width)
+        headings = fitting(self._headings, [listed.row for listed in rows.values()], width)
         follows = table.cursor_row >= table.row_count - 1
-        at = self._number_at(table.cursor_row)
-        gone = [number for number in self._rows if number not in items]
-        new = [each for number, each in items.items() if number not in self._rows]
-        if headings != self._drawn or len(gone) + len(new) > _MOST_CHANGES:
+        current = self._number_at(table.cursor_row)
+        dropped = [number for number in self._rows if number not in rows]
+        new = [listed for number, listed in rows.items() if number not in self._rows]
+        if headings != self._drawn or len(dropped) + len(new) > _MOST_CHANGES:
             table.clear(columns=True)
-            for each in headings:
-                table.add_column(title_text(each), width=each.width, key=each.key)
-            new = list(items.values())
+            for heading in headings:
+                table.add_column(title_text(heading), width=heading.width, key=heading.key)
+            new = list(rows.values())
         else:
-            for number in gone:
+            for number in dropped:
                 table.remove_row(str(number))
-        for item in new:
-            cells = (cell_text(each, item.row) for each in headings)
-            table.add_row(*cells, key=str(item.number))
-        self._drawn, self._rows = headings, items
-        numbers = list(items)
-        # One that is gone was the oldest.
-        row = len(numbers) - 1 if follows else numbers.index(at) if at in items else 0
+        for listed in new:
+            cells = (cell_text(heading, listed.row) for heading in headings)
+            table.add_row(*cells, key=str(listed.number))
+        self._drawn, self._rows = headings, rows
+        numbers = list(rows)
+        # If the current alert was dropped, it was the oldest.
+        row = len(numbers) - 1 if follows else numbers.index(current) if current in rows else 0
         table.move_cursor(row=max(row, 0), animate=False)
 
     def _number_at(self, row: int) -> int | None:
         numbers = list(self._rows)
         return numbers[row] if 0 <= row < len(numbers) else None
 
-    def _say_state(self) -> None:
+    def _show_state(self) -> None:
         if self._feed.progress is not None:
-            self._state.update(state_line(self._feed.progress))
-        told = [f"{len(self._chosen):,} in the list"]
-        if self._came > len(self._kept):
-            told.append(f"of all alerts the newest {len(self._kept):,} are kept")
+            self._progress_line.update(state_line(self._feed.progress))
+        notes = [f"{len(self._selected):,} in the list"]
+        if self._count > len(self._kept):
+            notes.append(f"of all alerts the newest {len(self._kept):,} are kept")
         if self._where is not None:
-            told.append(f"filter: {printable(self._where.text, 60)}")
+            notes.append(f"filter: {printable(self._where.text, 60)}")
         if self._reading.done():
-            told.append("all is read")
+            notes.append("all is read")
         if self._feed.last_skipped is not None:
-            told.append(printable(skipped_text(self._feed.last_skipped), 100))
-        line = Text("   ".join(told), no_wrap=True, overflow="ellipsis")
-        self._told.update(line)
+            notes.append(printable(skipped_text(self._feed.last_skipped), 100))
+        line = Text("   ".join(notes), no_wrap=True, overflow="ellipsis")
+        self._list_line.update(line)
 
     def on_data_table_row_selected(self, _event: DataTable.RowSelected) -> None:
         """Open the alert under the cursor."""
@@ -234,13 +236,13 @@ class Browser(App[bool]):
         """Show the detail of the alert under the cursor."""
         alert = self._current()
         if alert is not None:
-            self.push_screen(DetailScreen(alert, self._position, self._saved, self._beside))
+            self.push_screen(DetailScreen(alert, self._position, self._save, self._move))
 
     def action_save(self) -> None:
-        """Save the alert under the cursor, and say where."""
+        """Save the alert under the cursor, and show the file's path."""
         alert = self._current()
         if alert is not None:
-            self._say(self._saved(alert))
+            self._show_message(self._save(alert))
 
     def action_filter(self) -> None:
         """Ask for an expression."""
@@ -251,39 +253,38 @@ class Browser(App[bool]):
         entry.focus()
 
     def action_leave_filter(self) -> None:
-        """Close the filter's line, or say nothing more."""
-        self._say("")
+        """Close the input line, and remove the message."""
+        self._show_message("")
         self.query_one(FilterLine).display = False
         self.refresh_bindings()
         self._table.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Filter by the expression; a mistake is shown, and the line stays open."""
+        """Filter by the expression; show a mistake, and leave the line open."""
         try:
             where = self._parsed(event.value.strip())
         except UsageError as error:
-            self._say(f"{error.message} {error.hint}")
+            self._show_message(f"{error.message} {error.hint}")
             return
         self._where = where
-        self._chosen = self._kept
+        self._selected = self._kept
         if where is not None:
-            self._chosen = NewestAlerts(MOST_KEPT)
-            for item in self._kept:
-                if self._fits(item):
-                    self._chosen.add(item)
+            self._selected = NewestAlerts(MOST_KEPT)
+            for listed in filter(self._matches, self._kept):
+                self._selected.add(listed)
         self.action_leave_filter()
         self._draw()
-        self._say_state()
+        self._show_state()
 
     def _parsed(self, text: str) -> Where | None:
         if not text:
             return None
         where = parse_where(text)
-        schemas = {each.alert.schema for each in self._kept if not each.alert.schema.inferred}
-        mistakes = [where.mistakes(each) for each in schemas]
+        schemas = {kept.alert.schema for kept in self._kept if not kept.alert.schema.inferred}
+        mistakes = [where.mistakes(schema) for schema in schemas]
         for mistake in mistakes[0] if mistakes else []:
-            # Of several topics, or schemas of a topic, one for which it is none is enough.
-            if all(mistake in each for each in mistakes):
+            # An expression that fits one of several schemas is no mistake.
+            if all(mistake in others for others in mistakes):
                 raise mistake.error("--where", next(iter(schemas)))
         return where
 
@@ -291,37 +292,37 @@ class Browser(App[bool]):
         number = self._number_at(self._table.cursor_row)
         return None if number is None else self._rows[number].alert
 
-    def _beside(self, rows: int) -> Alert | None:
+    def _move(self, rows: int) -> Alert | None:
         table = self._table
         if not 0 <= table.cursor_row + rows < table.row_count:
             return None
         table.move_cursor(row=table.cursor_row + rows, animate=False)
         return self._current()
 
-    def _saved(self, alert: Alert) -> str:
+    def _save(self, alert: Alert) -> str:
         try:
             file = keep_alert(self._folder, alert)
         except FinkError as error:
             return f"{error.message} {error.hint}"
         return f"Saved to {printable(str(file))}"
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         message = self.query_one("#message", Static)
         message.update(Text(printable(text)))
         message.display = bool(text)
 
     def action_quit_browser(self) -> None:
-        """End."""
+        """End the browser."""
         self.exit(False)
 
     def action_interrupt(self) -> None:
-        """End as Ctrl-C does."""
+        """End the browser as interrupted."""
         self.exit(True)
 
 
 def browse_alerts(
     *,
-    source: TopicReader,
+    reader: TopicReader,
     decoder: Decoder,
     options: LoopOptions,
     counts: Counts,
@@ -330,17 +331,17 @@ def browse_alerts(
     interrupted: Callable[[], bool],
     again: Callable[[Alert], bool] | None,
 ) -> bool:
-    """Show a list to move through until it is left, while another thread reads the alerts.
+    """Show the browser until the user leaves it, while another thread reads the alerts.
 
     Args:
-        source: the messages; without a group.
-        decoder: makes alerts of them.
-        options: what is done with which messages.
-        counts: counts the messages.
-        folder: where alerts are saved.
-        position: how positions are written.
-        interrupted: whether the program was asked to end.
-        again: tells of an alert whether it came before; ``None`` marks no alert.
+        reader: reads the messages, without a group.
+        decoder: decodes them.
+        options: what to do with which messages.
+        counts: is counted up.
+        folder: the folder to save alerts in.
+        position: the form in which positions are written.
+        interrupted: returns whether the program was interrupted.
+        again: returns whether an alert was read before; ``None`` to mark none.
 
     Returns:
         Whether it was interrupted.
@@ -352,10 +353,18 @@ def browse_alerts(
     options = replace(options, progress=feed.report)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(
-            follow, source, decoder, feed, counts, options, stopped=lambda: feed.closed
+            follow, reader, decoder, feed, counts, options, stopped=lambda: feed.closed
         )
         try:
-            app = Browser(feed, reading, source.topics, folder, position, interrupted, again)
+            app = Browser(
+                feed,
+                reading,
+                reader.topics,
+                folder,
+                position=position,
+                interrupted=interrupted,
+                again=again,
+            )
             was_interrupted = bool(app.run())
         finally:
             feed.close()

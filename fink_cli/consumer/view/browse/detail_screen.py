@@ -1,4 +1,4 @@
-"""The detail of one alert on the whole terminal."""
+"""Show the detail of one alert on a full screen."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from fink_cli.consumer.view.detail import DetailView
 
 
 class DetailScreen(Screen[None]):
-    """The detail view of an alert.
+    """The screen with the detail view of an alert.
 
     Args:
-        alert: the alert to begin with.
-        position: how positions are written.
-        save: saves an alert and gives a line that says where, or why not.
-        beside: the alert that stands so many rows below (or above) the one shown last.
+        alert: the first alert to show.
+        position: the form in which positions are written.
+        save: saves an alert, and returns a line with the path or the error.
+        move: moves by a number of rows in the list, and returns the alert there.
     """
 
     CSS = """
@@ -34,7 +34,7 @@ class DetailScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
-        # Before the scrolling view's own, which has nothing to scroll sideways.
+        # They take precedence over those of the scrolling view, which never scrolls sideways.
         Binding("left", "step(-1)", "Previous", priority=True),
         Binding("right", "step(1)", "Next", priority=True),
         Binding("s", "save", "Save"),
@@ -46,22 +46,22 @@ class DetailScreen(Screen[None]):
         alert: Alert,
         position: Position,
         save: Callable[[Alert], str],
-        beside: Callable[[int], Alert | None],
+        move: Callable[[int], Alert | None],
     ) -> None:
         super().__init__()
         self._alert = alert
         self._position = position
         self._save = save
-        self._beside = beside
+        self._move = move
 
     def compose(self) -> ComposeResult:
-        """The view, a line for what was saved, and the keys."""
+        """Yield the detail view, a line for the saved file, and the keys."""
         yield VerticalScroll(Static(self._view(), id="detail"))
         yield Static(id="saved")
         yield Footer()
 
     def on_mount(self) -> None:
-        """Let the arrows scroll."""
+        """Let the arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
 
     def action_back(self) -> None:
@@ -69,8 +69,8 @@ class DetailScreen(Screen[None]):
         self.dismiss()
 
     def action_step(self, rows: int) -> None:
-        """Show the alert above or below in the list."""
-        alert = self._beside(rows)
+        """Show an alert further up or down the list."""
+        alert = self._move(rows)
         if alert is not None:
             self._alert = alert
             self.query_one("#detail", Static).update(self._view())
@@ -78,7 +78,7 @@ class DetailScreen(Screen[None]):
             self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def action_save(self) -> None:
-        """Save the alert, and say where."""
+        """Save the alert, and show the file's path."""
         saved = self.query_one("#saved", Static)
         saved.update(Text(self._save(self._alert)))
         saved.display = True

@@ -1,4 +1,4 @@
-"""Alerts on their way from the thread that reads to the one that draws, and those that are kept."""
+"""Hand alerts from the thread that reads to the one that draws, and keep the newest."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 
-# The reader waits once so many are not drawn yet, so that a filter misses none.
+# The reader waits while so many alerts are not drawn yet, so that a filter misses none.
 MOST_WAITING = 300
 MOST_WAITING_BYTES = 48 * 1024 * 1024
 MOST_KEPT = 500
-# So many alerts of ZTF take 75 MB: an alert takes twice to three times what its message does.
+# So many alerts of ZTF take 75 MB: an alert takes two to three times its message.
 MOST_KEPT_BYTES = 96 * 1024 * 1024
 _WAIT_SECONDS = 0.2
 
 
 class Feed:
-    """A sink for the thread that reads; the other one takes what has come.
+    """A sink for the thread that reads; the other thread takes the alerts.
 
     Attributes:
-        progress: how far it has come; none before the first word of it.
-        last_skipped: the last message that was no alert.
+        progress: how far the run has read; ``None`` before the first report.
+        last_skipped: the last skipped message, or ``None``.
     """
 
     def __init__(self) -> None:
@@ -39,14 +39,13 @@ class Feed:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody takes alerts any more."""
+        """Whether no alerts are taken any more."""
         return self._closed
 
     def add(self, record: Alert | Skipped) -> None:
-        """Hand over an alert, and wait while too many wait; of messages that are none, the last.
+        """Hand over an alert, and wait while too many wait; or keep the last skipped message.
 
-        An alert's size is from then on the memory that it takes, which may be many times its
-        message.
+        The alert's size becomes the memory that it takes, which may be many times its message.
         """
         if isinstance(record, Skipped):
             self.last_skipped = record
@@ -62,32 +61,32 @@ class Feed:
         return len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_WAITING_BYTES
 
     def flush(self) -> HeldOffsets:
-        """Do nothing: without a group nothing is committed."""
+        """Do nothing: the browser reads without a group."""
         return NOTHING_HELD
 
     def report(self, progress: ReadProgress) -> None:
-        """Remember how far it has come."""
+        """Set how far the run has read."""
         self.progress = progress
 
     def take(self) -> list[Alert]:
-        """What has come since it was last asked, the oldest first."""
+        """Return the alerts that came since the last call, the oldest first."""
         with self._changed:
-            found = list(self._waiting)
+            alerts = list(self._waiting)
             self._waiting.clear()
             self._bytes = 0
             self._changed.notify_all()
-        return found
+        return alerts
 
     def close(self) -> None:
-        """Let the reader go: nobody takes alerts any more."""
+        """Let the reader go on: no alerts are taken any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
 
 def _memory(alert: Alert) -> int:
-    own = alert.schema.parsed if alert.schema.inferred else None
-    return memory_of(alert.content) + memory_of(own) + len(alert.encoded or b"")
+    own_schema = alert.schema.parsed if alert.schema.inferred else None
+    return memory_of(alert.content) + memory_of(own_schema) + len(alert.encoded or b"")
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class ListedAlert:
     """An alert in the list.
 
     Attributes:
-        number: how many came before it.
+        number: the number of alerts that came before it.
         alert: the alert.
         row: its cells.
     """
@@ -106,22 +105,24 @@ class ListedAlert:
 
 
 class NewestAlerts:
-    """The newest alerts: so many, and so many bytes of memory, at most."""
+    """The newest alerts, up to a number of alerts and of bytes in memory."""
 
     def __init__(self, count: int = MOST_KEPT, size: int = MOST_KEPT_BYTES) -> None:
         self._count, self._size = count, size
-        self._items: deque[ListedAlert] = deque()
+        self._alerts: deque[ListedAlert] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._alerts)
 
     def __iter__(self) -> Iterator[ListedAlert]:
-        return iter(self._items)
+        return iter(self._alerts)
 
-    def add(self, item: ListedAlert) -> None:
-        """Keep an alert, and let the oldest go if there is no room; the newest always stays."""
-        self._items.append(item)
-        self._bytes += item.alert.size
-        while len(self._items) > self._count or (self._bytes > self._size and len(self._items) > 1):
-            self._bytes -= self._items.popleft().alert.size
+    def add(self, listed: ListedAlert) -> None:
+        """Add an alert, and drop the oldest if there is no room; the newest always stays."""
+        self._alerts.append(listed)
+        self._bytes += listed.alert.size
+        while len(self._alerts) > self._count or (
+            self._bytes > self._size and len(self._alerts) > 1
+        ):
+            self._bytes -= self._alerts.popleft().alert.size
