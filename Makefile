@@ -79,6 +79,7 @@ coverage: $(VENV)/java-classes.stamp ## Run the tests, and list the lines that n
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios within one run
 	@$(BIN)/python benchmarks/help.py
+	@$(BIN)/python benchmarks/topic_list.py
 	@$(BIN)/python benchmarks/access.py
 	@$(BIN)/python benchmarks/consume.py
 	@$(BIN)/python benchmarks/distribute.py --alerts 4000 --streams 1 20
