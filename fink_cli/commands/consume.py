@@ -78,7 +78,7 @@ def consume(
             show_default="mark",
         ),
     ] = None,
-    dedup: Annotated[bool, typer.Option("--dedup", help="The same as --duplicates drop.")] = False,
+    dedup: Annotated[bool, typer.Option("--dedup", hidden=True)] = False,
     detail: Annotated[
         bool,
         typer.Option(

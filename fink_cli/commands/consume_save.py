@@ -135,7 +135,7 @@ class SavingSink(Printed):
         for topic in sorted(self._saver.otherwise - self._warned):
             self._warn(
                 f"{self._saver.folder} holds alerts of {topic} that were chosen otherwise, by "
-                "--where or --dedup: those that fit both will be there twice."
+                "--where or --duplicates: those that fit both will be there twice."
             )
         self._warned |= self._saver.otherwise
 

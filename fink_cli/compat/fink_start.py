@@ -10,7 +10,7 @@ import typer
 
 from fink_cli import console
 from fink_cli.commands.completion import completer
-from fink_cli.compat import translate
+from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="The services of the original, by their old names.")
 
@@ -48,9 +48,13 @@ def distribution(
     exit_after: ExitAfter = None,
 ) -> None:
     """Publish the folder FINK_SOURCE to the topic FINK_TOPIC: fink distribute run."""
-    given = {"--source": source, "--topic": topic, "--config": config}
-    needed = {"FINK_SOURCE": source, "FINK_TOPIC": topic or config}
-    _stand_for(ctx, translate.distribution(exit_after, given), needed)
+    options = {
+        "--source": source,
+        "--topic": topic,
+        "--config": config,
+        "--exit-after": _seconds(exit_after),
+    }
+    _run_instead(ctx, "run", options, FINK_SOURCE=source, FINK_TOPIC=topic or config)
 
 
 @app.command("distribution_test")
@@ -58,17 +62,30 @@ def distribution_test(
     ctx: typer.Context, topic: Topic = None, exit_after: ExitAfter = None
 ) -> None:
     """Print the alerts of the topic FINK_TOPIC as Spark reads them: fink distribute test."""
-    new = translate.distribution_test(exit_after, {"--topic": topic})
-    _stand_for(ctx, new, {"FINK_TOPIC": topic})
+    options = {"--topic": topic, "--exit-after": _seconds(exit_after)}
+    _run_instead(ctx, "test", options, FINK_TOPIC=topic)
 
 
-def _stand_for(
-    ctx: typer.Context, new: translate.NewCommand, needed: Mapping[str, str | None]
+def _run_instead(
+    ctx: typer.Context, command: str, options: Mapping[str, str | None], **variables: str | None
 ) -> None:
-    """Run the new command; ``needed`` are variables, with what was given in their place."""
-    console.note(f"fink start {ctx.info_name} is now: {new}", unbroken=True)
-    unset = [name for name, given in needed.items() if not (given or os.environ.get(name))]
+    """Say the new command and run it.
+
+    Args:
+        ctx: the context of the old command.
+        command: the command of ``fink distribute``.
+        options: its options; one that is ``None`` was not given.
+        variables: the variables that it needs, each with what was given in its place.
+    """
+    given = [word for flag, value in options.items() if value is not None for word in (flag, value)]
+    words = ["distribute", command, *given]
+    console.note(f"fink start {ctx.info_name} is now: {fink_command(*words)}", unbroken=True)
+    unset = [name for name, value in variables.items() if not (value or os.environ.get(name))]
     if unset:
         console.note(f"What the configuration file said, variables say now: set {', '.join(unset)}")
     root = ctx.find_root().command
-    raise typer.Exit(root.main(list(new.words), prog_name="fink", standalone_mode=False) or 0)
+    raise typer.Exit(root.main(words, prog_name="fink", standalone_mode=False) or 0)
+
+
+def _seconds(exit_after: float | None) -> str | None:
+    return None if exit_after is None else f"{exit_after:g}"

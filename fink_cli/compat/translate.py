@@ -7,12 +7,12 @@ after ``--authentication`` and "a producer" after ``--authorization``.
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from fink_cli.errors import UsageError
+from fink_cli.text import fink_command
 
 # As a person reads it: the old command, and the new one.
 MOVED = (
@@ -43,7 +43,7 @@ class NewCommand:
     password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return shlex.join(("fink", *self.words))
+        return fink_command(*self.words)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,35 +75,6 @@ def translate(arguments: Sequence[str]) -> NewCommand:
     if what in _ACCESS_COMMANDS:
         return _ACCESS_COMMANDS[what](rest)
     raise UsageError(f"fink_kafka has no '{what}'.", "See what there is: fink_kafka --help")
-
-
-def distribution(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
-    """Return the new command for ``fink start distribution``.
-
-    Args:
-        exit_after: seconds after which it ends; none for never.
-        given: options of the new command; one that is none was not given.
-    """
-    return NewCommand(("distribute", "run", *_options(given), *_seconds(exit_after)))
-
-
-def distribution_test(exit_after: float | None, given: Mapping[str, str | None]) -> NewCommand:
-    """Return the new command for ``fink start distribution_test``.
-
-    Args:
-        exit_after: seconds after which it ends; none for never.
-        given: options of the new command; one that is none was not given.
-    """
-    return NewCommand(("distribute", "test", *_options(given), *_seconds(exit_after)))
-
-
-def _options(given: Mapping[str, str | None]) -> list[str]:
-    pairs = [(flag, value) for flag, value in given.items() if value is not None]
-    return [word for pair in pairs for word in pair]
-
-
-def _seconds(exit_after: float | None) -> tuple[str, ...]:
-    return () if exit_after is None else ("--exit-after", f"{exit_after:g}")
 
 
 _PLAIN_COMMANDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.compat.translate import distribution, distribution_test, translate
+from fink_cli.compat.translate import translate
 from fink_cli.errors import UsageError
 from tests.conftest import PROGRAM, ROOT, clean_environ, run_fink
 
@@ -95,10 +95,18 @@ def test_the_program_takes_such_a_value(tmp_path: Path) -> None:
     assert "-secret" not in done.stderr
 
 
-def test_the_services() -> None:
-    assert distribution(None, {"--topic": None}).words == ("distribute", "run")
-    assert distribution(90, {}).words == ("distribute", "run", "--exit-after", "90")
-    assert distribution_test(1.5, {}).words == ("distribute", "test", "--exit-after", "1.5")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("distribution", "fink distribute run"),
+        ("distribution --exit_after 90", "fink distribute run --exit-after 90"),
+        ("distribution_test --exit_after 1.5", "fink distribute test --exit-after 1.5"),
+    ],
+)
+def test_the_services(tmp_path: Path, old: str, new: str) -> None:
+    done = run_fink("start", *old.split(), env=clean_environ(tmp_path))
+    assert f"is now: {new}\n" in done.stderr
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(
