@@ -18,7 +18,7 @@ class Address(NamedTuple):
 
 
 def addresses(bootstrap_servers: str) -> list[Address]:
-    """The addresses of a setting ``host:port,…``.
+    """Return the addresses of a setting ``host:port,…``.
 
     Raises:
         UsageError: one of them is not of that form, or there is none.

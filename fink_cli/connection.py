@@ -50,7 +50,7 @@ class Connection:
         return self.security_protocol.endswith("SSL")
 
     def with_authority_inside(self) -> Connection:
-        """The connection with the authority's certificate itself in the place of its file.
+        """Return the connection with the authority's certificate itself in the place of its file.
 
         It is complete then, for a user who can't read that file, and on another machine.
         """
@@ -62,7 +62,7 @@ class Connection:
         return replace(self, ssl_ca_location="", ssl_ca_pem=pem) if pem else self
 
     def librdkafka(self) -> dict[str, str]:
-        """The settings as librdkafka (confluent-kafka, kcat) names them."""
+        """Return the settings as librdkafka (confluent-kafka, kcat) names them."""
         settings = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -80,7 +80,7 @@ class Connection:
         return settings
 
     def java(self) -> dict[str, str]:
-        """The settings as Kafka's Java clients (and so Spark) name them."""
+        """Return the settings as Kafka's Java clients (and so Spark) name them."""
         settings = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -116,7 +116,7 @@ class Connection:
 
 
 def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
-    """A JAAS login line for Kafka's Java side.
+    """Return a JAAS login line for Kafka's Java side.
 
     Raises:
         UsageError: Kafka's Java side has no login module for ``mechanism``.
@@ -132,7 +132,7 @@ def jaas(mechanism: str, username: str, password: str, **options: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """A value as it stands in a JAAS login line."""
+    """Return a value as it stands in a JAAS login line."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

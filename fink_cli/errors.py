@@ -231,12 +231,12 @@ _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 
 def kafka_reason(detail: str) -> str:
-    """What the broker or the library said, on one line and without what librdkafka puts around."""
+    """Return the reason that a broker or the library gave, on one line and without decoration."""
     return _AROUND_THE_REASON.sub("", one_line(detail)).rstrip(". ")
 
 
 def did_you_mean(name: str, names: Iterable[str], show_all: str, otherwise: str) -> str:
-    """The hint for a name that is missing.
+    """Return the hint for a name that is missing.
 
     Args:
         name: what is missing.

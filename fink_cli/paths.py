@@ -14,13 +14,13 @@ _PACKAGE = Path(__file__).parent
 
 
 def fink_home() -> Path:
-    """The folder of all state of local clusters and distributions (``FINK_HOME``)."""
+    """Return the folder of all state of local clusters and distributions (``FINK_HOME``)."""
     named = os.environ.get("FINK_HOME")
     return full_path(named, "FINK_HOME") if named else platformdirs.user_data_path(_APP)
 
 
 def config_file() -> Path:
-    """The file of the profiles (``FINK_CONFIG``)."""
+    """Return the file of the profiles (``FINK_CONFIG``)."""
     named = os.environ.get("FINK_CONFIG")
     if named:
         return full_path(named, "FINK_CONFIG")
@@ -28,7 +28,7 @@ def config_file() -> Path:
 
 
 def full_path(text: str, source: str) -> Path:
-    """A path as somebody wrote it, from the root on.
+    """Return a path as somebody wrote it, from the root on.
 
     Args:
         text: the path; ``~`` is a home folder.
@@ -47,12 +47,12 @@ def full_path(text: str, source: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder of what can be fetched again: the jars."""
+    """Return the folder of what can be fetched again: the jars."""
     return platformdirs.user_cache_path(_APP)
 
 
 def shipped(name: str) -> Path:
-    """A file or folder of ``conf/`` or ``schemas/``, which a wheel holds inside the package.
+    """Return a file or folder of ``conf/`` or ``schemas/``, which a wheel holds inside the package.
 
     Raises:
         FileNotFoundError: the installation lacks it.

@@ -19,7 +19,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def beginning(process: psutil.Process) -> str:
-    """When a process began: the start of the system, and the seconds since.
+    """Return when a process began: the start of the system, and the seconds since.
 
     No step of the clock changes it, and with the pid it names one process for ever.
     """
@@ -28,21 +28,21 @@ def beginning(process: psutil.Process) -> str:
 
 
 def find(pid: int, began: str) -> psutil.Process | None:
-    """The process, if it still runs; a later process with the same pid is not it.
+    """Return the process; ``None`` where it has ended, also where another has its pid by now.
 
     Args:
         pid: its id.
         began: when it began, as :func:`beginning` tells it.
     """
     try:
-        found = psutil.Process(pid)
-        return found if beginning(found) == began and runs(found) else None
+        process = psutil.Process(pid)
+        return process if beginning(process) == began and runs(process) else None
     except psutil.NoSuchProcess:
         return None
 
 
 def runs(process: psutil.Process) -> bool:
-    """Whether it has not ended."""
+    """Return whether it has not ended."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

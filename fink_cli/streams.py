@@ -42,7 +42,7 @@ def use_utf8() -> None:
 
 
 def is_abandoned() -> bool:
-    """Whether nobody reads stdout any more; what is written to it then goes nowhere."""
+    """Return whether nobody reads stdout any more; what is written to it then goes nowhere."""
     gone = has_no_reader(1)
     if gone:
         silence(1)
@@ -57,7 +57,7 @@ def silence(number: int) -> None:
 
 
 def has_no_reader(number: int) -> bool:
-    """Whether a stream is a pipe that nobody reads any more."""
+    """Return whether a stream is a pipe that nobody reads any more."""
     poll = select.poll()
     poll.register(number, select.POLLOUT)
     return any(events & select.POLLERR for _, events in poll.poll(0))

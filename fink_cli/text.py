@@ -32,7 +32,7 @@ def counted(number: int, what: str) -> str:
 
 
 def fink_command(*words: str) -> str:
-    """A command of fink as a shell takes it, with the names that it holds quoted."""
+    """Return a command of fink as a shell takes it, with the names that it holds quoted."""
     return shlex.join(("fink", *words))
 
 

@@ -51,7 +51,7 @@ def refuse_if_changeable(path: Path, additions: bool = False) -> None:
 
 
 def not_obeyed(path: Path, weakness: Weakness) -> UsageError:
-    """The error about what others can change."""
+    """Return the error about what others can change."""
     return UsageError(f"{path} is not obeyed, because {weakness.reason}.", weakness.fix)
 
 
@@ -166,7 +166,7 @@ def is_member(user: int, group: int) -> bool:
 
 
 def or_trust(group: int) -> str:
-    """The end of a hint: how to trust a group that this user is in; empty for another."""
+    """Return the end of a hint: how to trust a group that this user is in; empty for another."""
     if group not in {os.getegid(), *os.getgroups()} or group == _ROOT:
         return ""
     groups = ",".join([*_names(), group_name(group)])
@@ -174,13 +174,13 @@ def or_trust(group: int) -> str:
 
 
 def user_name(number: int) -> str:
-    """The name of a user; the number where it has none."""
+    """Return the name of a user; the number where it has none."""
     account = _account(number)
     return account.pw_name if account else str(number)
 
 
 def group_name(number: int) -> str:
-    """The name of a group; the number where it has none."""
+    """Return the name of a group; the number where it has none."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:
@@ -188,7 +188,7 @@ def group_name(number: int) -> str:
 
 
 def _own_users() -> set[int]:
-    """This user and root; for root also whose home it has, as in a container of a CI service."""
+    """Return this user and root; for root also the owner of its home, as on a CI service."""
     own = {_ROOT, os.geteuid()}
     home = os.environ.get("HOME")
     if os.geteuid() == _ROOT and home and Path(home).is_dir():
@@ -197,7 +197,7 @@ def _own_users() -> set[int]:
 
 
 def _maps_users() -> bool:
-    """Whether root of the machine is among those who have no number, as in some containers."""
+    """Return whether the machine's root may have no number here, as in some containers."""
     return _USERS_HERE.exists() and _USERS_HERE.read_text().split() != ["0", "0", str(2**32 - 1)]
 
 

@@ -14,7 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "fink_cli"
-ROOMS = ("admin", "consumer", "doctor", "kafka", "slack")
+ROOMS = (
+    "admin",
+    "cluster",
+    "commands",
+    "compat",
+    "completion",
+    "consumer",
+    "doctor",
+    "jars",
+    "kafka",
+    "slack",
+)
 VAGUE = {"each", "found"}
 NO_VERBS = {
     *("a", "all", "an", "any", "every", "how", "if", "in", "it", "its", "no", "of", "one", "some"),

@@ -40,7 +40,7 @@ def launch(command: Sequence[str | Path], log: Path) -> Process:
 
 
 def alive(process: Process | None) -> psutil.Process | None:
-    """Return the process, if it still runs; a later process with the same pid is not it."""
+    """Return the process; ``None`` where it has ended, also where another has its pid by now."""
     return find(process.pid, process.began) if process else None
 
 
