@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import console, render
-from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, User, Yes, bare_user
+from fink_cli.commands.options import (
+    DryRun,
+    Output,
+    Profile,
+    Servers,
+    User,
+    Yes,
+    group_option,
+    topic_option,
+    user_option,
+)
 from fink_cli.commands.own_users import explain_own_users
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.render import Format
@@ -26,24 +35,9 @@ app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
 
 _ANY = "*"
 
-RuleUser = Annotated[
-    str,
-    typer.Option(
-        "--user",
-        "-u",
-        help="The user; '*' for everybody.",
-        callback=bare_user,
-        autocompletion=completer("users"),
-    ),
-]
-Topic = Annotated[
-    str | None,
-    typer.Option("--topic", "-t", help="The topic.", autocompletion=completer("topics")),
-]
-Group = Annotated[
-    str | None,
-    typer.Option("--group", "-c", help="The consumer group.", autocompletion=completer("groups")),
-]
+RuleUser = Annotated[str, user_option("The user; '*' for everybody.")]
+Topic = Annotated[str | None, topic_option("The topic.")]
+Group = Annotated[str | None, group_option("The consumer group.", "--group", "-c")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="The cluster itself.")]
 TransactionalId = Annotated[
     str | None, typer.Option("--transactional-id", help="A producer's transactional id.")
@@ -196,28 +190,9 @@ def delete(
 
 @app.command("list")
 def list_(
-    user: Annotated[
-        str | None,
-        typer.Option(
-            "--user",
-            "-u",
-            help="Of this user only.",
-            callback=bare_user,
-            autocompletion=completer("users"),
-        ),
-    ] = None,
-    topic: Annotated[
-        str | None,
-        typer.Option(
-            "--topic", "-t", help="On this topic only.", autocompletion=completer("topics")
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", "-c", help="On this group only.", autocompletion=completer("groups")
-        ),
-    ] = None,
+    user: Annotated[str | None, user_option("Of this user only.")] = None,
+    topic: Annotated[str | None, topic_option("On this topic only.")] = None,
+    group: Annotated[str | None, group_option("On this group only.", "--group", "-c")] = None,
     form: Output = Format.TABLE,
     profile: Profile = None,
     servers: Servers = None,

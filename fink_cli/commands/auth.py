@@ -10,8 +10,16 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.admin.client_files import ClientFormat
-from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, NewUser, Output, Profile, Servers, User, Yes
+from fink_cli.commands.options import (
+    DryRun,
+    NewUser,
+    Output,
+    Profile,
+    Servers,
+    User,
+    Yes,
+    topic_option,
+)
 from fink_cli.commands.own_users import explain_own_users
 from fink_cli.commands.passwords import (
     FromStdin,
@@ -285,21 +293,11 @@ def onboard(
     user: NewUser,
     consume: Annotated[
         list[str] | None,
-        typer.Option(
-            "--consume",
-            metavar="TOPIC",
-            help="Read it; may be repeated; 'fink_*'.",
-            autocompletion=completer("topics"),
-        ),
+        topic_option("Read it; may be repeated; 'fink_*'.", "--consume", metavar="TOPIC"),
     ] = None,
     produce: Annotated[
         list[str] | None,
-        typer.Option(
-            "--produce",
-            metavar="TOPIC",
-            help="Write it; may be repeated; 'fink_*'.",
-            autocompletion=completer("topics"),
-        ),
+        topic_option("Write it; may be repeated; 'fink_*'.", "--produce", metavar="TOPIC"),
     ] = None,
     client: ClientForm = ClientFormat.FINK,
     out: Annotated[

@@ -13,10 +13,9 @@ import typer
 from fink_cli import terminal
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.alerts.sky import Position
-from fink_cli.commands.completion import completer
 from fink_cli.commands.consume_options import Positions, SchemaPath, topic_names
 from fink_cli.commands.consume_show import show
-from fink_cli.commands.options import Output, Profile, Servers, Topics
+from fink_cli.commands.options import Output, Profile, Servers, Topics, group_option
 from fink_cli.consumer.duplicates import Duplicates
 from fink_cli.consumer.start import parse_start
 from fink_cli.errors import INTERRUPTED, UsageError
@@ -32,12 +31,11 @@ def consume(
     topic: Topics = None,
     group: Annotated[
         str | None,
-        typer.Option(
+        group_option(
+            "Consumer group: go on where it stopped, and commit what was shown. "
+            "Without one nothing is committed.",
             "--group",
             "-g",
-            help="Consumer group: go on where it stopped, and commit what was shown. "
-            "Without one nothing is committed.",
-            autocompletion=completer("groups"),
         ),
     ] = None,
     start: Annotated[

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import console, render
-from fink_cli.commands.completion import completer
 from fink_cli.commands.distribute_options import (
     Config,
     ExitAfter,
@@ -20,7 +19,7 @@ from fink_cli.commands.distribute_options import (
     spark_settings,
     without_topic,
 )
-from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.commands.options import Output, Profile, Servers, topic_option
 from fink_cli.errors import FinkError, OperationFailedError, UsageError
 from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
@@ -162,12 +161,7 @@ def schema(
 def read_back(
     topic: Annotated[
         str | None,
-        typer.Option(
-            help="Topic to read.",
-            envvar="FINK_TOPIC",
-            show_default=False,
-            autocompletion=completer("topics"),
-        ),
+        topic_option("Topic to read.", "--topic", envvar="FINK_TOPIC", show_default=False),
     ] = None,
     schema: Annotated[
         Path | None,

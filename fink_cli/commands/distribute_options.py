@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fink_cli.commands.completion import completer
+from fink_cli.commands.options import topic_option
 from fink_cli.errors import UsageError
 
 Config = Annotated[
@@ -22,11 +22,11 @@ Source = Annotated[
 ]
 Topic = Annotated[
     str | None,
-    typer.Option(
-        help="Topic to publish every alert to, without a file of streams.",
+    topic_option(
+        "Topic to publish every alert to, without a file of streams.",
+        "--topic",
         envvar="FINK_TOPIC",
         show_default=False,
-        autocompletion=completer("topics"),
     ),
 ]
 Name = Annotated[

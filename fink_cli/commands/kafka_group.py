@@ -9,7 +9,7 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, topic_option
 from fink_cli.consumer.start import AtOffset, Earliest, Latest, Start, parse_start
 from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
@@ -69,12 +69,7 @@ def reset(
     ],
     topic: Annotated[
         list[str] | None,
-        typer.Option(
-            "--topic",
-            "-t",
-            help="Of this topic only; may be repeated.",
-            autocompletion=completer("topics"),
-        ),
+        topic_option("Of this topic only; may be repeated."),
     ] = None,
     partition: Annotated[int | None, typer.Option(help="Of this partition only.", min=0)] = None,
     yes: Yes = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,23 @@ from fink_cli.render import Format
 def bare_user(text: str | None) -> str | None:
     """Return the user that an option names, also where it is written as ``User:ann``."""
     return text if text is None else text.removeprefix("User:")
+
+
+def topic_option(text: str, *flags: str, **more: Any) -> Any:
+    """Return an option that takes a topic: ``--topic`` and ``-t``, or other flags."""
+    flags = flags or ("--topic", "-t")
+    return typer.Option(*flags, help=text, autocompletion=completer("topics"), **more)
+
+
+def group_option(text: str, *flags: str, **more: Any) -> Any:
+    """Return an option that takes a consumer group."""
+    return typer.Option(*flags, help=text, autocompletion=completer("groups"), **more)
+
+
+def user_option(text: str) -> Any:
+    """Return an option ``--user``, ``-u`` that takes a user of the cluster."""
+    completed = completer("users")
+    return typer.Option("--user", "-u", help=text, callback=bare_user, autocompletion=completed)
 
 
 Output = Annotated[
@@ -37,22 +54,11 @@ Servers = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before going on.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; do nothing.")]
-User = Annotated[
-    str,
-    typer.Option(
-        "--user", "-u", help="The user.", callback=bare_user, autocompletion=completer("users")
-    ),
-]
+User = Annotated[str, user_option("The user.")]
 NewUser = Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)]
 Topics = Annotated[
     list[str] | None,
-    typer.Option(
-        "--topic",
-        "-t",
-        help="Topic, or a pattern such as 'fink_*'; may be repeated.",
-        envvar="FINK_TOPIC",
-        autocompletion=completer("topics"),
-    ),
+    topic_option("Topic, or a pattern such as 'fink_*'; may be repeated.", envvar="FINK_TOPIC"),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")]
 Lines = Annotated[int, typer.Option("--lines", "-n", help="How many lines.", min=0)]

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import render
-from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, Output, Profile, Servers
+from fink_cli.commands.options import (
+    DryRun,
+    Output,
+    Profile,
+    Servers,
+    group_option,
+    topic_option,
+)
 from fink_cli.errors import FAILED, INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.render import Format
 from fink_cli.settings import resolve_connection, slack_token
@@ -83,16 +89,7 @@ def check(channels: Channels = None, form: Output = Format.TABLE, profile: Profi
 
 @app.command()
 def alerts(
-    topic: Annotated[
-        str,
-        typer.Option(
-            "--topic",
-            "-t",
-            help="Topic to report on.",
-            envvar="FINK_TOPIC",
-            autocompletion=completer("topics"),
-        ),
-    ],
+    topic: Annotated[str, topic_option("Topic to report on.", envvar="FINK_TOPIC")],
     channels: Channels = None,
     once: Annotated[
         bool, typer.Option("--once", help="Report what there is now, and end.")
@@ -105,12 +102,11 @@ def alerts(
     ] = 10,
     group: Annotated[
         str | None,
-        typer.Option(
+        group_option(
+            "Consumer group that remembers what was reported.",
             "--group",
             "-g",
-            help="Consumer group that remembers what was reported.",
             show_default="fink-slack-TOPIC",
-            autocompletion=completer("groups"),
         ),
     ] = None,
     start: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import console
-from fink_cli.commands.completion import completer
+from fink_cli.commands.options import topic_option
 from fink_cli.text import fink_command
 
 app = typer.Typer(no_args_is_help=True, help="The services of the original, by their old names.")
@@ -24,12 +24,7 @@ ExitAfter = Annotated[
 
 Topic = Annotated[
     str | None,
-    typer.Option(
-        "--topic",
-        help="Instead of FINK_TOPIC.",
-        show_default=False,
-        autocompletion=completer("topics"),
-    ),
+    topic_option("Instead of FINK_TOPIC.", "--topic", show_default=False),
 ]
 Source = Annotated[
     str | None, typer.Option("--source", help="Instead of FINK_SOURCE.", show_default=False)
