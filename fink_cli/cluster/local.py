@@ -133,9 +133,9 @@ def start(
 
     Args:
         home: the folder of its state.
-        brokers: how many; none keeps what there is, or makes one.
-        port: of the first broker, the others follow; none keeps what there is.
-        tls: whether clients and brokers speak TLS; none keeps what there is, or does without.
+        brokers: how many; ``None`` keeps what there is, or makes one.
+        port: of the first broker, the others follow; ``None`` keeps what there is.
+        tls: whether clients and brokers speak TLS; ``None`` keeps what there is, or does without.
         report: is told of the progress when jars are fetched.
 
     Raises:
@@ -156,10 +156,6 @@ def start(
         if not down:
             connect_admin(admin_connection(home, cluster))
             return _started("already running", home, cluster)
-        # A broker that runs by the settings of an older fink does not speak with a newer one.
-        if not all(broker.internal_port for broker in up):
-            process.end([broker.process for broker in up], STOP_SECONDS)
-            down = list(cluster.brokers)
         _require_room(home)
         if len(down) == len(cluster.brokers):
             cluster = move(replace(cluster, tls=cluster.tls if tls is None else tls), port)

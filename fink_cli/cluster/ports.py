@@ -15,7 +15,7 @@ def move(cluster: Cluster, port: int | None) -> Cluster:
 
     Args:
         cluster: the cluster, of which no broker runs.
-        port: for clients of the first broker, the others follow; none keeps what there is.
+        port: for clients of the first broker, the others follow; ``None`` keeps what there is.
     """
     count = len(cluster.brokers)
     # The voters are read from each broker's settings at its start, so these ports may change.

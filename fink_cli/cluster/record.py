@@ -30,10 +30,9 @@ class Broker:
     Attributes:
         id: its node id, from 1.
         port: the port for clients.
-        controller_port: the port for the other controllers.
-        internal_port: the port for the other brokers; 0 before its first start by a fink that
-            gives brokers one.
-        process: the process that runs it; none when it was stopped on purpose.
+        controller_port: the port for the other controllers; 0 before its first start.
+        internal_port: the port for the other brokers; 0 before its first start.
+        process: the process that runs it; ``None`` when it was stopped on purpose.
     """
 
     id: int
@@ -140,7 +139,7 @@ def read_cluster(home: Path) -> Cluster | None:
             id=record["id"],
             brokers=brokers,
             admin=Login(**record["admin"]),
-            tls=record.get("tls", False),
+            tls=record["tls"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedClusterError(
