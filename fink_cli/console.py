@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fink_cli.errors import FinkError, UsageError
-from fink_cli.terminal import stderr
+from fink_cli.terminal import has_style, stderr, write_stderr
 from fink_cli.text import printable
 
 if TYPE_CHECKING:
@@ -78,11 +78,13 @@ class HeldWarnings:
 
 
 def _say(*parts: _Part, unbroken: bool = False, end: str = "\n") -> None:
-    """Break prose between words, where a terminal would break it within them."""
+    """Print a text on stderr; on a terminal in style, and broken between words."""
+    if not sys.stderr.isatty():
+        write_stderr("".join(text for text, _ in parts) + end)
+        return
     from rich.text import Text
 
-    text = Text.assemble(*parts)
-    stderr().print(text, soft_wrap=unbroken or not sys.stderr.isatty(), end=end)
+    stderr().print(Text.assemble(*parts), soft_wrap=unbroken, end=end)
 
 
 def _lines(text: str) -> str:
@@ -153,10 +155,12 @@ def count_progress(more: str = "") -> Iterator[Progress]:
 @contextmanager
 def spinner(title: str) -> Iterator[None]:
     """Show that something is going on whose length is not known; one line without a terminal."""
+    if not has_style(sys.stderr):
+        note(f"{title} …")
+        yield
+        return
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    if not stderr().is_terminal:
-        note(f"{title} …")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with _bar(*columns) as progress:
         progress.add_task(title, total=None)

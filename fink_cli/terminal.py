@@ -50,6 +50,15 @@ def _console(stream: Any, on_broken_pipe: Callable[[], None]) -> Console:
     )
 
 
+def write_stderr(text: str) -> None:
+    """Write a text to stderr as it is."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _nobody_reads_stderr()
+
+
 def _nobody_reads_stdout() -> None:
     raise BrokenPipeError
 
@@ -63,7 +72,8 @@ def _nobody_reads_stderr() -> None:
 def has_style(stream: Any) -> bool:
     """Return whether a stream may get ANSI codes: a terminal, and ``NO_COLOR`` is not set."""
     # NO_COLOR promises no ANSI codes at all, where Rich would still write bold and cursor moves.
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    is_dumb = os.environ.get("TERM", "") in {"dumb", "unknown"}
+    return stream.isatty() and not is_dumb and not os.environ.get("NO_COLOR")
 
 
 def width() -> int:
