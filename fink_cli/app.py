@@ -15,7 +15,7 @@ import typer.core
 
 from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError, FinkWarning
 from fink_cli.interrupts import take_requests_as_interrupts
-from fink_cli.streams import flush_stdout, is_abandoned, open_streams
+from fink_cli.standard_streams import flush_stdout, is_abandoned, open_streams
 
 GROUPS: dict[str, tuple[str, str]] = {
     "kafka": ("fink_cli.commands.kafka", "A Kafka cluster on this machine, and its topics."),

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fink_cli.addresses import addresses
+from fink_cli.connection import addresses
 from fink_cli.errors import FinkWarning, UsageError, did_you_mean
 from fink_cli.paths import config_file, full_path
 from fink_cli.private import write_private

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fink_cli import console, terminal
-from fink_cli.streams import has_no_reader, use_utf8
+from fink_cli.standard_streams import has_no_reader, use_utf8
 from fink_cli.tables import Line, as_data, card, table
 from fink_cli.text import escaped_in_json, printable
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from fink_cli.streams import has_no_reader, silence
+from fink_cli.standard_streams import has_no_reader, silence
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

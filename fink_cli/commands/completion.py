@@ -17,7 +17,7 @@ from typer import _completion_classes, _completion_shared
 from typer._click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from fink_cli.errors import FinkError, FinkWarning
-from fink_cli.streams import use_utf8
+from fink_cli.standard_streams import use_utf8
 
 # Bash expands what it is given, zsh runs it: a name with any other character is left out.
 _SAFE = re.compile(r"[A-Za-z0-9_.@%+,/][A-Za-z0-9_.@%+,/-]*")

@@ -9,7 +9,7 @@ from fink_cli import console, render
 from fink_cli.app import main as fink
 from fink_cli.compat.translate import MOVED, translate
 from fink_cli.errors import DONE, USAGE, UsageError
-from fink_cli.streams import open_streams
+from fink_cli.standard_streams import open_streams
 
 
 def main() -> None:

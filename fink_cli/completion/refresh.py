@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fink_cli.addresses import addresses
 from fink_cli.completion.names import KnownNames, away_file, write_known
-from fink_cli.connection import Connection
+from fink_cli.connection import Connection, addresses
 from fink_cli.errors import FinkError, UnreachableError
 from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.paths import config_file

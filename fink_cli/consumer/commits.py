@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from fink_cli.beside import begin
 from fink_cli.connection import Connection
 from fink_cli.errors import FinkError
 from fink_cli.kafka.client import ANSWER_SECONDS, explained
 from fink_cli.kafka.offsets import Partition
 from fink_cli.kafka.passing_errors import GONE, MOVED, PASSING
+from fink_cli.threads import begin
 
 # Closing takes milliseconds, unless a commit is not answered.
 _CLOSE_SECONDS = 3.0

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from fink_cli.errors import UsageError
-from fink_cli.mistakes import described_mistake, described_place
+from fink_cli.pydantic_errors import described_mistake, described_place
 from fink_cli.trusted import refuse_if_changeable
 
 CLASS = "{class}"

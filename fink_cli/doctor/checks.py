@@ -8,9 +8,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 
-from fink_cli.addresses import Address, addresses
-from fink_cli.beside import begin
-from fink_cli.connection import Connection
+from fink_cli.connection import Address, Connection, addresses
 from fink_cli.doctor import machine
 from fink_cli.doctor.clock import clock
 from fink_cli.doctor.cluster import (
@@ -29,6 +27,7 @@ from fink_cli.doctor.network import certificate, reach
 from fink_cli.doctor.slack import slack
 from fink_cli.errors import FinkError, NotConfiguredError
 from fink_cli.settings import resolve_connection
+from fink_cli.threads import begin
 
 # They follow one another; all of it ends within the last.
 SETTINGS_SECONDS = 3.0

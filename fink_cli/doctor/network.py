@@ -7,8 +7,7 @@ import ssl
 import time
 from datetime import UTC, datetime, timedelta
 
-from fink_cli.addresses import Address
-from fink_cli.connection import Connection
+from fink_cli.connection import Address, Connection
 from fink_cli.doctor.finding import CheckResult, failure, fine, warning
 from fink_cli.kafka.unreachable import speaks_tls
 

@@ -16,8 +16,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from fink_cli.addresses import Address
-from fink_cli.connection import Connection
+from fink_cli.connection import Address, Connection
 from fink_cli.errors import Attempt, FinkError, explain_kafka, kafka_reason
 from fink_cli.kafka.unreachable import no_answer, wrong_address
 

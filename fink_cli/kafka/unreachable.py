@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from fink_cli.addresses import Address, addresses
-from fink_cli.beside import begin
+from fink_cli.connection import Address, addresses
 from fink_cli.errors import Attempt, FinkError, UnreachableError
+from fink_cli.threads import begin
 
 # For all names together, for one connection or answer, and after which no other address is tried.
 LOOK_UP_SECONDS = 1.5

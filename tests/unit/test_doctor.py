@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.addresses import Address, addresses
-from fink_cli.beside import begin
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
-from fink_cli.connection import Connection
+from fink_cli.connection import Address, Connection, addresses
 from fink_cli.doctor.checks import tolerant
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
@@ -24,6 +22,7 @@ from fink_cli.doctor.network import judge_certificate
 from fink_cli.doctor.slack import judge_slack
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.slack.check import SlackCheck
+from fink_cli.threads import begin
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROOM = 512 * 1024**2

@@ -13,8 +13,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 
-from fink_cli.addresses import addresses
-from fink_cli.connection import Connection
+from fink_cli.connection import Connection, addresses
 from fink_cli.doctor import network
 from fink_cli.doctor.network import certificate
 from fink_cli.errors import Attempt

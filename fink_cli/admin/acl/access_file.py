@@ -17,7 +17,7 @@ from fink_cli.admin.acl.model import ANY, kafka_host, pattern, user_name
 from fink_cli.admin.client_files import group_prefix
 from fink_cli.admin.users import valid_user
 from fink_cli.errors import UsageError
-from fink_cli.mistakes import described_mistake
+from fink_cli.pydantic_errors import described_mistake
 
 
 def _checked_by(check: Callable[[str], object]) -> AfterValidator:

@@ -1,4 +1,4 @@
-"""What is wrong with a value of a file that a person writes, in words of ours."""
+"""The errors that pydantic finds in a file that a person wrote, in plain words."""
 
 from __future__ import annotations
 

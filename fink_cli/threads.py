@@ -1,4 +1,4 @@
-"""Calls that run beside what goes on, for calls that can't be stopped and may take minutes."""
+"""Calls in threads of their own: they can't be stopped, and may take minutes."""
 
 from __future__ import annotations
 
