@@ -277,11 +277,11 @@ def _follow(
         waiting = WaitingAlerts(topic.topic_id, request.newest)
         desk = DigestSink(
             request.topic,
-            source.topic_id,
-            request.channels,
-            existing,
-            waiting,
-            journal,
+            topic_id=source.topic_id,
+            channels=request.channels,
+            existing=existing,
+            waiting=waiting,
+            journal=journal,
             curve_of=curve_of,
             send=send,
             skip=_skip,

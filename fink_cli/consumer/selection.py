@@ -1,4 +1,4 @@
-"""Choose alerts: those for which an expression holds, and none twice where that is asked for."""
+"""Select alerts: those that an expression matches, without duplicates if wanted."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fink_cli.consumer.message import Alert
 
 
 class Selection:
-    """Tells of an alert whether it is chosen.
+    """Select alerts, and check the expressions against the topics' schemas.
 
     The first alert of each topic shows which fields of --where and --fields the topic lacks, and
-    which comparisons can't hold. What is a mistake for every topic is an error, in whatever order
-    their messages come.
+    which comparisons are never true. A mistake for every topic is an error; one for some of the
+    topics is a warning.
 
     Args:
-        where: the expression; ``None`` chooses every alert.
-        recent: the alerts that came before; ``None`` where these are shown too.
-        fields: the fields to show; ``None`` where they were not chosen.
-        warn: is told what is wrong for some of the topics.
+        where: the expression; ``None`` selects every alert.
+        recent: the ids of the last alerts; ``None`` to select duplicates too.
+        fields: the fields to show; ``None`` for all.
+        warn: takes the warnings.
     """
 
     def __init__(
@@ -36,28 +36,28 @@ class Selection:
         self._topics = 1
         self._checked: set[str] = set()
         self._wrong: Counter[tuple[str, Mistake]] = Counter()
-        # Alerts without a schema show only by and by which fields there are.
+        # Alerts without a schema show their fields only one by one.
         self._unseen: dict[Path, Alert] = {}
         self._seen: set[Path] = set()
 
     def begin(self, topics: int) -> None:
-        """Begin, with the number of topics that alerts come from."""
+        """Set the number of topics that are read."""
         self._topics = topics
 
     def refuse_unseen(self) -> None:
-        """Refuse fields that no alert had, where the alerts brought no schema that could tell.
+        """Raise an error if no alert had a field; call it at the end.
 
         Raises:
-            UsageError: there is one.
+            UsageError: no alert had a field of --fields.
         """
         for path, alert in self._unseen.items():
             raise Mistake(path=path).error("--fields", alert.schema)
 
     def __call__(self, alert: Alert) -> bool:
-        """Return whether an alert is chosen.
+        """Return whether an alert is selected.
 
         Raises:
-            UsageError: no topic has a field, or a comparison can't hold in any.
+            UsageError: no topic has a field, or a comparison is true in none.
         """
         if alert.topic not in self._checked:
             self._check(alert)

@@ -12,7 +12,7 @@ __all__ = ["get_slack_client", "send_slack_alerts"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a part when it is asked for: what is pure here needs no Slack client."""
+    """Import a name when it is used: the pure parts of this room need no Slack client."""
     if name == "get_slack_client":
         from fink_cli.slack.client import get_slack_client
 

@@ -1,4 +1,4 @@
-"""A batch of alerts sent to the channels of their classes, as the first fink did."""
+"""Post a batch of alerts to the channels of their classes, as fink_broker did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fink_cli.slack.client import SlackClient, get_slack_client
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.messages import Row, Section, cell_text, compose
 
-# The names of the first fink, and those of today's alerts.
+# The columns of fink_broker, and those of today's alerts.
 COLUMNS = ("objectId", "candidate_ra", "candidate_dec", "cross_match_alerts_per_batch")
 NESTED = ("objectId", "candidate.ra", "candidate.dec", "cdsxmatch")
 _MOST_ROWS = 50
@@ -22,12 +22,12 @@ _MOST_ROWS = 50
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a batch.
+    """The result of posting a batch.
 
     Attributes:
-        posted: how many alerts went to each channel.
-        refused: for each channel whose message Slack did not accept, why.
-        without_channel: how many alerts of each class went nowhere; null classes under ``""``.
+        posted: the number of alerts posted, by channel.
+        refused: the error of each channel whose message Slack refused.
+        without_channel: the number of alerts not posted, by class; ``""`` for null.
     """
 
     posted: dict[str, int]
@@ -45,47 +45,47 @@ def send_slack_alerts(
     class_column: str | None = None,
     client: SlackClient | None = None,
 ) -> BatchResult:
-    """Send each class of a batch to the channel of its name: ``EB*WUMa`` to ``#ebwuma``.
+    """Post each class of a batch to the channel of its name: ``EB*WUMa`` to ``#ebwuma``.
 
-    One message a class, in the order in which the classes first come; 50 rows of it at most, and
-    the count of the others. Unknown, empty and null classes go nowhere.
+    There is one message for each class, with 50 rows at most and the count of the others. Unknown,
+    empty and null classes are not posted.
 
     Args:
-        df: a Spark or pandas DataFrame, or dicts, one an alert.
-        channels: the channels that may be written to: their names, or a file with one a line;
-            ``None`` for those that the shipped ``conf/slack.toml`` allows.
-        object_column: the column of the object's name; with the next three, ``COLUMNS`` where the
-            first alert has it, else ``NESTED``. A dotted path enters a struct.
-        ra_column: that of the right ascension, degrees.
-        dec_column: that of the declination, degrees.
-        class_column: that of the class.
-        client: the client; else that of :func:`get_slack_client`.
+        df: a Spark or pandas DataFrame, or dicts, one for each alert.
+        channels: the channels that may be posted to: their names, or a file with one a line;
+            ``None`` for those that ``conf/slack.toml`` allows.
+        object_column: the column of the object's name. The default of this and the next three are
+            ``COLUMNS`` if the first alert has them, else ``NESTED``. A dotted path enters a struct.
+        ra_column: the column of the right ascension, in degrees.
+        dec_column: the column of the declination, in degrees.
+        class_column: the column of the class.
+        client: the client; ``None`` for that of :func:`get_slack_client`.
 
     Returns:
-        What was posted, what was refused, and what has no channel. A refused channel does not
-        hold up the others.
+        The alerts that were posted, refused, or without a channel. A refused channel does not hold
+        up the others.
 
     Raises:
         UsageError: there is no token, the file of channels can't be read, or a column is missing.
         SlackRefusedError: Slack refused the token.
     """
     allowed = _allowed(channels)
-    given = (object_column, ra_column, dec_column, class_column)
+    columns = (object_column, ra_column, dec_column, class_column)
     by_class: dict[str, list[tuple[Any, ...]]] = {}
-    for values in _values(_dicts(df), given):
+    for values in _values(_dicts(df), columns):
         kind = values[1][3]
         by_class.setdefault(kind if isinstance(kind, str) else "", []).append(values)
     posted: dict[str, int] = {}
     refused: dict[str, SlackRefusedError] = {}
     without = {}
-    for kind, found in by_class.items():
+    for kind, alerts in by_class.items():
         channel = channel_of(kind)
         if channel is None or channel not in allowed:
-            without[kind] = len(found)
+            without[kind] = len(alerts)
             continue
         client = client or get_slack_client()
-        rows = tuple(Row(tuple(cell_text(each) for each in cells)) for _, cells in found)
-        section = Section(kind, len(rows), found[0][0], rows[:_MOST_ROWS])
+        rows = tuple(Row(tuple(cell_text(value) for value in values)) for _, values in alerts)
+        section = Section(kind, len(rows), alerts[0][0], rows[:_MOST_ROWS])
         try:
             client.post(channel, compose([section]))
         except SlackRefusedError as error:
@@ -109,13 +109,13 @@ def _allowed(channels: str | Path | Iterable[str] | None) -> Set[str]:
             ) from error
         # '#rrlyr' is a channel; '# rrlyr', '##' and '#' begin a comment.
         channels = [
-            each for each in map(str.strip, lines) if each and each[:2] not in {"#", "# ", "##"}
+            line for line in map(str.strip, lines) if line and line[:2] not in {"#", "# ", "##"}
         ]
-    return {channel_name(each) for each in channels}
+    return {channel_name(name) for name in channels}
 
 
 def _dicts(df: Any) -> Iterator[Mapping[str, Any]]:
-    """The rows of whatever was given, without importing Spark or pandas to ask what it is."""
+    """Return the rows of a DataFrame or an iterable, without importing Spark or pandas."""
     if hasattr(df, "toLocalIterator"):
         return (row.asDict(recursive=True) for row in df.toLocalIterator())
     if hasattr(df, "to_dict") and hasattr(df, "iloc"):
@@ -124,22 +124,22 @@ def _dicts(df: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _values(
-    alerts: Iterator[Mapping[str, Any]], given: Sequence[str | None]
+    alerts: Iterator[Mapping[str, Any]], columns: Sequence[str | None]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Any, ...]]]:
-    """For each alert the names of its columns, and what they hold."""
+    """Yield for each alert the names of its columns, and their values."""
     names: tuple[str, ...] = ()
     for alert in alerts:
         names = names or tuple(
-            _column(alert, *(ways if wish is None else (wish,)))
-            for wish, *ways in zip(given, COLUMNS, NESTED, strict=True)
+            _column(alert, *(defaults if name is None else (name,)))
+            for name, *defaults in zip(columns, COLUMNS, NESTED, strict=True)
         )
-        yield names, tuple(_at(alert, each)[1] for each in names)
+        yield names, tuple(_at(alert, name)[1] for name in names)
 
 
 def _column(alert: Mapping[str, Any], *names: str) -> str:
-    for each in names:
-        if _at(alert, each)[0]:
-            return each
+    for name in names:
+        if _at(alert, name)[0]:
+            return name
     raise UsageError(
         f"The alerts have no column {' or '.join(names)}.",
         f"Name the columns; there are: {', '.join(map(str, list(alert)[:20]))}",
@@ -147,7 +147,7 @@ def _column(alert: Mapping[str, Any], *names: str) -> str:
 
 
 def _at(alert: Mapping[str, Any], path: str) -> tuple[bool, Any]:
-    """Whether there is such a column, and its value. A name may itself hold a dot."""
+    """Return whether there is a column, and its value. Its name may itself hold a dot."""
     if path in alert:
         return True, alert[path]
     value: Any = alert

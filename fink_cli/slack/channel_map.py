@@ -1,4 +1,4 @@
-"""The channel map: which channels a class goes to, and what may go there."""
+"""The channel map: which channels the alerts of a class go to, and under which condition."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ _KEYS = {"allowed", "by_name", "classes", "link", "where"}
 
 @dataclass(frozen=True)
 class ChannelMap:
-    """Which channels a class goes to.
+    """Which channels the alerts of a class go to.
 
     Attributes:
-        classes: the channels of a class: ``#name``, or an id.
-        by_name: whether a class that is not listed goes to the channel of its name, if that is
-            allowed.
-        allowed: the channels that may be written to; ``None`` for those of ``classes``. A class is
-            text from outside: by itself it opens no channel.
-        where: for a channel, which alerts go there.
-        link: the address of an object's page, with ``{object}``; empty for none.
+        classes: the channels of each class: ``#name``, or an id.
+        by_name: whether a class that is not listed goes to the channel of its name.
+        allowed: the channels that may be posted to; ``None`` for those of ``classes``. Classes come
+            from alerts, which are untrusted: a class alone opens no channel.
+        where: by channel, the condition that an alert must meet.
+        link: the URL of an object's page, with ``{object}``; empty for none.
     """
 
     classes: Mapping[str, tuple[str, ...]]
@@ -38,40 +37,40 @@ class ChannelMap:
     link: str = ""
 
     def of(self, kind: str, existing: Container[str] | None = None) -> tuple[str, ...]:
-        """The channels of a class, the allowed ones.
+        """Return the allowed channels of a class.
 
         Args:
             kind: the class; empty for none.
-            existing: the channels that there are, when known: a class that is not listed goes
-                only to one of these.
+            existing: the workspace's channels, or ``None`` if not known: a class that is not listed
+                goes only to one of these.
         """
-        found = self.classes.get(kind)
-        if found is None:
+        channels = self.classes.get(kind)
+        if channels is None:
             named = channel_of(kind) if self.by_name and self.allowed is not None else None
-            found = (named,) if named and (existing is None or named in existing) else ()
-        return tuple(each for each in found if self.allowed is None or each in self.allowed)
+            channels = (named,) if named and (existing is None or named in existing) else ()
+        return tuple(each for each in channels if self.allowed is None or each in self.allowed)
 
     def listed(self) -> dict[str, list[str]]:
-        """The channels that the map sends to for certain, each with its classes."""
-        # With by_name, those that are allowed need not exist.
-        certain = () if self.by_name else sorted(self.allowed or ())
-        found: dict[str, list[str]] = {each: [] for each in certain}
+        """Return the channels that must exist, each with its classes."""
+        # With by_name, an allowed channel need not exist.
+        required = () if self.by_name else sorted(self.allowed or ())
+        classes: dict[str, list[str]] = {channel: [] for channel in required}
         for kind, channels in self.classes.items():
-            for each in channels:
-                found.setdefault(each, []).append(kind)
-        return found
+            for channel in channels:
+                classes.setdefault(channel, []).append(kind)
+        return classes
 
     def takes(self, channel: str, alert: Mapping[str, Any]) -> bool:
-        """Whether a channel's ``where`` lets an alert in."""
+        """Return whether an alert meets a channel's condition."""
         condition = self.where.get(channel)
         return condition is None or condition.matches(alert)
 
 
 def read_channel_map(file: Path | None = None) -> ChannelMap:
-    """Read a channel map; without a file the one that is shipped, ``conf/slack.toml``.
+    """Read a channel map from a file, or the default one, ``conf/slack.toml``.
 
     Raises:
-        UsageError: the file can't be read, or is wrong.
+        UsageError: the file can't be read, or has a mistake.
     """
     path = file or shipped("conf/slack.toml")
     try:
@@ -89,10 +88,10 @@ def read_channel_map(file: Path | None = None) -> ChannelMap:
 
 
 def parse_channel_map(document: Mapping[str, Any], name: str) -> ChannelMap:
-    """The channel map in a TOML document; ``name`` is that of its file.
+    """Return the channel map of a TOML document; ``name`` is that of its file.
 
     Raises:
-        UsageError: a setting is unknown or of the wrong kind, or a class goes to a channel that is
+        UsageError: a setting is unknown or has the wrong type, or a class goes to a channel that is
             not allowed.
     """
     unknown = sorted(document.keys() - _KEYS)
@@ -108,15 +107,15 @@ def parse_channel_map(document: Mapping[str, Any], name: str) -> ChannelMap:
         raise _wrong(name, "by_name", "true or false")
     if not isinstance(link, str) or (link and not link.startswith(("https://", "http://"))):
         raise _wrong(name, "link", "an address such as 'https://fink-portal.org/{object}'")
-    found = ChannelMap(
-        {kind: _channels(each, f"classes.{kind}", name) for kind, each in classes.items()},
+    channel_map = ChannelMap(
+        {kind: _channels(value, f"classes.{kind}", name) for kind, value in classes.items()},
         by_name,
         None if allowed is None else frozenset(_channels(allowed, "allowed", name)),
         {
             channel_name(channel): _condition(text, channel, name)
             for channel, text in _table(document, "where", name).items()
         },
-        # The characters that end a link in Slack's markup.
+        # These characters would end a link in Slack's markup.
         link.translate({ord("<"): "%3C", ord(">"): "%3E", ord("|"): "%7C", ord("&"): "&amp;"}),
     )
     if by_name and allowed is None:
@@ -125,25 +124,25 @@ def parse_channel_map(document: Mapping[str, Any], name: str) -> ChannelMap:
             "allowed.",
             'List them: allowed = ["#rrlyrae", "#ebwuma"], or leave by_name out.',
         )
-    _refuse_strays(found, name)
-    return found
+    _require_allowed(channel_map, name)
+    return channel_map
 
 
-def _refuse_strays(found: ChannelMap, name: str) -> None:
-    for kind, channels in found.classes.items():
-        for each in channels:
-            if found.allowed is not None and each not in found.allowed:
+def _require_allowed(channel_map: ChannelMap, name: str) -> None:
+    for kind, channels in channel_map.classes.items():
+        for channel in channels:
+            if channel_map.allowed is not None and channel not in channel_map.allowed:
                 raise UsageError(
-                    f"{name} sends the class '{kind}' to {each}, which is not allowed.",
-                    f"Add '{each}' to allowed, or name another channel.",
+                    f"{name} sends the class '{kind}' to {channel}, which is not allowed.",
+                    f"Add '{channel}' to allowed, or name another channel.",
                 )
 
 
 def _table(document: Mapping[str, Any], key: str, name: str) -> Mapping[str, Any]:
-    found = document.get(key, {})
-    if not isinstance(found, dict):
+    table = document.get(key, {})
+    if not isinstance(table, dict):
         raise _wrong(name, key, f"a table: [{key}]")
-    return found
+    return table
 
 
 def _channels(value: Any, key: str, name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which channel a class goes to. Pure: no client, no file."""
+"""Names of channels: that of a class, and one as a user writes it. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NO_CLASS = {"", "unknown", "none", "null", "nan"}
 
 
 def channel_of(kind: Any) -> str | None:
-    """The channel that is named after a class: ``EB*WUMa`` gives ``#ebwuma``.
+    """Return the channel named after a class: ``#ebwuma`` for ``EB*WUMa``.
 
-    Lower case; everything but letters, digits, ``-`` and ``_`` is removed; 80 characters at most,
-    as Slack's names have. Unknown, empty and null classes have none.
+    The name is in lower case, without all but letters, digits, ``-`` and ``_``, and has at most 80
+    characters, as Slack wants it. ``None`` for unknown, empty and null classes.
     """
     if not isinstance(kind, str) or kind.strip().lower() in _NO_CLASS:
         return None
@@ -23,6 +23,6 @@ def channel_of(kind: Any) -> str | None:
 
 
 def channel_name(text: str) -> str:
-    """A channel as it is named in a list: ``rrlyr`` and ``#rrlyr`` are the same."""
+    """Return the name of a channel with its ``#``, or its id."""
     text = text.strip()
     return text if text.startswith("#") or CHANNEL_ID.fullmatch(text) else f"#{text}"

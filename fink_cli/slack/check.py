@@ -1,4 +1,4 @@
-"""Whether the bot can do its work: token, scopes, channels."""
+"""Check what the bot can do: its token, scopes and channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fink_cli.slack.client import Channel, SlackClient
 
 UPLOAD = "files:write"
-# Each scope, and what it is for (https://docs.slack.dev/reference/scopes).
+# The scopes and their purposes (https://docs.slack.dev/reference/scopes).
 SCOPES = {
     "chat:write": "to post",
     "channels:read": "to find channels",
@@ -21,7 +21,7 @@ NEEDED = "chat:write"
 
 @dataclass(frozen=True)
 class ChannelState:
-    """A channel, the classes that the map sends there, and ``ok`` or what stands in the way."""
+    """A channel, its classes in the map, and ``ok`` or why the bot can't post there."""
 
     channel: str
     id: str
@@ -31,15 +31,16 @@ class ChannelState:
 
 @dataclass(frozen=True)
 class SlackCheck:
-    """What the token is, and what it can reach.
+    """The result of ``fink slack check``.
 
     Attributes:
-        ok: whether the bot may post, and can in each channel of the map.
-        team: the workspace, at the address ``url``.
+        ok: whether the bot can post, in each channel of the map.
+        team: the name of the workspace.
+        url: the URL of the workspace.
         bot: the bot's name.
-        scopes: what the token may do; empty where Slack does not say.
-        missing: the scopes that it lacks, each with what it is for.
-        channels: those of the map; without a map those that the bot can see.
+        scopes: the token's scopes; empty if Slack does not list them.
+        missing: the scopes that it lacks, with their purposes.
+        channels: the channels of the map; without a map those that the bot can see.
     """
 
     ok: bool
@@ -52,23 +53,23 @@ class SlackCheck:
 
 
 def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> SlackCheck:
-    """Check a client whose token is known to be good.
+    """Check scopes and channels of a client whose token was accepted.
 
     Args:
         client: the client.
-        listed: the channels of a map with their classes; empty for no map.
+        listed: the channels of a map, with their classes; empty without a map.
 
     Raises:
         SlackRefusedError: Slack does not answer.
     """
     identity = client.identity
     scopes = identity.scopes
-    missing = {each: why for each, why in SCOPES.items() if scopes and each not in scopes}
+    missing = {scope: why for scope, why in SCOPES.items() if scopes and scope not in scopes}
     if "channels:read" in missing:
-        states = [ChannelState(each, "", list(kinds), "unknown") for each, kinds in listed.items()]
+        states = [ChannelState(name, "", list(kinds), "unknown") for name, kinds in listed.items()]
     else:
         states = channel_states(client.channels, listed)
-    usable = all(each.state == "ok" for each in states) or not listed
+    usable = all(state.state == "ok" for state in states) or not listed
     ok = NEEDED not in missing and usable
     return SlackCheck(ok, identity.team, identity.url, identity.bot, list(scopes), missing, states)
 
@@ -76,15 +77,15 @@ def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> SlackChec
 def channel_states(
     channels: Sequence[Channel], listed: Mapping[str, Sequence[str]]
 ) -> list[ChannelState]:
-    """The state of each channel of a map; without one of each channel that there is."""
-    by_name = {key: each for each in channels for key in (f"#{each.name}", each.id)}
-    names = listed or {f"#{each.name}": () for each in channels}
-    found = []
+    """Return the state of each channel of a map; without a map that of all channels."""
+    by_name = {key: channel for channel in channels for key in (f"#{channel.name}", channel.id)}
+    names = listed or {f"#{channel.name}": () for channel in channels}
+    states = []
     for name, kinds in names.items():
         channel = by_name.get(name)
         state = _state(channel)
-        found.append(ChannelState(name, channel.id if channel else "", list(kinds), state))
-    return found
+        states.append(ChannelState(name, channel.id if channel else "", list(kinds), state))
+    return states
 
 
 def _state(channel: Channel | None) -> str:

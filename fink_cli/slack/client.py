@@ -1,4 +1,4 @@
-"""The client of Slack: who we are, where messages go, and what is retried."""
+"""The Slack client: log in, find channels and people, post messages and pictures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from fink_cli.slack.retries import retries
 from fink_cli.text import printable
 
 SLACK = "https://slack.com/api/"
-# At most 200 a page is what Slack advises (https://docs.slack.dev/apis/web-api/pagination).
-_PAGE = 200
+# Slack advises at most 200 a page (https://docs.slack.dev/apis/web-api/pagination).
+_PAGE_SIZE = 200
 _LONGEST_REASON = 300
 _USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
 
-# slack_sdk logs what it then raises; the error is reported once, by us.
+# slack_sdk logs what it also raises; fink reports the error once.
 _silent = logging.getLogger("fink_cli.slack_sdk")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
@@ -39,7 +39,7 @@ _silent.propagate = False
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a token is: team, its address, the bot's name, and the scopes that it has."""
+    """The owner of a token: the team, its URL, the bot's name, and the token's scopes."""
 
     team: str
     url: str
@@ -49,7 +49,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel that the bot can see; ``member`` says whether the bot is in it."""
+    """A channel that the bot can see; ``member`` tells whether the bot is in it."""
 
     id: str
     name: str
@@ -59,44 +59,44 @@ class Channel:
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that Slack has accepted: the id of its channel, and Slack's timestamp of it."""
+    """A message that Slack has accepted: the id of its channel, and its timestamp there."""
 
     channel: str
     ts: str
 
 
 class SlackClient:
-    """Slack with a token that was checked. Get one with :func:`get_slack_client`.
+    """A Slack client whose token was accepted. Get one with :func:`get_slack_client`.
 
     Attributes:
-        identity: who the token is.
+        identity: the owner of the token.
     """
 
     def __init__(self, web: WebClient) -> None:
         self._web = web
         self.identity = Identity("", "", "", ())
         answer = self._call("auth.test")
-        headers = {key.lower(): str(each) for key, each in answer.headers.items()}
-        scopes = [each.strip() for each in headers.get("x-oauth-scopes", "").split(",")]
+        headers = {key.lower(): str(value) for key, value in answer.headers.items()}
+        scopes = [scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")]
         self.identity = Identity(
             str(answer.get("team", "")),
             str(answer.get("url", "")),
             str(answer.get("user", "")),
-            tuple(each for each in scopes if each),
+            tuple(scope for scope in scopes if scope),
         )
 
     def send_message(self, recipient: str, msg: str) -> Posted:
-        """Send a text, in which Slack's own markup takes effect.
+        """Send a text; Slack's markup in it takes effect.
 
         Args:
-            recipient: ``#channel``, the id of a channel, or a person by real name, display name,
+            recipient: ``#channel``, the id of a channel, or a person's real name, display name,
                 e-mail or id.
             msg: the text, at most 40,000 characters
                 (https://docs.slack.dev/reference/methods/chat.postMessage).
 
         Raises:
-            UsageError: the text is empty or too long, or several people have that name.
-            OperationFailedError: nobody has that name, or Slack refused the message.
+            UsageError: the text is empty or too long, or several people have the name.
+            OperationFailedError: nobody has the name, or Slack refused the message.
         """
         if not msg.strip() or len(msg) > MOST_TEXT:
             raise UsageError(
@@ -110,8 +110,8 @@ class SlackClient:
 
         Args:
             address: ``#channel``, or the id of a channel or a person.
-            message: what to post.
-            name: what to call the address in an error.
+            message: the message.
+            name: the name of the address in errors.
 
         Raises:
             SlackRefusedError: Slack did not accept the message.
@@ -123,7 +123,7 @@ class SlackClient:
             "unfurl_media": False,
         }
         if message.blocks:
-            # A digest: its texts are escaped, and nothing else in them is to become a link.
+            # A digest: its texts are escaped, and no text in them may become a link.
             body |= {"blocks": list(message.blocks), "parse": "none", "link_names": False}
         if message.digest:
             body["metadata"] = {
@@ -134,10 +134,10 @@ class SlackClient:
         return Posted(str(answer.get("channel", "")), str(answer.get("ts", "")))
 
     def add_picture(self, posted: Posted, picture: bytes, title: str) -> None:
-        """Add a PNG to the thread of a message. It needs the scope ``files:write``.
+        """Add a PNG to the thread of a message. This needs the scope ``files:write``.
 
         Raises:
-            SlackRefusedError: Slack did not take it.
+            SlackRefusedError: Slack did not accept the picture.
         """
         with self._explained(posted.channel):
             self._web.files_upload_v2(
@@ -150,11 +150,11 @@ class SlackClient:
             )
 
     def address(self, recipient: str) -> str:
-        """Where a message to a recipient goes: ``#channel``, or the id of a channel or person.
+        """Return the address of a recipient: ``#channel``, or the id of a channel or person.
 
         Raises:
-            UsageError: several people have that name.
-            OperationFailedError: nobody has that name.
+            UsageError: several people have the name.
+            OperationFailedError: nobody has the name.
         """
         if recipient.startswith("#") or CHANNEL_ID.fullmatch(recipient):
             return recipient
@@ -163,34 +163,34 @@ class SlackClient:
         return self.person(recipient)
 
     def person(self, name: str) -> str:
-        """The id of a person, by real name, display name, user name, e-mail or id.
+        """Return the id of a person, by real name, display name, user name, e-mail or id.
 
         Raises:
-            UsageError: several people have that name.
-            OperationFailedError: nobody has it.
+            UsageError: several people have the name.
+            OperationFailedError: nobody has the name.
         """
         if _USER_ID.fullmatch(name):
             return name
         wanted = name.removeprefix("@").casefold()
-        found = [each for each in self._people if wanted in _names(each)]
-        if not found:
+        people = [person for person in self._people if wanted in _names(person)]
+        if not people:
             raise OperationFailedError(
                 f"Nobody in the Slack workspace is called '{name}'.",
                 "Use a real name, a display name, an e-mail or an id; a channel begins with '#'.",
             )
-        if len(found) > 1:
-            ids = ", ".join(str(each["id"]) for each in found)
+        if len(people) > 1:
+            ids = ", ".join(str(person["id"]) for person in people)
             raise UsageError(
-                f"{len(found)} people in the Slack workspace are called '{name}'.",
+                f"{len(people)} people in the Slack workspace are called '{name}'.",
                 f"Use an e-mail, or one of these ids: {ids}",
             )
-        return str(found[0]["id"])
+        return str(people[0]["id"])
 
     @cached_property
     def channels(self) -> tuple[Channel, ...]:
-        """The channels that the bot can see, archived ones too.
+        """The channels that the bot can see, with archived ones.
 
-        Private ones are among them when the token has the scope ``groups:read``.
+        With the scope ``groups:read`` these include private ones.
         """
         kinds = "public_channel"
         if "groups:read" in self.identity.scopes:
@@ -198,20 +198,20 @@ class SlackClient:
         options = {"types": kinds, "exclude_archived": False}
         return tuple(
             Channel(
-                str(each["id"]),
-                str(each.get("name", "")),
-                bool(each.get("is_member")),
-                bool(each.get("is_archived")),
+                str(channel["id"]),
+                str(channel.get("name", "")),
+                bool(channel.get("is_member")),
+                bool(channel.get("is_archived")),
             )
-            for each in self._pages("conversations.list", "channels", options)
+            for channel in self._pages("conversations.list", "channels", options)
         )
 
     @cached_property
     def _people(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(
-            each
-            for each in self._pages("users.list", "members", {})
-            if not each.get("deleted") and not each.get("is_bot")
+            person
+            for person in self._pages("users.list", "members", {})
+            if not person.get("deleted") and not person.get("is_bot")
         )
 
     def _pages(
@@ -220,7 +220,7 @@ class SlackClient:
         cursor = ""
         while True:
             page = {"cursor": cursor} if cursor else {}
-            answer = self._call(method, params={**options, "limit": _PAGE, **page})
+            answer = self._call(method, params={**options, "limit": _PAGE_SIZE, **page})
             yield from answer.get(key, [])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
             if not cursor:
@@ -242,10 +242,14 @@ class SlackClient:
             yield
         except SlackApiError as error:
             answer = error.response
-            found = answer.data if isinstance(answer.data, dict) else {}
-            code, needed = str(found.get("error", "")), str(found.get("needed", ""))
-            bot = self.identity.bot
-            raise refusal(code, where, bot, answer.status_code, needed) from error
+            data = answer.data if isinstance(answer.data, dict) else {}
+            raise refusal(
+                str(data.get("error", "")),
+                where,
+                bot=self.identity.bot,
+                status=answer.status_code,
+                needed=str(data.get("needed", "")),
+            ) from error
         except (SlackClientError, OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise unreachable(
@@ -255,28 +259,28 @@ class SlackClient:
 
 def _names(person: Mapping[str, Any]) -> set[str]:
     profile = person.get("profile") or {}
-    found = [
+    names = [
         person.get("name"),
         person.get("real_name"),
-        *(profile.get(each) for each in ("real_name", "display_name", "email")),
+        *(profile.get(key) for key in ("real_name", "display_name", "email")),
     ]
-    return {each.casefold() for each in found if isinstance(each, str) and each}
+    return {name.casefold() for name in names if isinstance(name, str) and name}
 
 
 def get_slack_client(
     profile: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> SlackClient:
-    """A client of Slack whose token was checked with ``auth.test``.
+    """Return a Slack client whose token was accepted (``auth.test``).
 
-    The token is ``SLACK_API_TOKEN``, else the profile's ``slack_token``. Rate limits and errors of
-    Slack's servers are retried after the time that Slack names.
+    The token is ``SLACK_API_TOKEN``, else the profile's ``slack_token``. After rate limits and
+    errors of Slack's servers calls are retried, after the time that Slack names.
 
     Args:
         profile: the profile's name; else ``FINK_PROFILE``, else the default.
         environ: the environment.
 
     Raises:
-        UsageError: there is no token, or ``FINK_SLACK_API_URL`` is no address.
+        UsageError: there is no token, or ``FINK_SLACK_API_URL`` is no URL.
         SlackRefusedError: Slack refused the token, or does not answer.
     """
     token = slack_token(profile, environ)

@@ -1,4 +1,4 @@
-"""A digest handed to Slack, written down before and after."""
+"""Post a digest, with an entry in the journal before and after."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AddPicture = Callable[[Posted, bytes, str], object]
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a digest.
+    """The result of posting a digest.
 
     Attributes:
         digest: the digest.
-        posted: where it stands, if Slack accepted it.
-        refusal: else why Slack did not.
+        posted: its message, if Slack accepted it; or ``None``.
+        refusal: the error, if Slack did not; or ``None``.
     """
 
     digest: Digest
@@ -34,7 +34,7 @@ class Delivery:
 def deliver(
     digest: Digest, waiting: WaitingAlerts, post: Post, journal: Journal, topic: str
 ) -> Delivery:
-    """Send a digest. When Slack refuses it, its alerts go on waiting."""
+    """Post a digest; if Slack refuses it, its alerts wait for the next one."""
     channel = digest.channel
     message = digest.message(topic, journal.unanswered(channel))
     journal.sending(channel, message.digest)
@@ -49,14 +49,14 @@ def deliver(
     return Delivery(digest, posted)
 
 
-def illustrate(outcome: Delivery, add: AddPicture) -> None:
-    """Add the light curve of the newest alert to a digest that Slack has, if there is one.
+def illustrate(delivery: Delivery, add: AddPicture) -> None:
+    """Add the light curve of the newest alert to a posted digest, if it has one.
 
     Raises:
-        SlackRefusedError: Slack did not take it. The digest stands all the same.
+        SlackRefusedError: Slack did not accept the picture; the digest stays.
     """
-    newest = outcome.digest.newest
-    if outcome.posted is None or not newest.curve.points:
+    newest = delivery.digest.newest
+    if delivery.posted is None or not newest.curve.points:
         return
     name = newest.row.cells[0]
-    add(outcome.posted, light_curve_png(newest.curve, name), f"Light curve of {name}")
+    add(delivery.posted, light_curve_png(newest.curve, name), f"Light curve of {name}")

@@ -1,4 +1,4 @@
-"""What waits to be sent to each channel. Pure: no client, no clock, no file."""
+"""The alerts that wait for each channel, and the digests made of them. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.slack.messages import Message, Row, Section, compose
 
-# Classes come from the alerts: of more than so many, the others are counted together.
+# Classes come from alerts, which are untrusted: beyond this number they are counted together.
 _MOST_CLASSES = 200
 OTHERS = "(others)"
 _REPEATED = "sent again after an interruption: it may stand above already"
@@ -17,15 +17,16 @@ _REPEATED = "sent again after an interruption: it may stand above already"
 
 @dataclass(frozen=True)
 class WaitingAlert:
-    """An alert for a table.
+    """An alert that waits for a digest.
 
     Attributes:
-        partition: where it is from, with ``offset``.
-        moment: seconds since 1970, by which the newest are chosen.
+        partition: the partition of its message.
+        offset: the offset of its message.
+        moment: the timestamp of its message, in seconds since 1970.
         kind: its class.
-        headings: a heading for each column.
-        row: its row, the first cell naming the object.
-        curve: its light curve, if that is to be drawn.
+        headings: the titles of the columns.
+        row: its row; the first cell names the object.
+        curve: its light curve, if the digest has one.
     """
 
     partition: int
@@ -38,22 +39,22 @@ class WaitingAlert:
 
     @property
     def age(self) -> tuple[float, int, int]:
-        """Sorts alerts from the oldest to the newest."""
+        """A sort key, from the oldest to the newest alert."""
         return self.moment, self.partition, self.offset
 
 
 @dataclass
 class _Class:
     count: int = 0
-    # A message may hold several alerts: the number of each tells them apart.
+    # A message may hold several alerts of one age: the count tells them apart.
     newest: list[tuple[tuple[float, int, int], int, WaitingAlert]] = field(default_factory=list)
 
-    def add(self, item: WaitingAlert, most: int) -> None:
+    def add(self, alert: WaitingAlert, most: int) -> None:
         self.count += 1
         if len(self.newest) < most:
-            heapq.heappush(self.newest, (item.age, self.count, item))
+            heapq.heappush(self.newest, (alert.age, self.count, alert))
         else:
-            heapq.heappushpop(self.newest, (item.age, self.count, item))
+            heapq.heappushpop(self.newest, (alert.age, self.count, alert))
 
     @property
     def last(self) -> WaitingAlert:
@@ -61,9 +62,9 @@ class _Class:
         return max(self.newest)[2]
 
     def section(self, kind: str) -> Section:
-        items = [item for _, _, item in sorted(self.newest, reverse=True)]
-        headings = items[0].headings
-        rows = tuple(each.row for each in items if each.headings == headings)
+        alerts = [alert for _, _, alert in sorted(self.newest, reverse=True)]
+        headings = alerts[0].headings
+        rows = tuple(alert.row for alert in alerts if alert.headings == headings)
         return Section(kind, self.count, headings, rows)
 
 
@@ -76,13 +77,13 @@ class _Channel:
 
 @dataclass(frozen=True)
 class Digest:
-    """A message that is due.
+    """A digest to post.
 
     Attributes:
-        id: a number of its own.
-        channel: where it goes.
-        alerts: how many alerts it stands for.
-        ends: for each partition, the offset after the last of these alerts.
+        id: its id.
+        channel: its channel.
+        alerts: the number of its alerts.
+        ends: by partition, the offset after the last of its alerts.
         sections: a table for each class, the newest alerts first.
         newest: the newest alert.
     """
@@ -95,12 +96,12 @@ class Digest:
     newest: WaitingAlert
 
     def message(self, topic: str, before: str | None) -> Message:
-        """The digest as a message.
+        """Return the digest as a message.
 
         Args:
-            topic: the topic that the alerts are from.
-            before: the number of an earlier try that may have arrived; this one then bears the
-                same number, and says so.
+            topic: the topic of its alerts.
+            before: the id of an earlier try that Slack may have accepted, or ``None``. The message
+                then has the same id, and says so.
         """
         footer = f"fink, topic {topic}, digest {before or self.id}"
         if before:
@@ -109,11 +110,11 @@ class Digest:
 
 
 class WaitingAlerts:
-    """The alerts that wait, channel by channel: counts, and the newest of each class.
+    """The alerts that wait for each channel: their counts, and the newest of each class.
 
     Args:
         topic_id: Kafka's id of the topic.
-        newest: how many alerts of a class are shown.
+        newest: the number of alerts of a class to show.
     """
 
     def __init__(self, topic_id: str, newest: int) -> None:
@@ -121,60 +122,60 @@ class WaitingAlerts:
         self._newest = newest
         self._channels: dict[str, _Channel] = {}
 
-    def add(self, channel: str, item: WaitingAlert) -> None:
-        """Let an alert wait for a channel's next digest."""
-        found = self._channels.setdefault(channel, _Channel())
-        known = item.kind in found.classes or len(found.classes) < _MOST_CLASSES
-        kind = item.kind if known else OTHERS
-        found.classes.setdefault(kind, _Class()).add(item, self._newest)
-        found.first.setdefault(item.partition, item.offset)
-        found.ends[item.partition] = item.offset + 1
+    def add(self, channel: str, alert: WaitingAlert) -> None:
+        """Add an alert to a channel's next digest."""
+        waiting = self._channels.setdefault(channel, _Channel())
+        has_room = alert.kind in waiting.classes or len(waiting.classes) < _MOST_CLASSES
+        kind = alert.kind if has_room else OTHERS
+        waiting.classes.setdefault(kind, _Class()).add(alert, self._newest)
+        waiting.first.setdefault(alert.partition, alert.offset)
+        waiting.ends[alert.partition] = alert.offset + 1
 
     def digests(self) -> list[Digest]:
-        """What is due: one for each channel that has something, in the order of the first alert."""
+        """Return a digest for each channel with alerts, in the order of their first alerts."""
         return [
             Digest(
-                self._number(channel, found),
+                self._digest_id(channel, waiting),
                 channel,
-                sum(each.count for each in found.classes.values()),
-                dict(found.ends),
-                tuple(each.section(kind) for kind, each in found.classes.items()),
-                max((each.last for each in found.classes.values()), key=lambda item: item.age),
+                sum(kind.count for kind in waiting.classes.values()),
+                dict(waiting.ends),
+                tuple(kind.section(name) for name, kind in waiting.classes.items()),
+                max((kind.last for kind in waiting.classes.values()), key=lambda alert: alert.age),
             )
-            for channel, found in self._channels.items()
+            for channel, waiting in self._channels.items()
         ]
 
     def remove(self, channel: str) -> None:
-        """Forget what waited for a channel."""
+        """Remove the alerts that wait for a channel."""
         self._channels.pop(channel, None)
 
     def clear(self) -> None:
-        """Forget what waited: it will be read again."""
+        """Remove all alerts: they will be read again."""
         self._channels.clear()
 
     def begin(self, topic_id: str) -> int:
-        """Begin with another topic of the name.
+        """Begin with a topic that was created again with the same name.
 
         Args:
-            topic_id: Kafka's id of it.
+            topic_id: Kafka's id of the new topic.
 
         Returns:
-            How many alerts of the former one waited, counted for each channel. Their offsets say
-            nothing of this one, and none of them can be read again.
+            The number of alerts of the former topic that waited, over all channels. Their offsets
+            do not apply to the new topic, and they can't be read again.
         """
-        waited = sum(each.alerts for each in self.digests())
+        waited = sum(digest.alerts for digest in self.digests())
         self._topic_id = topic_id
         self._channels.clear()
         return waited
 
     def first_offsets(self) -> dict[int, int]:
-        """For each partition, the offset of the first alert that waits."""
-        found: dict[int, int] = {}
+        """Return by partition the offset of the first alert that waits."""
+        offsets: dict[int, int] = {}
         for channel in self._channels.values():
             for partition, offset in channel.first.items():
-                found[partition] = min(offset, found.get(partition, offset))
-        return found
+                offsets[partition] = min(offset, offsets.get(partition, offset))
+        return offsets
 
-    def _number(self, channel: str, found: _Channel) -> str:
-        first = ",".join(f"{each}:{offset}" for each, offset in sorted(found.first.items()))
+    def _digest_id(self, channel: str, waiting: _Channel) -> str:
+        first = ",".join(f"{number}:{offset}" for number, offset in sorted(waiting.first.items()))
         return hashlib.sha256(f"{self._topic_id} {channel} {first}".encode()).hexdigest()[:10]

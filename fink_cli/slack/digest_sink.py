@@ -1,4 +1,4 @@
-"""Alerts gathered by channel, sent at each interval, and then committed."""
+"""The sink of `fink slack alerts`: it sorts alerts by channel, and posts digests when flushed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ NO_CLASS = "(none)"
 
 @dataclass
 class Tally:
-    """Why some of what was read goes nowhere.
+    """The counts of alerts that are not posted.
 
     Attributes:
-        without_channel: alerts of each class that has no channel.
-        kept_out: alerts that the ``where`` of a channel kept out, by channel.
+        without_channel: by class, alerts whose class has no channel.
+        kept_out: by channel, alerts that do not meet its condition.
     """
 
     without_channel: Counter[str] = field(default_factory=Counter)
@@ -40,53 +40,52 @@ class Tally:
 
     def no_channel(self, kind: str) -> None:
         """Count an alert whose class has no channel."""
-        known = kind in self.without_channel or len(self.without_channel) < _MOST_CLASSES
-        self.without_channel[kind if known else OTHERS] += 1
+        has_room = kind in self.without_channel or len(self.without_channel) < _MOST_CLASSES
+        self.without_channel[kind if has_room else OTHERS] += 1
 
 
 @dataclass(frozen=True)
 class _SchemaColumns:
-    """What the alerts of a schema show of themselves."""
+    """The columns of a schema to show, and the path of the class."""
 
     columns: tuple[Column, ...]
-    kind: tuple[str, ...]
+    class_path: tuple[str, ...]
 
     @property
     def headings(self) -> tuple[str, ...]:
-        return tuple(each.title for each in self.columns)
+        return tuple(column.title for column in self.columns)
 
 
 class DigestSink:
-    """A sink that sorts alerts by channel, and sends what waits when it is flushed.
+    """Sort alerts by channel, and post digests when flushed.
 
     Args:
-        topic: the topic that the alerts are from.
-        topic_id: gives Kafka's id of it: offsets are about one topic, and not about another that is
-            created with its name.
-        channels: which channels a class goes to.
-        existing: the channels that there are, when known.
-        waiting: where the alerts wait.
-        journal: what Slack already has.
-        curve_of: gives the light curve of an alert, if that is to be drawn.
-        send: sends what waits, and removes from it what Slack has accepted.
-        skip: told of each message that is no alert.
-        warn: is told how many alerts of a topic that is gone Slack never accepted.
+        topic: the topic of the alerts.
+        topic_id: returns Kafka's id of the topic, which changes if it is created again.
+        channels: the channel map.
+        existing: the workspace's channels, or ``None`` if not known.
+        waiting: the alerts that wait.
+        journal: the digests that Slack has accepted.
+        curve_of: returns the light curve of an alert for a picture, or an empty one.
+        send: posts the digests, and removes from ``waiting`` what Slack has accepted.
+        skip: takes each message that is no alert.
+        warn: takes a warning if a topic with waiting alerts was created again.
 
     Attributes:
-        waiting: where the alerts wait.
-        journal: what Slack already has.
-        tally: what was read, and why some of it goes nowhere.
+        waiting: the alerts that wait.
+        journal: the digests that Slack has accepted.
+        tally: the counts of alerts that are not posted.
     """
 
     def __init__(
         self,
         topic: str,
+        *,
         topic_id: Callable[[str], str],
         channels: ChannelMap,
         existing: Container[str] | None,
         waiting: WaitingAlerts,
         journal: Journal,
-        *,
         curve_of: Callable[[Mapping[str, Any]], LightCurve],
         send: Callable[[DigestSink], None],
         skip: Callable[[Skipped], None],
@@ -100,10 +99,10 @@ class DigestSink:
         self._existing = existing
         self.waiting = waiting
         self.journal = journal
-        self._shape = lru_cache(maxsize=64)(_shape_of)
+        self._columns = lru_cache(maxsize=64)(_columns_of)
 
     def add(self, record: Alert | Skipped) -> None:
-        """Let an alert wait for the channels of its class."""
+        """Add an alert to the next digests of the channels of its class."""
         self._follow_topic()
         if isinstance(record, Skipped):
             self._skip(record)
@@ -111,66 +110,66 @@ class DigestSink:
             self._sort(record)
 
     def flush(self) -> HeldOffsets:
-        """Send what waits; what Slack did not accept goes on waiting."""
+        """Post the digests; the alerts of those that Slack refuses go on waiting."""
         self._follow_topic()
         self._send(self)
         first = self.waiting.first_offsets()
         return {Partition(self._topic, number): offset for number, offset in first.items()}
 
     def committed(self, offsets: HeldOffsets) -> None:
-        """Keep no longer in the journal what Kafka knows now."""
-        self.journal.committed({each.number: offset for each, offset in offsets.items()})
+        """Remove from the journal what the group has committed."""
+        self.journal.committed({key.number: offset for key, offset in offsets.items()})
 
     def _follow_topic(self) -> None:
-        """Begin anew where the topic was created again, whose offsets start again."""
-        now = self._topic_id(self._topic)
-        if now == self.journal.topic_id:
+        """Begin again if the topic was created again: its offsets start again."""
+        topic_id = self._topic_id(self._topic)
+        if topic_id == self.journal.topic_id:
             return
-        self.journal.begin(now)
-        if waited := self.waiting.begin(now):
+        self.journal.begin(topic_id)
+        if waited := self.waiting.begin(topic_id):
             self._warn(
                 f"{counted(waited, 'alert')} of {self._topic} before it was created again: not "
                 "sent, as Slack had not accepted them."
             )
 
     def _sort(self, alert: Alert) -> None:
-        shape = self._shape(alert.schema)
-        kind = _kind(alert, shape)
+        columns = self._columns(alert.schema)
+        kind = _class_of(alert, columns)
         channels = self._channels.of(kind, self._existing)
         if not channels:
             self.tally.no_channel(kind or NO_CLASS)
             return
-        item: WaitingAlert | None = None
+        waiting: WaitingAlert | None = None
         for channel in channels:
             if alert.offset < self.journal.posted_before(channel, alert.partition):
                 continue
             if not self._channels.takes(channel, alert.content):
                 self.tally.kept_out[channel] += 1
                 continue
-            item = item or self._item(alert, shape, kind)
-            self.waiting.add(channel, item)
+            waiting = waiting or self._waiting_alert(alert, columns, kind)
+            self.waiting.add(channel, waiting)
 
-    def _item(self, alert: Alert, shape: _SchemaColumns, kind: str) -> WaitingAlert:
-        cells = tuple(cell(alert.content, each) for each in shape.columns)
-        linked = cells[0] if shape.columns and shape.columns[0].role in {OBJECT, ID} else ""
+    def _waiting_alert(self, alert: Alert, shown: _SchemaColumns, kind: str) -> WaitingAlert:
+        cells = tuple(cell(alert.content, column) for column in shown.columns)
+        linked = cells[0] if shown.columns and shown.columns[0].role in {OBJECT, ID} else ""
         return WaitingAlert(
             alert.partition,
             alert.offset,
             alert.timestamp.timestamp() if alert.timestamp else 0.0,
             kind,
-            shape.headings,
+            shown.headings,
             Row(cells, link_to(self._channels.link, linked)),
             self._curve_of(alert.content),
         )
 
 
-def _shape_of(schema: Schema) -> _SchemaColumns:
+def _columns_of(schema: Schema) -> _SchemaColumns:
     path = load_roles().find(CLASS, leaf_paths(schema.parsed))
-    # The class is said once, above the table.
-    columns = tuple(each for each in viewer_columns(schema) if each.role != CLASS)
+    # The class stands above the table.
+    columns = tuple(column for column in viewer_columns(schema) if column.role != CLASS)
     return _SchemaColumns(columns, tuple(path.split(".")) if path else ())
 
 
-def _kind(alert: Alert, shape: _SchemaColumns) -> str:
-    value: Any = value_at(alert.content, shape.kind) if shape.kind else None
+def _class_of(alert: Alert, columns: _SchemaColumns) -> str:
+    value: Any = value_at(alert.content, columns.class_path) if columns.class_path else None
     return "" if value is None else str(value)[:200]

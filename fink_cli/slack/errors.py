@@ -1,4 +1,4 @@
-"""What Slack answers when it does not do what was asked, as an error for the user.
+"""Turn Slack's errors into errors for the user.
 
 The names are those of https://docs.slack.dev/reference/methods/chat.postMessage#errors, which the
 other methods share.
@@ -15,7 +15,7 @@ TOKEN_ERRORS = {
     "token_expired",
     "token_revoked",
 }
-# Of these Slack says that some aspect of the operation may have succeeded all the same.
+# After these, Slack says, some part of the operation may have succeeded.
 _UNCERTAIN = {
     "fatal_error",
     "internal_error",
@@ -24,7 +24,7 @@ _UNCERTAIN = {
     "unreachable",
 }
 _NEW_TOKEN = "Set SLACK_API_TOKEN to a bot token of your app (https://api.slack.com/apps)."  # noqa: S105
-_KNOWN = {
+_MESSAGES = {
     "channel_not_found": (
         "There is no Slack channel {where} that the bot can see.",
         "Create it, or invite the bot to a private one: /invite @{bot}",
@@ -50,10 +50,10 @@ _KNOWN = {
 
 
 class SlackRefusedError(OperationFailedError):
-    """Slack did not do it.
+    """Slack refused a request, or did not answer.
 
     Attributes:
-        code: Slack's name of the error, ``http_503`` and the like, or ``unreachable``.
+        code: Slack's name of the error, ``http_503`` or similar, or ``unreachable``.
     """
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -67,21 +67,21 @@ class SlackRefusedError(OperationFailedError):
 
     @property
     def is_certain(self) -> bool:
-        """Whether Slack said that it did not do it, rather than that it failed on the way."""
+        """Whether nothing was done; else the request may have succeeded all the same."""
         return self.code not in _UNCERTAIN and not self.code.startswith("http_")
 
 
 def refusal(
-    code: str, where: str = "", bot: str = "", status: int = 200, needed: str = ""
+    code: str, where: str = "", *, bot: str = "", status: int = 200, needed: str = ""
 ) -> SlackRefusedError:
-    """The error for an answer of Slack.
+    """Return the error for an answer of Slack.
 
     Args:
         code: the ``error`` of the answer.
-        where: the channel or person that it was about.
+        where: the channel or person of the request.
         bot: the bot's name.
         status: the HTTP status of the answer.
-        needed: the scope that was missing.
+        needed: the missing scope.
     """
     if status >= 500:
         return SlackRefusedError(
@@ -95,7 +95,7 @@ def refusal(
             f"The Slack token lacks the scope {needed or 'that this needs'}.",
             "Add it to the app under OAuth & Permissions, and install the app again.",
         )
-    message, hint = _KNOWN.get(
+    message, hint = _MESSAGES.get(
         code, ("Slack refused it: {code}.", "See what the token may do: fink slack check")
     )
     words = {"where": where, "bot": bot or "BOT", "code": code[:100]}
@@ -103,7 +103,7 @@ def refusal(
 
 
 def unreachable(url: str, reason: str) -> SlackRefusedError:
-    """The error for a Slack that does not answer."""
+    """Return the error for a Slack that does not answer."""
     return SlackRefusedError(
         "unreachable",
         f"Slack does not answer at {url}: {reason}.",

@@ -1,8 +1,8 @@
-"""What Slack has accepted, kept on disk until Kafka knows it too.
+"""The journal: on disk, the digests that Slack has accepted and the group has not committed.
 
-Kafka remembers one offset for all channels. Between two commits, and as long as a channel refuses
-its digests, the others are further: the journal says how far, so that a restart posts nothing
-twice. It is written before a digest is sent and after Slack has taken it.
+A group commits one offset for all channels. Between two commits, and while a channel refuses its
+digests, other channels are further. The journal says how far, so that a restart posts nothing
+twice. It is written before a digest is posted, and after Slack has accepted it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Journal:
         group: the consumer group.
 
     Attributes:
-        topic_id: Kafka's id of the topic that it is about.
+        topic_id: Kafka's id of its topic.
     """
 
     topic_id = ""
@@ -41,10 +41,10 @@ class Journal:
         self._sending: dict[str, str] = {}
 
     def begin(self, topic_id: str) -> None:
-        """Go on with the journal of a topic, in place of the one before.
+        """Open the journal of a topic, and close the one before.
 
         Args:
-            topic_id: Kafka's id of the topic, which one that is created again does not share.
+            topic_id: Kafka's id of the topic, which changes if it is created again.
 
         Raises:
             OperationFailedError: another process has it open, or the file is damaged.
@@ -62,45 +62,45 @@ class Journal:
             ) from error
         self.close()
         self._lock, self._file, self.topic_id = lock, file, topic_id
-        found = _loaded(file.read_text(encoding="utf-8") if file.exists() else "{}", file)
+        entries = _parsed(file.read_text(encoding="utf-8") if file.exists() else "{}", file)
         self._posted = {
             channel: {int(number): int(offset) for number, offset in offsets.items()}
-            for channel, offsets in found.get("posted", {}).items()
+            for channel, offsets in entries.get("posted", {}).items()
         }
-        self._sending = dict(found.get("sending", {}))
+        self._sending = dict(entries.get("sending", {}))
 
     def close(self) -> None:
-        """Let others open it."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.release()
 
     def posted_before(self, channel: str, partition: int) -> int:
-        """The offset up to which a channel has a partition's alerts."""
+        """Return the offset before which a channel has all alerts of a partition."""
         return self._posted.get(channel, {}).get(partition, 0)
 
     def unanswered(self, channel: str) -> str | None:
-        """The number of the digest that was sent to a channel and whose answer never came."""
+        """Return the id of the digest that was posted to a channel without an answer."""
         return self._sending.get(channel)
 
     def sending(self, channel: str, digest: str) -> None:
-        """A digest is about to be sent."""
+        """Record that a digest is about to be posted."""
         self._sending[channel] = digest
         self._write()
 
     def refused(self, channel: str) -> None:
-        """Slack did not take the digest."""
+        """Record that Slack refused the digest."""
         self._sending.pop(channel, None)
         self._write()
 
     def accepted(self, channel: str, ends: Mapping[int, int]) -> None:
-        """Slack has taken the digest, which ends at these offsets."""
+        """Record that Slack accepted the digest, which ends at these offsets."""
         self._sending.pop(channel, None)
         self._posted.setdefault(channel, {}).update(ends)
         self._write()
 
     def committed(self, offsets: Mapping[int, int]) -> None:
-        """Kafka knows these offsets now: what lies before them need not be kept."""
-        left = {
+        """Remove the entries before these offsets: the group has committed them."""
+        remaining = {
             channel: {
                 partition: offset
                 for partition, offset in posted.items()
@@ -108,11 +108,11 @@ class Journal:
             }
             for channel, posted in self._posted.items()
         }
-        self._posted = {channel: posted for channel, posted in left.items() if posted}
+        self._posted = {channel: posted for channel, posted in remaining.items() if posted}
         self._write()
 
     def forget(self, write: bool = True) -> None:
-        """Begin anew, as ``--from`` asks; without ``write`` the file stays as it is."""
+        """Remove all entries, as ``--from`` wants it; without ``write`` the file stays as it is."""
         self._posted, self._sending = {}, {}
         if write:
             self._write()
@@ -121,15 +121,15 @@ class Journal:
         write_private(self._file, json.dumps({"posted": self._posted, "sending": self._sending}))
 
 
-def _loaded(text: str, file: Path) -> dict[str, Any]:
+def _parsed(text: str, file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(text)
+        entries: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise OperationFailedError(
             f"{file} is damaged; it says what Slack has of the topic.",
             "Move it away: what has not been committed is then posted again.",
         ) from error
-    return found
+    return entries
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def open_journal(folder: Path, cluster_id: str, topic_id: str, group: str) -> It
     Args:
         folder: the folder of the journals.
         cluster_id: Kafka's id of the cluster.
-        topic_id: Kafka's id of the topic, which one that is created again does not share.
+        topic_id: Kafka's id of the topic, which changes if it is created again.
         group: the consumer group.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The light curve of an alert as a small picture."""
+"""Draw the light curve of an alert as a small picture."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _INCHES = (6.4, 3.6)
 _DPI = 100
-# The colours of the bands, dark enough on white and told apart by the colour-blind too (Okabe and
-# Ito, https://jfly.uni-koeln.de/color/); what else comes gets those that are left, in turn.
+# The colours of the bands, dark enough on white and distinct for the colour-blind (Okabe and Ito,
+# https://jfly.uni-koeln.de/color/); other bands get the other colours in turn.
 _COLOURS = {
     "u": "#56b4e9",
     "g": "#009e73",
@@ -29,46 +29,44 @@ _OTHERS = ("#000000", "#777777", "#0072b2", "#cc79a7")
 
 
 def light_curve_png(curve: LightCurve, name: str) -> bytes:
-    """Draw a light curve: time in MJD (UTC), brighter above, upper limits as triangles.
+    """Draw a light curve: time in MJD (UTC), brighter is higher, upper limits as triangles.
 
     Args:
-        curve: what to draw; it has a point.
-        name: of the alert, for the title.
+        curve: the light curve, with at least one point.
+        name: the name of the alert, for the title.
 
     Returns:
         A PNG of 640 by 360 pixels.
     """
     from matplotlib.figure import Figure
 
-    # It tells of its cache of fonts and the like, which is not for the user.
+    # It logs about its font cache, which does not concern the user.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
     for colour, band in zip(_colours(curve.bands), curve.bands, strict=True):
-        points = [each for each in curve.points if each.band == band]
-        seen = [each for each in points if not each.is_limit]
-        limits = [each for each in points if each.is_limit]
+        points = [point for point in curve.points if point.band == band]
+        measured = [point for point in points if not point.is_limit]
+        limits = [point for point in points if point.is_limit]
         axes.errorbar(
-            [each.mjd for each in seen],
-            [each.value for each in seen],
-            yerr=[each.error or 0.0 for each in seen],
+            *_coordinates(measured),
+            yerr=[point.error or 0.0 for point in measured],
             fmt="o",
             markersize=5,
             elinewidth=1,
             color=colour,
         )
         axes.scatter(
-            [each.mjd for each in limits],
-            [each.value for each in limits],
+            *_coordinates(limits),
             marker="v" if curve.is_magnitude else "^",
             s=22,
             facecolors="none",
             edgecolors=colour,
         )
-        # An entry of its own: it is there also when the band has nothing but upper limits.
+        # An empty series for the legend: the band may have upper limits only.
         axes.scatter([], [], color=colour, label=_plain(band) or "?")
-    own = [each for each in curve.points if each.is_own]
-    axes.scatter(*_places(own), s=130, facecolors="none", edgecolors="#555555", linewidths=1)
+    own = [point for point in curve.points if point.is_own]
+    axes.scatter(*_coordinates(own), s=130, facecolors="none", edgecolors="#555555", linewidths=1)
     if curve.is_magnitude:
         axes.invert_yaxis()
     axes.ticklabel_format(axis="x", style="plain", useOffset=False)
@@ -76,7 +74,7 @@ def light_curve_png(curve: LightCurve, name: str) -> bytes:
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_xlabel("MJD (UTC); the ring is the alert" if own else "MJD (UTC)")
-    # The texts come from alerts: none of them is a formula.
+    # The texts come from alerts: they must not be read as formulas.
     axes.set_ylabel(_plain(curve.title), parse_math=False)
     axes.set_title(_plain(name), parse_math=False)
     for text in _legend(figure).get_texts():
@@ -87,20 +85,20 @@ def light_curve_png(curve: LightCurve, name: str) -> bytes:
 
 
 def _legend(figure: Figure) -> Legend:
-    """Beside the plot, where it hides nothing."""
+    """Add a legend beside the plot, where it hides nothing."""
     return figure.legend(loc="outside right upper", frameon=False, fontsize="small")
 
 
 def _colours(bands: tuple[str, ...]) -> list[str]:
-    others = [each for each in bands if each not in _COLOURS]
-    spare = {each: _OTHERS[at % len(_OTHERS)] for at, each in enumerate(others)}
-    return [_COLOURS.get(each) or spare[each] for each in bands]
+    others = [band for band in bands if band not in _COLOURS]
+    spare = {band: _OTHERS[index % len(_OTHERS)] for index, band in enumerate(others)}
+    return [_COLOURS.get(band) or spare[band] for band in bands]
 
 
-def _places(points: list[Point]) -> tuple[list[float], list[float]]:
-    return [each.mjd for each in points], [each.value for each in points]
+def _coordinates(points: list[Point]) -> tuple[list[float], list[float]]:
+    return [point.mjd for point in points], [point.value for point in points]
 
 
 def _plain(text: str) -> str:
-    """A text in letters that the font has; one that begins with ``_`` would be left out."""
+    """Return a text in ASCII; matplotlib would leave out a label that begins with ``_``."""
     return printable(text, 60).encode("ascii", "replace").decode().lstrip("_")

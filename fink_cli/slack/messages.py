@@ -1,9 +1,9 @@
-"""Messages in Slack's Block Kit, within its limits. Pure: data in, data out.
+"""Compose messages in Slack's Block Kit, within its limits. Pure.
 
 The limits are those of https://docs.slack.dev/reference/block-kit/blocks: 50 blocks a message,
-3,000 characters a text. Escaping is as https://docs.slack.dev/messaging/formatting-message-text
-says: ``&``, ``<`` and ``>`` are all that Slack needs to be told of. What comes from alerts stands
-in inline code besides, where ``*``, ``_``, ``~`` and ``:smile:`` mean nothing.
+3,000 characters a text. ``&``, ``<`` and ``>`` are escaped, as
+https://docs.slack.dev/messaging/formatting-message-text says. Texts from alerts are inline code as
+well, in which ``*``, ``_``, ``~`` and ``:smile:`` have no effect.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from fink_cli.text import counted, printable
 
 MOST_BLOCKS = 50
 MOST_BLOCK_TEXT = 3000
-# Of chat.postMessage, for a text without blocks.
+# The limit of chat.postMessage for a text without blocks.
 MOST_TEXT = 40_000
-# Slack refuses a message whose blocks are too long together (msg_blocks_too_long), and does not
-# document the length; nobody reads more than this.
+# Slack refuses a message whose blocks together are too long (msg_blocks_too_long), and does not
+# document the limit; nobody reads more than this.
 _MOST_TOGETHER = 12_000
 _LONGEST_CELL = 40
 _LONGEST_LINKED = 100
@@ -32,8 +32,13 @@ Block = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """A message: its text (with blocks, that of the notification), its blocks, and, of a digest,
-    the number by which it is recognised."""
+    """A message.
+
+    Attributes:
+        text: its text; with blocks, that of the notification.
+        blocks: its blocks.
+        digest: the id of a digest, by which it is recognised; else empty.
+    """
 
     text: str
     blocks: tuple[Block, ...]
@@ -42,7 +47,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Row:
-    """An alert in a table: a text for each column, and the address that it links to, or none."""
+    """An alert in a table: a text for each column, and the URL to link to, or an empty text."""
 
     cells: tuple[str, ...]
     link: str = ""
@@ -54,9 +59,9 @@ class Section:
 
     Attributes:
         kind: the class.
-        count: how many alerts there are, with those that the rows leave out.
-        headings: a heading for each column.
-        rows: the alerts that are shown, the first cell naming the object.
+        count: the number of alerts, with those that are not in ``rows``.
+        headings: the titles of the columns.
+        rows: the newest alerts; the first cell names the object.
     """
 
     kind: str
@@ -66,36 +71,36 @@ class Section:
 
 
 def escape(text: str) -> str:
-    """Text that Slack shows as it is: no mention, link or channel in it takes effect."""
+    """Escape a text, so that no mention, link or channel in it takes effect."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(text: str) -> str:
-    """Text as inline code; a backtick in it becomes an apostrophe."""
+    """Return a text as inline code; a backtick in it becomes an apostrophe."""
     return f"`{escape(printable(text).replace('`', chr(39)))}`"
 
 
 def cell_text(value: Any) -> str:
-    """A value as the text of a cell; ``-`` for null and for what is no number."""
+    """Format a value as the text of a cell; ``-`` for null and NaN."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "-"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def link_to(template: str, name: str) -> str:
-    """The address of an object: the template with ``{object}`` filled in; none for odd names."""
+    """Return the URL of an object: the template with its name; empty for an unusable name."""
     if not template or not name or name == "-" or len(name) > _LONGEST_LINKED:
         return ""
     return template.replace("{object}", quote(name.encode("utf-8", "replace"), safe=""))
 
 
 def compose(sections: Sequence[Section], footer: str = "", digest: str = "") -> Message:
-    """A message with a table for each class.
+    """Compose a message with a table for each class.
 
     Args:
-        sections: the classes; those for which there is no room are counted in a last line.
-        footer: a line at the end, plain text.
-        digest: the number by which the message is recognised.
+        sections: the classes; those that do not fit are counted in a last line.
+        footer: a line of plain text at the end.
+        digest: the id by which the message is recognised.
     """
     blocks: list[Block] = []
     together = 0
@@ -103,15 +108,15 @@ def compose(sections: Sequence[Section], footer: str = "", digest: str = "") -> 
     room = MOST_BLOCKS - 2
     for section in sections:
         texts = _packed(_lines(section))
-        length = sum(len(each) for each in texts)
+        length = sum(len(text) for text in texts)
         if blocks and (len(blocks) + len(texts) > room or together + length > _MOST_TOGETHER):
             break
-        blocks += [_section(each) for each in texts[:room]]
+        blocks += [_section(text) for text in texts[:room]]
         together += length
         shown += 1
     rest = sections[shown:]
     if rest:
-        alerts = sum(each.count for each in rest)
+        alerts = sum(section.count for section in rest)
         blocks.append(_section(f"… and {counted(alerts, 'alert')} of {len(rest)} more classes"))
     if footer:
         blocks.append(
@@ -126,12 +131,12 @@ def compose(sections: Sequence[Section], footer: str = "", digest: str = "") -> 
 
 
 def plain(message: Message) -> str:
-    """A message as text, as ``--dry-run`` shows it."""
+    """Return a message as text, as ``--dry-run`` shows it."""
     if not message.blocks:
         return message.text
     texts = [
-        each["text"]["text"] if "text" in each else each["elements"][0]["text"]
-        for each in message.blocks
+        block["text"]["text"] if "text" in block else block["elements"][0]["text"]
+        for block in message.blocks
     ]
     return "\n".join(texts)
 
@@ -141,7 +146,7 @@ def _section(text: str) -> Block:
 
 
 def _lines(section: Section) -> list[str]:
-    """The lines of a class, none longer than ``MOST_BLOCK_TEXT``, all of ``_MOST_TOGETHER``."""
+    """Return the lines of a class, each of at most ``MOST_BLOCK_TEXT`` characters."""
     table = [_cut(section.headings), *(_cut(row.cells) for row in section.rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     padded = [
@@ -150,7 +155,7 @@ def _lines(section: Section) -> list[str]:
     ]
     title = f"{code(printable(section.kind, 80))}: {counted(section.count, 'alert')}"
     lines = [title, padded[0]]
-    length = sum(len(each) for each in lines)
+    length = sum(len(line) for line in lines)
     shown = 0
     for row, text in zip(section.rows, padded[1:], strict=True):
         line = f"{text} <{row.link}|open>" if row.link else text
@@ -165,11 +170,11 @@ def _lines(section: Section) -> list[str]:
 
 
 def _cut(cells: Sequence[str]) -> list[str]:
-    return [printable(each, _LONGEST_CELL) for each in cells]
+    return [printable(text, _LONGEST_CELL) for text in cells]
 
 
 def _packed(lines: Sequence[str]) -> list[str]:
-    """The lines in as few texts as may be, each of ``MOST_BLOCK_TEXT`` characters at most."""
+    """Join lines into as few texts as possible, each of ``MOST_BLOCK_TEXT`` characters at most."""
     texts: list[str] = []
     for line in lines:
         if texts and len(texts[-1]) + 1 + len(line) <= MOST_BLOCK_TEXT:
@@ -181,11 +186,11 @@ def _packed(lines: Sequence[str]) -> list[str]:
 
 def _notification(sections: Sequence[Section]) -> str:
     texts = []
-    for each in sections[:_NAMED_IN_TEXT]:
-        objects = [row.cells[0] for row in each.rows[:_NAMED_IN_TEXT]]
+    for section in sections[:_NAMED_IN_TEXT]:
+        objects = [row.cells[0] for row in section.rows[:_NAMED_IN_TEXT]]
         named = f": {', '.join(objects)}" if objects else ""
-        more = ", …" if each.count > len(objects) else ""
-        kind = printable(each.kind, 80)
-        texts.append(f"{kind}: {counted(each.count, 'alert')}{named}{more}")
+        more = ", …" if section.count > len(objects) else ""
+        kind = printable(section.kind, 80)
+        texts.append(f"{kind}: {counted(section.count, 'alert')}{named}{more}")
     text = printable("; ".join(texts), 800)
     return escape(text + ("; …" if len(sections) > _NAMED_IN_TEXT else ""))

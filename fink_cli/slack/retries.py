@@ -1,4 +1,4 @@
-"""What is tried again, and when: as Slack says."""
+"""The retries of Slack calls, after the time that Slack names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONNECTION_RETRIES = 2
 
 
 def retries() -> list[RetryHandler]:
-    """The retries of a call, for slack_sdk: rate limits, errors of the server, no connection."""
+    """Return slack_sdk's retry handlers: rate limits, server errors, failed connections."""
     return [
         ConnectionErrorRetryHandler(max_retry_count=_CONNECTION_RETRIES),
         RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMIT_RETRIES),
@@ -30,7 +30,7 @@ def retries() -> list[RetryHandler]:
 
 
 class _ServerErrors(ServerErrorRetryHandler):
-    """Retries every 5xx, after the time that Slack names where it names one."""
+    """Retry after every HTTP status 5xx, after the time that Slack names, if it does."""
 
     def _can_retry(
         self,
@@ -51,7 +51,7 @@ class _ServerErrors(ServerErrorRetryHandler):
         error: Exception | None = None,
     ) -> None:
         headers = {
-            key.lower(): each for key, each in (response.headers if response else {}).items()
+            key.lower(): values for key, values in (response.headers if response else {}).items()
         }
         named = headers.get("retry-after", [""])[0]
         if not named.isdigit():

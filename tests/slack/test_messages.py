@@ -185,11 +185,11 @@ def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) ->
     with open_journal(tmp_path, "cluster", topic_id, "group") as journal:
         desk = DigestSink(
             "topic",
-            lambda _topic: topic_id,
-            channels,
-            None,
-            WaitingAlerts(topic_id, 3),
-            journal,
+            topic_id=lambda _topic: topic_id,
+            channels=channels,
+            existing=None,
+            waiting=WaitingAlerts(topic_id, 3),
+            journal=journal,
             curve_of=lambda _alert: LightCurve(),
             send=send,
             skip=lambda _skipped: None,
