@@ -69,6 +69,7 @@ reference: $(VENV)/dev.stamp ## Write docs/reference from the program
 lint: $(VENV)/dev.stamp ## Lint and formatting alone
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python tools/words.py
 
 format: $(VENV)/dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix .

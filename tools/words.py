@@ -1,13 +1,19 @@
 """Check the words of the code: `python tools/words.py`, part of `make check`.
 
-In the rooms that are done: no class shares its name with another class of fink_cli, no `each` or
-`found` lives longer than a line or a comprehension, and the docstring of a function begins with a
-verb, that is with none of the words below. Add a room to ROOMS once it is rewritten.
+In the rooms that are done:
+
+- no class shares its name with another class of fink_cli,
+- no name `each` or `found` lives longer than a line or a comprehension,
+- the docstring of a function begins with a verb, that is with none of NO_VERBS,
+- a function takes at most five arguments by position.
+
+Add a room to ROOMS once it is rewritten. A room is a folder of fink_cli, or a file in it.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,6 +33,7 @@ ROOMS = (
     "slack",
 )
 VAGUE = {"each", "found"}
+MOST_POSITIONAL = 5
 NO_VERBS = {
     *("a", "all", "an", "any", "every", "how", "if", "in", "it", "its", "no", "of", "one", "some"),
     *("that", "the", "this", "those", "what", "when", "where", "whether", "which", "who", "why"),
@@ -41,6 +48,13 @@ def vague_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
         for node in ast.walk(tree)
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
         for name in ast.walk(node)
+    }
+    fields = {
+        id(field.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign)  # the key of a JSON document
     }
     short_loops = {
         id(name)
@@ -58,7 +72,7 @@ def vague_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
             isinstance(node, ast.Name)
             and isinstance(node.ctx, ast.Store)
             and node.id in VAGUE
-            and id(node) not in in_comprehensions | short_loops
+            and id(node) not in in_comprehensions | short_loops | fields
         ):
             yield node.lineno, f"name '{node.id}' after what it holds"
 
@@ -76,6 +90,22 @@ def docstrings_without_verb(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"begin the docstring of {node.name} with a verb, not '{first}'"
 
 
+def long_signatures(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and a message for each function with too many positional arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and not _is_command(node):
+            names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            if count > MOST_POSITIONAL:
+                yield node.lineno, f"{node.name} takes {count} arguments by position"
+
+
+def _is_command(function: Function) -> bool:
+    """Return whether Typer calls a function, by keyword."""
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    return any(".command" in decorator or ".callback" in decorator for decorator in decorators)
+
+
 def main() -> int:
     """Print what is wrong; return 1 when something is."""
     mistakes: list[str] = []
@@ -87,11 +117,10 @@ def main() -> int:
             if isinstance(node, ast.ClassDef):
                 classes[node.name].append(f"{name}:{node.lineno}")
         if path.relative_to(PACKAGE).parts[0] in ROOMS:
-            for line, text in sorted([*vague_names(tree), *docstrings_without_verb(tree)]):
-                mistakes.append(f"{name}:{line}: {text}")
-    rooms = tuple(f"{PACKAGE.name}/{room}/" for room in ROOMS)
+            checks = (vague_names, docstrings_without_verb, long_signatures)
+            mistakes += [f"{name}:{line}: {text}" for check in checks for line, text in check(tree)]
     for name, lines in classes.items():
-        if len(lines) > 1 and any(line.startswith(rooms) for line in lines):
+        if len(lines) > 1 and any(re.split("[/:]", line)[1] in ROOMS for line in lines):
             mistakes.append(f"{lines[0]}: {name} is also a class in {', '.join(lines[1:])}")
     print("\n".join(mistakes), end="\n" if mistakes else "")
     return 1 if mistakes else 0

@@ -15,7 +15,7 @@ from fink_cli.render import Format
 from fink_cli.text import counted, one_line, printable
 
 if TYPE_CHECKING:
-    from fink_cli.doctor.finding import CheckResult
+    from fink_cli.doctor.check_result import CheckResult
 
 _STATE_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 _LEAST_WIDTH = 20
@@ -36,11 +36,11 @@ def doctor(
     Slack. It changes nothing, and needs no right but the user's own.
     """
     from fink_cli.consumer.topic_names import split_names
-    from fink_cli.doctor.checks import examine
-    from fink_cli.doctor.finding import CheckState
+    from fink_cli.doctor.check_result import CheckState
+    from fink_cli.doctor.checks import run_checks
 
     with console.spinner("Looking"):
-        results = examine(profile, servers, split_names(topic or []), sys.stdin.isatty())
+        results = run_checks(profile, servers, split_names(topic or []), sys.stdin.isatty())
     if form is Format.TABLE:
         print_results(results)
     else:

@@ -1,1 +1,1 @@
-"""What may be wrong, looked at: this machine, the settings, the way to the cluster, its topic."""
+"""The checks of `fink doctor`: this machine, the settings, the cluster and its topics."""

@@ -1,4 +1,4 @@
-"""All checks: what does not depend on another goes on beside it, and each has its time."""
+"""Run all checks: those that do not depend on each other in parallel, each with a deadline."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from functools import partial
 
 from fink_cli.connection import Address, Connection, addresses
 from fink_cli.doctor import machine
-from fink_cli.doctor.clock import clock
+from fink_cli.doctor.check_result import CheckResult, CheckState, failed, fine, not_checked, warning
+from fink_cli.doctor.clock import check_clock
 from fink_cli.doctor.cluster import (
     LoginCheck,
     SchemaCheck,
     TopicCheck,
-    log_in,
-    rights,
-    schema,
-    topics_of,
+    check_login,
+    check_schema,
+    check_topic,
+    expand_topics,
 )
 from fink_cli.doctor.deadline import Deadline
-from fink_cli.doctor.file_modes import file_modes
-from fink_cli.doctor.finding import CheckResult, CheckState, failed, fine, unlooked, warning
-from fink_cli.doctor.network import certificate, reach
-from fink_cli.doctor.slack import slack
+from fink_cli.doctor.network import check_address, check_certificate
+from fink_cli.doctor.secret_files import check_secret_files
+from fink_cli.doctor.slack import check_slack
 from fink_cli.errors import FinkError, NotConfiguredError
 from fink_cli.settings import resolve_connection
 from fink_cli.threads import begin
 
-# They follow one another; all of it ends within the last.
+# The checks follow one another; all of them end within the last.
 SETTINGS_SECONDS = 3.0
-# A password_command may ask the person at the terminal.
+# A password_command may ask the user at the terminal.
 PERSON_SECONDS = 60.0
 REACH_SECONDS = 4.0
 LOGIN_SECONDS = 8.0
@@ -39,7 +39,7 @@ TOPIC_SECONDS = 5.0
 TOGETHER_SECONDS = 18.0
 MOST_TOPICS = 5
 
-# What a reader of alerts does without, and the variable that says that it is used all the same.
+# The checks that a reader of alerts does not need, and the variable that shows that one does.
 _FOR_OPERATORS = {
     "java": "JAVA_HOME",
     "kafka jars": "KAFKA_HOME",
@@ -56,113 +56,114 @@ _ADVERTISED = (
 )
 
 
-def examine(
+def run_checks(
     profile: str | None, servers: str | None, topics: Sequence[str], attended: bool = False
 ) -> list[CheckResult]:
-    """Look at everything.
+    """Run all checks, and return their results.
 
     Args:
         profile: the profile's name, if the flag is given.
         servers: the bootstrap servers, if the flag is given.
-        topics: the topics to look at, and patterns; none where none is configured.
-        attended: whether a person can answer what a password_command asks.
+        topics: names and patterns of topics to check; empty if none is configured.
+        attended: whether a user can answer a password_command.
     """
     settings = _configured(begin(partial(resolve_connection, profile, servers)))
-    here: dict[str, Future[CheckResult]] = {
-        "java": begin(machine.java),
-        "kafka jars": begin(machine.kafka),
-        "spark jars": begin(machine.spark),
-        "disk": begin(machine.disk),
-        "ports": begin(machine.ports),
-        "file modes": begin(file_modes),
+    machine_checks: dict[str, Future[CheckResult]] = {
+        "java": begin(machine.check_java),
+        "kafka jars": begin(machine.check_kafka_jars),
+        "spark jars": begin(machine.check_spark_jars),
+        "disk": begin(machine.check_disk),
+        "ports": begin(machine.check_ports),
+        "file modes": begin(check_secret_files),
     }
-    said = begin(partial(slack, profile))
+    slack = begin(partial(check_slack, profile))
     if attended:
         connection = Deadline(PERSON_SECONDS).value("profile", settings)
-        # The time of all else begins when that is answered.
+        # The time of all other checks begins after the user's answer.
         deadline = Deadline(TOGETHER_SECONDS)
     else:
         deadline = Deadline(TOGETHER_SECONDS)
         connection = deadline.part(SETTINGS_SECONDS).value("profile", settings)
-    there = _way_to_the_cluster(connection, topics, deadline)
-    if all(each.check != "clock" for each in there):
-        there.append(clock(None))
-    found = [
-        *(deadline.value(check, pending) for check, pending in here.items()),
-        *there,
-        deadline.value("slack", said),
+    cluster_results = _check_cluster(connection, topics, deadline)
+    if all(result.check != "clock" for result in cluster_results):
+        cluster_results.append(check_clock(None))
+    results = [
+        *(deadline.value(check, pending) for check, pending in machine_checks.items()),
+        *cluster_results,
+        deadline.value("slack", slack),
     ]
-    return for_a_reader(found) if _only_reads(connection) else found
+    return for_a_reader(results) if _only_reads(connection) else results
 
 
 def _only_reads(connection: Connection | CheckResult) -> bool:
-    """Whether there is a login to a cluster, and neither cluster nor distribution here."""
-    elsewhere = isinstance(connection, Connection) and connection.login
-    return elsewhere and not machine.in_use()
+    """Return whether there is a login to a cluster, and neither cluster nor distribution here."""
+    has_login = isinstance(connection, Connection) and connection.login
+    return has_login and not machine.in_use()
 
 
 def for_a_reader(
-    findings: Sequence[CheckResult], environ: Mapping[str, str] = os.environ
+    results: Sequence[CheckResult], environ: Mapping[str, str] = os.environ
 ) -> list[CheckResult]:
-    """Take for fine what only those need who run a cluster or publish, and nobody has asked for.
+    """Turn warnings that concern only operators and publishers into fine results.
 
     Args:
-        findings: of all checks.
-        environ: the environment; a variable that somebody has set is a use.
+        results: the results of all checks.
+        environ: the environment; a warning stays if the variable of its check is set.
     """
     return [
-        fine(finding.check, f"not needed to read alerts: {finding.found}")
-        if finding.state is CheckState.WARNING
-        and finding.check in _FOR_OPERATORS
-        and not environ.get(_FOR_OPERATORS[finding.check])
-        else finding
-        for finding in findings
+        fine(result.check, f"not needed to read alerts: {result.found}")
+        if result.state is CheckState.WARNING
+        and result.check in _FOR_OPERATORS
+        and not environ.get(_FOR_OPERATORS[result.check])
+        else result
+        for result in results
     ]
 
 
-def _way_to_the_cluster(
-    connection: Connection | CheckResult, topics: Sequence[str], whole: Deadline
+def _check_cluster(
+    connection: Connection | CheckResult, topics: Sequence[str], deadline: Deadline
 ) -> list[CheckResult]:
     if isinstance(connection, CheckResult):
         return [connection]
     who = f" as '{connection.username}'" if connection.login else ""
-    said = f"{connection.security_protocol} to {connection.bootstrap_servers}{who}"
+    text = f"{connection.security_protocol} to {connection.bootstrap_servers}{who}"
     try:
-        first = addresses(connection.bootstrap_servers)
+        servers = addresses(connection.bootstrap_servers)
     except FinkError as error:
         return [failed("profile", error)]
-    return [fine("profile", said), *_brokers(connection, first, topics, whole)]
+    return [fine("profile", text), *_check_brokers(connection, servers, topics, deadline)]
 
 
-def _brokers(
-    connection: Connection, first: list[Address], topics: Sequence[str], whole: Deadline
+def _check_brokers(
+    connection: Connection, servers: list[Address], topics: Sequence[str], deadline: Deadline
 ) -> list[CheckResult]:
     hint = _HERE if machine.is_local(connection.bootstrap_servers) else _ELSEWHERE
-    reached = _reached("broker", first, hint, whole)
-    up = [each for each, at in zip(first, reached, strict=True) if at.state is CheckState.OK]
-    found = tolerant(reached)
+    reached = _check_addresses("broker", servers, hint, deadline)
+    pairs = zip(servers, reached, strict=True)
+    up = [server for server, result in pairs if result.state is CheckState.OK]
+    results = tolerant(reached)
     if not up:
-        return [*found, *_unlooked("no broker takes connections", "tls", "login")]
-    secure = _tls(connection, up, whole)
-    found += secure
-    if _all_fail(secure):
-        return [*found, *_unlooked("TLS fails", "login")]
-    logged_in = whole.part(LOGIN_SECONDS).value("login", begin(partial(log_in, connection)))
-    if isinstance(logged_in, CheckResult):
-        logged_in = LoginCheck(logged_in, ())
-    found.append(logged_in.finding)
-    if logged_in.finding.state is CheckState.FAILURE:
-        return [*found, *_unlooked("the login fails")]
-    others = [each for each in logged_in.listeners if each not in first]
-    listeners = _reached("listener", others, _ADVERTISED, whole)
-    found += listeners
-    if len(others) == len(logged_in.listeners) and _all_fail(listeners):
-        return [*found, *_unlooked("no listener can be reached")]
-    return [*found, *_topics(connection, topics, whole)]
+        return [*results, *_not_checked("no broker takes connections", "tls", "login")]
+    tls = _check_tls(connection, up, deadline)
+    results += tls
+    if _all_fail(tls):
+        return [*results, *_not_checked("TLS fails", "login")]
+    login = deadline.part(LOGIN_SECONDS).value("login", begin(partial(check_login, connection)))
+    if isinstance(login, CheckResult):
+        login = LoginCheck(login, ())
+    results.append(login.result)
+    if login.result.state is CheckState.FAILURE:
+        return [*results, *_not_checked("the login fails")]
+    others = [address for address in login.listeners if address not in servers]
+    listeners = _check_addresses("listener", others, _ADVERTISED, deadline)
+    results += listeners
+    if len(others) == len(login.listeners) and _all_fail(listeners):
+        return [*results, *_not_checked("no listener can be reached")]
+    return [*results, *_check_topics(connection, topics, deadline)]
 
 
-def _all_fail(findings: list[CheckResult]) -> bool:
-    return bool(findings) and all(each.state is CheckState.FAILURE for each in findings)
+def _all_fail(results: list[CheckResult]) -> bool:
+    return bool(results) and all(result.state is CheckState.FAILURE for result in results)
 
 
 def _configured(settings: Future[Connection]) -> Future[Connection | CheckResult]:
@@ -175,64 +176,80 @@ def _configured(settings: Future[Connection]) -> Future[Connection | CheckResult
     return begin(resolved)
 
 
-def _reached(check: str, which: list[Address], hint: str, whole: Deadline) -> list[CheckResult]:
-    deadline = whole.part(REACH_SECONDS)
-    pending = [begin(partial(reach, check, each, hint)) for each in which]
-    return [deadline.value(check, each, str(at)) for at, each in zip(which, pending, strict=True)]
+def _check_addresses(
+    check: str, servers: list[Address], hint: str, deadline: Deadline
+) -> list[CheckResult]:
+    part = deadline.part(REACH_SECONDS)
+    pending = [begin(partial(check_address, check, server, hint)) for server in servers]
+    pairs = zip(servers, pending, strict=True)
+    return [part.value(check, future, str(server)) for server, future in pairs]
 
 
 def tolerant(reached: list[CheckResult]) -> list[CheckResult]:
-    """Of several bootstrap servers one is enough to begin with: the others only warn."""
-    if not any(each.state is CheckState.OK for each in reached):
+    """Turn failures into warnings if one bootstrap server can be reached: one is enough."""
+    if not any(result.state is CheckState.OK for result in reached):
         return reached
     return [
-        warning(each.check, each.found, each.hint) if each.state is CheckState.FAILURE else each
-        for each in reached
+        warning(result.check, result.found, result.hint)
+        if result.state is CheckState.FAILURE
+        else result
+        for result in reached
     ]
 
 
-def _tls(connection: Connection, up: list[Address], whole: Deadline) -> list[CheckResult]:
+def _check_tls(
+    connection: Connection, servers: list[Address], deadline: Deadline
+) -> list[CheckResult]:
     protocol = connection.security_protocol
     if protocol.endswith("SSL"):
-        deadline = whole.part(REACH_SECONDS)
-        pending = [begin(partial(certificate, each, connection)) for each in up]
-        return [deadline.value("tls", each, str(at)) for at, each in zip(up, pending, strict=True)]
+        part = deadline.part(REACH_SECONDS)
+        pending = [begin(partial(check_certificate, server, connection)) for server in servers]
+        pairs = zip(servers, pending, strict=True)
+        return [part.value("tls", future, str(server)) for server, future in pairs]
     if protocol == "SASL_PLAINTEXT" and connection.sasl_mechanism == "PLAIN":
         hint = "Use SCRAM-SHA-512, or TLS: fink config set security_protocol SASL_SSL"
         return [warning("tls", f"{protocol} with PLAIN sends the password as it is", hint)]
     return [fine("tls", f"not used: {protocol}")]
 
 
-def _topics(connection: Connection, wanted: Sequence[str], whole: Deadline) -> list[CheckResult]:
+def _check_topics(
+    connection: Connection, wanted: Sequence[str], deadline: Deadline
+) -> list[CheckResult]:
     if not wanted:
         hint = "Name one: fink doctor --topic T, or set FINK_TOPIC"
         return [warning("topic", "not configured", hint)]
-    known = whole.part(TOPIC_SECONDS).value("topic", begin(partial(topics_of, connection, wanted)))
-    if isinstance(known, CheckResult):
-        return [known, unlooked("schema", "the topics can't be looked at")]
-    pending = [begin(partial(_topic, connection, each, whole)) for each in known[:MOST_TOPICS]]
-    looked = [each.result() for each in pending]
-    found = [finding for findings, _ in looked for finding in findings]
-    if len(known) > MOST_TOPICS:
-        found.append(fine("topic", f"{len(known) - MOST_TOPICS} more, which were not looked at"))
-    written = [moment for _, moment in looked if moment is not None]
-    return [*found, clock(max(written, default=None))]
+    topics = deadline.part(TOPIC_SECONDS).value(
+        "topic", begin(partial(expand_topics, connection, wanted))
+    )
+    if isinstance(topics, CheckResult):
+        return [topics, not_checked("schema", "the topics can't be looked at")]
+    pending = [
+        begin(partial(_check_topic, connection, topic, deadline)) for topic in topics[:MOST_TOPICS]
+    ]
+    checked = [future.result() for future in pending]
+    results = [result for topic_results, _ in checked for result in topic_results]
+    if len(topics) > MOST_TOPICS:
+        results.append(fine("topic", f"{len(topics) - MOST_TOPICS} more, which were not looked at"))
+    written = [moment for _, moment in checked if moment is not None]
+    return [*results, check_clock(max(written, default=None))]
 
 
-def _topic(
-    connection: Connection, topic: str, whole: Deadline
+def _check_topic(
+    connection: Connection, topic: str, deadline: Deadline
 ) -> tuple[list[CheckResult], datetime | None]:
-    """What is found of a topic, and when its newest message was written."""
-    allowed = whole.part(TOPIC_SECONDS).value("topic", begin(partial(rights, connection, topic)))
-    if not isinstance(allowed, TopicCheck):
-        return [allowed, unlooked("schema", "the topic can't be looked at")], None
-    newest = whole.part(TOPIC_SECONDS).value(
-        "schema", begin(partial(schema, connection, topic, allowed.allowed))
+    """Return the results of a topic, and the timestamp of its newest message."""
+    checked = deadline.part(TOPIC_SECONDS).value(
+        "topic", begin(partial(check_topic, connection, topic))
+    )
+    if not isinstance(checked, TopicCheck):
+        return [checked, not_checked("schema", "the topic can't be looked at")], None
+    newest = deadline.part(TOPIC_SECONDS).value(
+        "schema", begin(partial(check_schema, connection, topic, checked.allowed))
     )
     if not isinstance(newest, SchemaCheck):
         newest = SchemaCheck(newest, None)
-    return [allowed.finding, newest.finding], newest.written
+    return [checked.result, newest.result], newest.written
 
 
-def _unlooked(why: str, *before: str) -> list[CheckResult]:
-    return [unlooked(check, why) for check in (*before, "topic", "schema")]
+def _not_checked(why: str, *before: str) -> list[CheckResult]:
+    return [not_checked(check, why) for check in (*before, "topic", "schema")]

@@ -1,4 +1,4 @@
-"""The cluster, as the user's own login sees it. Nothing here needs an administrator."""
+"""Check the cluster with the user's own login: the login, the topics, their newest messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.codec import Decoder
 from fink_cli.connection import Address, Connection
 from fink_cli.consumer.topic_names import is_pattern, selected
-from fink_cli.doctor.finding import (
+from fink_cli.doctor.check_result import (
     CheckResult,
     CheckState,
     failed,
     failure,
     fine,
-    unlooked,
+    not_checked,
     warning,
 )
 from fink_cli.doctor.newest_message import newest_message
@@ -28,32 +28,34 @@ from fink_cli.kafka.client import ErrorWatch, kafka_errors, settings_for, wait_f
 from fink_cli.text import fink_command
 
 LOGIN_SECONDS = 5.0
-# Long enough for a login over the slowest of networks, and short enough to learn within the time
-# above that a broker does not answer.
+# Long enough for a login over a slow network, and short enough to notice within LOGIN_SECONDS that
+# a broker does not answer.
 _SETUP = {"socket.connection.setup.timeout.ms": 2000}
 
 
 class LoginCheck(NamedTuple):
-    """A login, and the addresses that the brokers give to clients."""
+    """The result of the login, and the addresses that the brokers advertise."""
 
-    finding: CheckResult
+    result: CheckResult
     listeners: tuple[Address, ...]
 
 
-def log_in(connection: Connection) -> LoginCheck:
-    """Log in, and ask where the brokers are."""
+def check_login(connection: Connection) -> LoginCheck:
+    """Log in, and ask for the brokers' advertised addresses."""
     attempt, watch = connection.attempt(), ErrorWatch()
     settings = settings_for(connection, watch) | _SETUP
     try:
         with kafka_errors(attempt):
             client = AdminClient(settings)
-        found = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
+        metadata = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
         listeners = {
-            Address(str(each.host), each.port) for each in found.brokers.values() if each.host
+            Address(str(broker.host), broker.port)
+            for broker in metadata.brokers.values()
+            if broker.host
         }
     except FinkError as error:
-        # librdkafka leaves the bootstrap servers as soon as it knows the others. Where it can't
-        # reach these, whether it gets our answer before is a matter of chance.
+        # librdkafka leaves the bootstrap servers once it knows the advertised listeners. If it
+        # can't reach these, it may or may not have answered before.
         listeners = watch.unreachable
         if watch.login or not listeners:
             return LoginCheck(failed("login", error), ())
@@ -62,53 +64,54 @@ def log_in(connection: Connection) -> LoginCheck:
         if connection.login
         else "without a login"
     )
-    known = tuple(sorted(listeners))
-    return LoginCheck(fine("login", f"{who}; {len(known)} broker(s)"), known)
+    return LoginCheck(fine("login", f"{who}; {len(listeners)} broker(s)"), tuple(sorted(listeners)))
 
 
-def topics_of(connection: Connection, wanted: Sequence[str]) -> list[str]:
-    """The topics that are meant: names as they are, whether there are such or not.
+def expand_topics(connection: Connection, wanted: Sequence[str]) -> list[str]:
+    """Replace patterns by the topics that match; names stay, even of missing topics.
 
     Raises:
-        FinkError: a pattern selects none.
+        FinkError: no topic matches a pattern.
     """
     if not any(map(is_pattern, wanted)):
         return list(wanted)
     attempt, watch = connection.attempt(), ErrorWatch()
     with kafka_errors(attempt):
         client = AdminClient(settings_for(connection, watch))
-    known = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
-    found = (selected(connection, known, each) if is_pattern(each) else [each] for each in wanted)
-    return list(dict.fromkeys(name for names in found for name in names))
+    metadata = wait_for_answer(client, watch, attempt, LOGIN_SECONDS)
+    topics: list[str] = []
+    for name in wanted:
+        topics += selected(connection, metadata, name) if is_pattern(name) else [name]
+    return list(dict.fromkeys(topics))
 
 
 class TopicCheck(NamedTuple):
-    """What the user may do on the topic; none where it has no such topic."""
+    """The result of a topic, and the operations that the user may do; ``None`` for all."""
 
-    finding: CheckResult
+    result: CheckResult
     allowed: frozenset[str] | None
 
 
-def rights(connection: Connection, topic: str) -> TopicCheck:
-    """What the user may do on the topic.
+def check_topic(connection: Connection, topic: str) -> TopicCheck:
+    """Check what the user may do on a topic, and whether Kafka compacts it.
 
     Raises:
-        FinkError: there is none that it can see.
+        FinkError: the topic does not exist, or the user can't see it.
     """
     facts = usable_topic(connection, topic, "DESCRIBE")
-    found = judge_rights(connection, topic, facts.allowed)
-    if found.state is CheckState.OK and compacted_topics(connection, [topic]):
-        found = warning("topic", f"{topic}: {ONE_KEY}", uncompacted(topic))
-    return TopicCheck(found, facts.allowed)
+    result = judge_rights(connection, topic, facts.allowed)
+    if result.state is CheckState.OK and compacted_topics(connection, [topic]):
+        result = warning("topic", f"{topic}: {ONE_KEY}", uncompacted(topic))
+    return TopicCheck(result, facts.allowed)
 
 
 def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | None) -> CheckResult:
-    """Whether the user may do anything of use on a topic.
+    """Judge whether the user may read or write a topic.
 
     Args:
-        connection: whose login it is.
+        connection: the user's login.
         topic: the topic.
-        allowed: the operations that it may do; none where all are allowed.
+        allowed: the operations that the user may do; ``None`` for all.
     """
     if allowed is None:
         return fine("topic", f"{topic}: may do everything")
@@ -123,22 +126,22 @@ def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | N
 
 
 class SchemaCheck(NamedTuple):
-    """What the newest message is, and when it was written."""
+    """The result of decoding the newest message, and its timestamp, or ``None``."""
 
-    finding: CheckResult
+    result: CheckResult
     written: datetime | None
 
 
-def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -> SchemaCheck:
-    """Decode the newest message of the topic.
+def check_schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -> SchemaCheck:
+    """Decode the newest message of a topic.
 
     Raises:
-        FinkError: it can't be read.
+        FinkError: the topic can't be read.
     """
     if allowed is not None and "READ" not in allowed:
-        return SchemaCheck(unlooked("schema", "the user may not READ the topic"), None)
-    found = newest_message(connection, topic)
-    if found is None:
+        return SchemaCheck(not_checked("schema", "the user may not READ the topic"), None)
+    newest = newest_message(connection, topic)
+    if newest is None:
         publishes = allowed is None or "WRITE" in allowed
         publish = fink_command("distribute", "run", "--source", "DIR", "--topic", topic)
         hint = (
@@ -147,12 +150,12 @@ def schema(connection: Connection, topic: str, allowed: frozenset[str] | None) -
             else "See it come: " + fink_command("consume", "--topic", topic)
         )
         return SchemaCheck(warning("schema", f"{topic} has no message yet", hint), None)
-    written = datetime.fromtimestamp(found.seconds, UTC) if found.seconds else None
-    return SchemaCheck(judge_message(topic, found.key, found.value), written)
+    written = datetime.fromtimestamp(newest.seconds, UTC) if newest.seconds else None
+    return SchemaCheck(judge_message(topic, newest.key, newest.value), written)
 
 
 def judge_message(topic: str, key: bytes | None, value: bytes | None) -> CheckResult:
-    """Whether a message says how to read it."""
+    """Judge whether a message can be decoded with the schema in its key."""
     try:
         alerts = Decoder().records(key, value)
     except UndecodableError as error:

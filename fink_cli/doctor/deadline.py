@@ -1,4 +1,4 @@
-"""Probes side by side, none of which can hold up the others or the end of the program."""
+"""A deadline for checks that run in threads: none can hold up the others, or the program's end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future
 from typing import TypeVar
 
-from fink_cli.doctor.finding import CheckResult, failed, failure
+from fink_cli.doctor.check_result import CheckResult, failed, failure
 from fink_cli.errors import FinkError
 
 T = TypeVar("T")
@@ -15,10 +15,10 @@ _UNREADABLE = "See the rights of what is named: ls -ld PATH"
 
 
 class Deadline:
-    """A time by which several probes have to be done.
+    """The time by which several checks must have ended.
 
     Args:
-        seconds: from now.
+        seconds: the seconds from now.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,22 +26,22 @@ class Deadline:
         self._ends = time.monotonic() + seconds
 
     def part(self, seconds: float) -> Deadline:
-        """A time for some of the probes, which ends no later than this one."""
+        """Return a deadline for some of the checks, no later than this one."""
         return Deadline(min(seconds, max(self._ends - time.monotonic(), 0)))
 
     def value(self, check: str, pending: Future[T], what: str = "") -> T | CheckResult:
-        """What a probe returns, or the failure that stands for it.
+        """Wait for a value, and return it, or the failure of its check.
 
         Args:
-            check: the name of the check, for the failure.
-            pending: the probe that was begun.
-            what: what it looks at, where the check has several.
+            check: the name of the check.
+            pending: the future of the value.
+            what: what is checked, if the check has several.
         """
         try:
             return pending.result(max(self._ends - time.monotonic(), 0))
         except TimeoutError:
-            said = f"{what}: " if what else ""
-            return failure(check, f"{said}no answer within {self._seconds:.0f} s", _LATE)
+            prefix = f"{what}: " if what else ""
+            return failure(check, f"{prefix}no answer within {self._seconds:.0f} s", _LATE)
         except FinkError as error:
             return failed(check, error)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""This machine: Java, jars, disk, ports."""
+"""Check this machine: Java, jars, disk and ports."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.local import ROOM_BYTES
 from fink_cli.cluster.record import DEFAULT_PORT, Cluster, read_cluster
-from fink_cli.doctor.finding import CheckResult, failed, failure, fine, warning
+from fink_cli.doctor.check_result import CheckResult, failed, failure, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import cache_folder, fink_home
 
 # Spark 4.0 is made for Java 17 and 21 (https://spark.apache.org/docs/4.0.0/); Kafka takes later
-# ones too.
+# versions too.
 NEWEST_FOR_SPARK = 21
-# Below this a night of alerts may not fit.
+# With less free space a night of alerts may not fit.
 LITTLE_BYTES = 5 * 1024**3
 _GIB = 1024**3
 _MIB = 1024**2
 
 
-def java() -> CheckResult:
-    """The Java that runs Kafka and Spark. Who only reads alerts needs none."""
+def check_java() -> CheckResult:
+    """Check the Java that runs Kafka and Spark. Reading alerts needs none."""
     try:
-        found = find_java()
+        java = find_java()
     except FinkError as error:
         if os.environ.get("JAVA_HOME") or _has_cluster():
             return failed("java", error)
         return warning("java", f"{error.message} Reading alerts needs none.", error.hint)
-    return judge_java(found)
+    return judge_java(java)
 
 
-def judge_java(found: Java) -> CheckResult:
-    """Whether Kafka and Spark both take a Java that is not too old for either."""
-    what = f"Java {found.version}, {found.program}"
-    if found.version > NEWEST_FOR_SPARK:
+def judge_java(java: Java) -> CheckResult:
+    """Judge whether a Java is too new for Spark."""
+    what = f"Java {java.version}, {java.program}"
+    if java.version > NEWEST_FOR_SPARK:
         return warning(
             "java",
             f"{what}: Kafka takes it, but Spark 4.0 is made for Java 17 and 21",
@@ -51,11 +51,11 @@ def judge_java(found: Java) -> CheckResult:
     return fine("java", f"{what}: Kafka and Spark take it")
 
 
-def kafka() -> CheckResult:
-    """Kafka's jars: of ``KAFKA_HOME``, or in the cache."""
+def check_kafka_jars() -> CheckResult:
+    """Check Kafka's jars, in ``KAFKA_HOME`` or in the cache."""
     home = os.environ.get("KAFKA_HOME")
     if not home:
-        return _cached("kafka")
+        return _check_cached("kafka")
     try:
         version = kafka_version(kafka_jars(lambda _name, _count, _total: None))
     except FinkError as error:
@@ -63,12 +63,12 @@ def kafka() -> CheckResult:
     return fine("kafka jars", f"Kafka {version} in KAFKA_HOME ({home})")
 
 
-def spark() -> CheckResult:
-    """The jars of Spark's connectors, in the cache."""
-    return _cached("spark")
+def check_spark_jars() -> CheckResult:
+    """Check the jars of Spark's connectors, in the cache."""
+    return _check_cached("spark")
 
 
-def _cached(name: str) -> CheckResult:
+def _check_cached(name: str) -> CheckResult:
     check, folder = f"{name} jars", cache_folder() / name
     lock = jars.read_lock(name)
     absent = jars.missing(lock, folder)
@@ -96,7 +96,7 @@ def _cached(name: str) -> CheckResult:
 
 
 class Space(NamedTuple):
-    """A folder, the variable that moves it, the bytes free for it, whether it can be written."""
+    """A folder, the variable that moves it, its free bytes, and whether it can be written to."""
 
     folder: Path
     variable: str
@@ -104,8 +104,8 @@ class Space(NamedTuple):
     writable: bool
 
 
-def disk() -> CheckResult:
-    """Room for the cluster's data, and for the jars. Who only reads alerts needs none."""
+def check_disk() -> CheckResult:
+    """Check the free space for the cluster's data and the jars. Reading alerts needs none."""
     home, cache = fink_home(), cache_folder()
     return judge_disk([_space(home, "FINK_HOME"), _space(cache, "XDG_CACHE_HOME")], _has_cluster())
 
@@ -118,43 +118,43 @@ def _has_cluster() -> bool:
 
 
 def in_use() -> bool:
-    """Whether there is a local cluster, or anything was published from here."""
+    """Return whether there is a local cluster, or a distribution has run on this machine."""
     return _has_cluster() or (fink_home() / "distributions").is_dir()
 
 
 def _space(folder: Path, variable: str) -> Space:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    writable = os.access(there, os.W_OK | os.X_OK)
-    return Space(folder, variable, shutil.disk_usage(there).free, writable)
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    writable = os.access(existing, os.W_OK | os.X_OK)
+    return Space(folder, variable, shutil.disk_usage(existing).free, writable)
 
 
 def judge_disk(spaces: Sequence[Space], needed: bool) -> CheckResult:
-    """Whether there is room.
+    """Judge whether there is enough space.
 
     Args:
         spaces: the folders.
         needed: whether there is a local cluster, which needs it.
     """
     bad = failure if needed else warning
-    shut = [each for each in spaces if not each.writable]
-    if shut:
-        hint = f"Use another folder: set {shut[0].variable}"
-        return bad("disk", f"{shut[0].folder} can't be written", hint)
+    read_only = [space for space in spaces if not space.writable]
+    if read_only:
+        hint = f"Use another folder: set {read_only[0].variable}"
+        return bad("disk", f"{read_only[0].folder} can't be written", hint)
     least = min(spaces, key=lambda space: space.free)
-    found = f"{least.free / _GIB:,.1f} GiB free for {least.folder}"
+    text = f"{least.free / _GIB:,.1f} GiB free for {least.folder}"
     if least.free < ROOM_BYTES:
         return bad(
             "disk",
-            f"{found}, and a broker needs {ROOM_BYTES / _GIB:.1f}",
+            f"{text}, and a broker needs {ROOM_BYTES / _GIB:.1f}",
             f"Free some space, or use a folder elsewhere: set {least.variable}",
         )
     if least.free < LITTLE_BYTES:
-        return warning("disk", found, "A night of alerts may need more: free some space")
-    return fine("disk", found)
+        return warning("disk", text, "A night of alerts may need more: free some space")
+    return fine("disk", text)
 
 
-def ports() -> CheckResult:
-    """The ports of the local cluster: free, or its own."""
+def check_ports() -> CheckResult:
+    """Check that the ports of the local cluster are free, or its own."""
     cluster = read_cluster(fink_home())
     if cluster is None:
         return _first_port()
@@ -180,14 +180,18 @@ def _first_port() -> CheckResult:
 
 
 def _cluster_ports(cluster: Cluster) -> CheckResult:
-    dead = [each.id for each in cluster.brokers if each.process and not process.alive(each.process)]
+    dead = [
+        broker.id
+        for broker in cluster.brokers
+        if broker.process and not process.alive(broker.process)
+    ]
     if dead:
         return failure(
             "ports",
             f"broker {dead[0]} of the local cluster died",
             f"See why: fink kafka logs --broker {dead[0]}; then start it again: fink kafka start",
         )
-    stopped = [each.port for each in cluster.brokers if each.process is None]
+    stopped = [broker.port for broker in cluster.brokers if broker.process is None]
     taken = [port for port in stopped if not process.port_is_free(port)]
     if taken:
         return failure(
@@ -195,19 +199,19 @@ def _cluster_ports(cluster: Cluster) -> CheckResult:
             f"{taken[0]}, of the local cluster that is stopped, is in use{_by(taken[0])}",
             f"Use another: fink kafka start --port {taken[0] + 100}",
         )
-    named = ", ".join(str(each.port) for each in cluster.brokers)
+    ports = ", ".join(str(broker.port) for broker in cluster.brokers)
     state = "free; the local cluster is stopped" if stopped else "the local cluster's, which runs"
-    return fine("ports", f"{named}: {state}")
+    return fine("ports", f"{ports}: {state}")
 
 
 def is_local(bootstrap_servers: str) -> bool:
-    """Whether an address is one of the local cluster's."""
+    """Return whether one of the servers is a broker of the local cluster."""
     try:
         cluster = read_cluster(fink_home())
     except (FinkError, OSError):
         return False
-    asked = {each.strip() for each in bootstrap_servers.split(",")}
-    return cluster is not None and not asked.isdisjoint(cluster.bootstrap_servers.split(","))
+    servers = {server.strip() for server in bootstrap_servers.split(",")}
+    return cluster is not None and not servers.isdisjoint(cluster.bootstrap_servers.split(","))
 
 
 def _by(port: int) -> str:

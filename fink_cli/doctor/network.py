@@ -1,4 +1,4 @@
-"""The way to a broker: its name, its port, its certificate."""
+"""Check the network to a broker: its host name, its port and its certificate."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from fink_cli.connection import Address, Connection
-from fink_cli.doctor.finding import CheckResult, failure, fine, warning
+from fink_cli.doctor.check_result import CheckResult, failure, fine, warning
 from fink_cli.kafka.unreachable import speaks_tls
 
-# Of one address; a name may have several.
+# For one IP address; a host may have several.
 CONNECT_SECONDS = 2.0
 SOON = timedelta(days=30)
 _OTHER_NAME = (
     "Name the broker by a name of its certificate: fink config set bootstrap_servers HOST:PORT"
 )
 _UNKNOWN_AUTHORITY = "Name the authority's file: fink config set ssl_ca_location FILE"
-# By OpenSSL's number of the reason (X509_V_ERR_…).
+# The hint by OpenSSL's number of the reason (X509_V_ERR_…).
 _REFUSED = {
     9: "It does not hold yet: see whether this machine's clock is right: date -u",
     10: "The operator has to renew it, if this machine's clock is right: date -u",
@@ -27,20 +27,20 @@ _REFUSED = {
 }
 
 
-def reach(check: str, address: Address, hint: str) -> CheckResult:
-    """Look a broker's name up, and connect to it.
+def check_address(check: str, address: Address, hint: str) -> CheckResult:
+    """Look up a broker's host, and connect to it.
 
     Args:
         check: the name of the check.
-        address: where it listens.
-        hint: what to type when it can't be reached.
+        address: the broker's address.
+        hint: what to type if it can't be reached.
     """
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it can't be a name"
         return failure(check, f"{address}: the name can't be looked up: {reason}", hint)
-    ips = list(dict.fromkeys(str(each[4][0]) for each in found))
+    ips = list(dict.fromkeys(str(info[4][0]) for info in infos))
     reason = ""
     for ip in ips:
         began = time.monotonic()
@@ -55,12 +55,12 @@ def reach(check: str, address: Address, hint: str) -> CheckResult:
     return failure(check, f"{address} ({', '.join(ips)}) takes no connection: {reason}", hint)
 
 
-def certificate(address: Address, connection: Connection) -> CheckResult:
+def check_certificate(address: Address, connection: Connection) -> CheckResult:
     """Check a broker's certificate as a client does.
 
     Args:
-        address: where the broker listens.
-        connection: says which authority is trusted: its own, or those that the system knows.
+        address: the broker's address.
+        connection: names the trusted authority; the default are those of the system.
     """
     authority, pem = connection.ssl_ca_location, connection.ssl_ca_pem
     try:
@@ -74,14 +74,14 @@ def certificate(address: Address, connection: Connection) -> CheckResult:
             f"{error.strerror or error}",
             "Name its file: fink config set ssl_ca_location FILE",
         )
-    # As librdkafka and Java do: Python from 3.13 on refuses authorities that both accept.
+    # Python 3.13 and later refuses authorities that librdkafka and Java accept.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     try:
         with (
             socket.create_connection(address, CONNECT_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=address.host) as secure,
         ):
-            found, version = secure.getpeercert() or {}, secure.version()
+            peer, version = secure.getpeercert() or {}, secure.version()
     except ssl.SSLCertVerificationError as error:
         return failure(
             "tls",
@@ -91,7 +91,7 @@ def certificate(address: Address, connection: Connection) -> CheckResult:
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or "no answer"
         return _no_tls(address, reason)
-    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(peer["notAfter"])), UTC)
     return judge_certificate(f"{address} speaks {version}", ends, datetime.now(UTC))
 
 
@@ -114,9 +114,9 @@ def _no_tls(address: Address, reason: str) -> CheckResult:
 
 
 def judge_certificate(what: str, ends: datetime, now: datetime) -> CheckResult:
-    """Whether a certificate that holds now holds on."""
-    found = f"{what}, with a certificate that holds until {ends:%Y-%m-%d}"
+    """Judge whether a valid certificate expires soon."""
+    text = f"{what}, with a certificate that holds until {ends:%Y-%m-%d}"
     if ends - now < SOON:
         left = (ends - now).days
-        return warning("tls", f"{found}: {left} day(s)", "The operator has to renew it")
-    return fine("tls", found)
+        return warning("tls", f"{text}: {left} day(s)", "The operator has to renew it")
+    return fine("tls", text)

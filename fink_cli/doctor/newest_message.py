@@ -1,4 +1,4 @@
-"""The newest message of a topic, read without a trace: no group, no commit."""
+"""Read the newest message of a topic, without a group and without a commit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, Message, TopicPartition
 
 from fink_cli.connection import Connection
-from fink_cli.kafka.client import ErrorWatch, groupless_settings, kafka_errors
+from fink_cli.kafka.client import kafka_errors, open_groupless
 
 SECONDS = 4.0
 # The last offsets of a partition may hold no message: transactions, compaction.
@@ -16,7 +16,7 @@ _BACK = 5
 
 
 class NewestMessage(NamedTuple):
-    """A message, and when it was written, in seconds since 1970; 0 where it does not say."""
+    """A message, and its timestamp in seconds since 1970; 0 if it has none."""
 
     key: bytes | None
     value: bytes | None
@@ -24,40 +24,41 @@ class NewestMessage(NamedTuple):
 
 
 def newest_message(connection: Connection, topic: str) -> NewestMessage | None:
-    """The newest message of a topic; none where there is none, or none came in time.
+    """Return the newest message of a topic; ``None`` if there is none, or none came in time.
 
     Raises:
         FinkError: the topic can't be read.
     """
-    ends = time.monotonic() + SECONDS
-    consumer = Consumer(groupless_settings(connection, ErrorWatch()))
-    try:
-        with kafka_errors(connection.attempt("READ", "topic", topic)):
-            return _last(consumer, topic, ends)
-    finally:
-        consumer.close()
+    deadline = time.monotonic() + SECONDS
+    with (
+        open_groupless(connection) as consumer,
+        kafka_errors(connection.attempt("READ", "topic", topic)),
+    ):
+        return _newest(consumer, topic, deadline)
 
 
-def _last(consumer: Consumer, topic: str, ends: float) -> NewestMessage | None:
-    awaited: dict[int, int] = {}
+def _newest(consumer: Consumer, topic: str, deadline: float) -> NewestMessage | None:
+    ends: dict[int, int] = {}
     starts = []
     for number in consumer.list_topics(topic, timeout=SECONDS).topics[topic].partitions:
         partition = TopicPartition(topic, number)
         low, high = consumer.get_watermark_offsets(partition, timeout=SECONDS)
         if high > low:
-            awaited[number] = high
+            ends[number] = high
             starts.append(TopicPartition(topic, number, max(low, high - _BACK)))
     consumer.assign(starts)
-    found: NewestMessage | None = None
-    while awaited and time.monotonic() < ends:
-        for message in consumer.consume(num_messages=_BACK * len(starts), timeout=0.2):
-            if message.error() is not None:
+    newest: NewestMessage | None = None
+    while ends and time.monotonic() < deadline:
+        for polled in consumer.consume(num_messages=_BACK * len(starts), timeout=0.2):
+            if polled.error() is not None:
                 continue
-            read = _read(message)
-            found = read if found is None or read.seconds >= found.seconds else found
-            if (message.offset() or 0) + 1 >= awaited.get(message.partition() or 0, 0):
-                awaited.pop(message.partition() or 0, None)
-    return found
+            message = _read(polled)
+            if newest is None or message.seconds >= newest.seconds:
+                newest = message
+            number = polled.partition() or 0
+            if (polled.offset() or 0) + 1 >= ends.get(number, 0):
+                ends.pop(number, None)
+    return newest
 
 
 def _read(message: Message) -> NewestMessage:

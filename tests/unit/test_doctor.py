@@ -12,11 +12,11 @@ import pytest
 from fink_cli.cluster.java import Java
 from fink_cli.cluster.record import Broker, Cluster, Login, write_cluster
 from fink_cli.connection import Address, Connection, addresses
+from fink_cli.doctor.check_result import CheckResult, CheckState, failure, fine
 from fink_cli.doctor.checks import tolerant
 from fink_cli.doctor.clock import judge_clock
 from fink_cli.doctor.cluster import judge_message, judge_rights
 from fink_cli.doctor.deadline import Deadline
-from fink_cli.doctor.finding import CheckResult, CheckState, failure, fine
 from fink_cli.doctor.machine import LITTLE_BYTES, Space, is_local, judge_disk, judge_java
 from fink_cli.doctor.network import judge_certificate
 from fink_cli.doctor.slack import judge_slack

@@ -11,8 +11,8 @@ import pytest
 
 from fink_cli import trusted
 from fink_cli.distribution.filters import load_filter
-from fink_cli.doctor.file_modes import file_modes
-from fink_cli.doctor.finding import CheckState
+from fink_cli.doctor.check_result import CheckState
+from fink_cli.doctor.secret_files import check_secret_files
 from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.private import private_folder
 from fink_cli.trusted import find_weakness, refuse_if_changeable
@@ -346,10 +346,10 @@ def test_doctor_looks_at_the_whole_way_to_a_secret(
     file.chmod(0o600)
     monkeypatch.setenv("FINK_CONFIG", str(file))
     monkeypatch.setenv("FINK_HOME", str(tmp_path / "home"))
-    assert file_modes().state is CheckState.OK
+    assert check_secret_files().state is CheckState.OK
     open_folder.chmod(0o777)
     with pytest.warns(FinkWarning, match="could be moved or replaced"):
-        found = file_modes()
+        found = check_secret_files()
     assert found.state is CheckState.WARNING
     assert found.found == f"{file} holds a secret, and others can write {open_folder}"
     assert found.hint.endswith(f"chmod go-w {open_folder}")

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from fink_cli import console, render
 from fink_cli.commands.doctor import print_results
-from fink_cli.doctor.finding import CheckResult, CheckState
+from fink_cli.doctor.check_result import CheckResult, CheckState
 from fink_cli.errors import FinkError
 from fink_cli.render import Format
 from fink_cli.terminal import stdout

@@ -15,7 +15,7 @@ import pytest
 
 from fink_cli.connection import Connection, addresses
 from fink_cli.doctor import network
-from fink_cli.doctor.network import certificate
+from fink_cli.doctor.network import check_certificate
 from fink_cli.errors import Attempt
 from fink_cli.kafka import unreachable
 from fink_cli.kafka.unreachable import no_answer, speaks_tls, wrong_address
@@ -101,7 +101,7 @@ def test_nobody_is_told_to_do_without_tls_when_nothing_tells(
         attempt = Attempt(address, "ann", protocol="SASL_SSL", mechanism="PLAIN")
         assert wrong_address(attempt) is None
         said = no_answer(attempt, "")
-        found = certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
+        found = check_certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
     assert said
     assert f"{address} takes connections, and does not answer SASL_SSL." in said.message
     assert "PLAINTEXT" not in said.message + said.hint
@@ -115,7 +115,7 @@ def test_a_server_is_said_to_be_without_tls_when_it_shows_that(serve: Serve) -> 
     with server(serve) as address:
         wrong = wrong_address(Attempt(address, "ann", protocol="SASL_SSL", mechanism="PLAIN"))
         right = wrong_address(Attempt(address, "ann", protocol="SASL_PLAINTEXT"))
-        found = certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
+        found = check_certificate(addresses(address)[0], Connection(address, "SASL_SSL"))
     assert wrong
     assert wrong.message == f"{address} does not speak TLS, and was tried with it: SASL_SSL."
     assert "FINK_SECURITY_PROTOCOL=SASL_PLAINTEXT" in wrong.hint

@@ -1,4 +1,4 @@
-"""The files that hold a secret, and who can read them."""
+"""Check that only their owner can read the files that hold a secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fink_cli.cluster.record import cluster_folder, keystore_file
-from fink_cli.doctor.finding import CheckResult, failed, fine, warning
+from fink_cli.doctor.check_result import CheckResult, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.private import refuse_if_open
@@ -18,14 +18,14 @@ from fink_cli.trusted import find_weakness
 _SECRETS = {"password", "slack_token"}
 
 
-def file_modes() -> CheckResult:
-    """Whether only their owner can read the files that hold a secret."""
+def check_secret_files() -> CheckResult:
+    """Check the modes of the files that hold a secret."""
     try:
         profiles = profiles_of(read_profiles())
-        files = [each for each in _files(profiles) if each.is_file()]
-        for each in files:
-            refuse_if_open(each)
-        weak = [(each, weakness) for each in files if (weakness := find_weakness(each))]
+        files = [file for file in _files(profiles) if file.is_file()]
+        for file in files:
+            refuse_if_open(file)
+        weak = [(file, weakness) for file in files if (weakness := find_weakness(file))]
     except FinkError as error:
         return failed("file modes", error)
     for file, weakness in weak:
@@ -36,11 +36,11 @@ def file_modes() -> CheckResult:
 
 
 def _files(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
-    if any(_SECRETS & each.keys() for each in profiles.values()):
+    if any(_SECRETS & profile.keys() for profile in profiles.values()):
         yield config_file()
-    for each in profiles.values():
-        if "password_file" in each:
-            yield full_path(str(each["password_file"]), "the file of the profiles")
+    for profile in profiles.values():
+        if "password_file" in profile:
+            yield full_path(str(profile["password_file"]), "the file of the profiles")
     home = fink_home()
     yield local_login_file(home)
     yield cluster_folder(home) / "cluster.json"
