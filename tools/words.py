@@ -101,9 +101,11 @@ def long_signatures(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _is_command(function: Function) -> bool:
-    """Return whether Typer calls a function, by keyword."""
-    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
-    return any(".command" in decorator or ".callback" in decorator for decorator in decorators)
+    """Return whether Typer calls a function: always by keyword."""
+    texts = [ast.unparse(decorator) for decorator in function.decorator_list]
+    texts += [ast.unparse(argument) for argument in function.args.args]
+    commands = (".command", ".callback", "typer.", "profile: Profile")
+    return any(word in text for text in texts for word in commands)
 
 
 def main() -> int:
