@@ -1,13 +1,16 @@
 """Write docs/reference/ from the program: ``python tools/reference.py``; with --check only compare.
 
-Each top-level command gets a page, from the same objects that ``--help`` is made of. The files of
-conf/ that say what their settings mean stand on a page too, since a wheel puts them out of sight.
+Each top-level command gets a page, from the same objects as ``--help``. Options that many commands
+share are explained once, on the first page. The files of conf/ have a page too, since a wheel hides
+them.
 """
 
 import argparse
 import html
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +21,23 @@ from fink_cli.app import GROUPS, app, load_group
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 CONF = FOLDER.parent.parent / "conf"
-# What each of the files in conf/ that people copy or read is for.
+# An option that so many commands have, with the same words, is explained once.
+SHARED = 8
+Record = tuple[str, str]
+# The purpose of each file in conf/ that people copy or read.
 FILES = {
     "access.toml": "Who may do what, for `fink acl plan FILE` and `fink acl apply FILE`.",
     "distribution.toml": "Which alerts go to which topic, for `fink distribute … --config FILE`.",
     "rrlyrae.py": "A filter in Python, which `distribution.toml` names; it stands beside it.",
     "slack.toml": "Which class goes to which channel, for `fink slack … --channels FILE`.",
-    "columns.toml": "What the columns of an alert mean. fink reads its own copy.",
-    "viewer.toml": "What the detail view of an alert shows. fink reads its own copy.",
 }
+# The files in conf/ of which fink reads its own copy only.
+OWN_FILES = {"columns.toml", "viewer.toml"}
 HEAD = "<!-- Written by tools/reference.py from the program: make reference -->\n\n"
 
 
 def cell(text: str) -> str:
-    """A text as it stands in a cell of a Markdown table."""
+    """Return a text for a cell of a Markdown table."""
     one_line = " ".join(text.split())
     for sign in "\\|*_<>[]`#":
         one_line = one_line.replace(sign, f"\\{sign}")
@@ -39,49 +45,87 @@ def cell(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A text in code type, in a cell of a table."""
+    """Return a text in code type, for a cell of a table."""
     # As HTML: in a code span of a table, Markdown's dialects differ on how to write a bar.
     return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>"
 
 
-def table(title: str, rows: list[tuple[str, str]]) -> Iterator[str]:
-    """A table of options or arguments, if there are any."""
+def table(rows: list[Record]) -> Iterator[str]:
+    """Yield a table of options and arguments, if there are any."""
     if rows:
-        yield f"| {title} | |\n|---|---|\n"
+        yield "| | |\n|---|---|\n"
         yield from (f"| {code(name)} | {cell(text)} |\n" for name, text in rows)
         yield "\n"
 
 
-def described(command: Any, context: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The arguments and the options of a command, each with what its help says."""
-    arguments, options = [], []
-    for parameter in command.params:
-        record = parameter.get_help_record(context)
-        if record is not None:
-            kind = arguments if parameter.param_type_name == "argument" else options
-            kind.append(record)
-    return arguments, options
+def context_of(command: Any, name: str) -> Any:
+    """Return a context in which a command describes itself."""
+    return command.make_context(name, [], parent=None, resilient_parsing=True)
+
+
+def records(command: Any, context: Any) -> list[Record]:
+    """Return the arguments and options of a command, with their help."""
+    described = [parameter.get_help_record(context) for parameter in command.params]
+    return [record for record in described if record is not None]
+
+
+def commands_below(command: Any, words: list[str]) -> Iterator[tuple[Any, list[str]]]:
+    """Yield a command and all below it that are not hidden, with the words that name them."""
+    yield command, words
+    for name, inner in getattr(command, "commands", {}).items():
+        if not inner.hidden:
+            yield from commands_below(inner, [*words, name])
+
+
+def is_called(command: Any) -> bool:
+    """Return whether a command does something itself, instead of grouping others."""
+    visible = [each for each in getattr(command, "commands", {}).values() if not each.hidden]
+    return not visible or command.invoke_without_command
+
+
+@cache
+def groups() -> dict[str, Any]:
+    """Return the top-level commands that are not hidden, by name."""
+    root = typer.main.get_command(app)
+    visible = [name for name in GROUPS if not root.commands[name].hidden]  # type: ignore[attr-defined]
+    return {name: load_group(name) for name in visible}
+
+
+@cache
+def shared_options() -> list[Record]:
+    """Return the options that many commands have, with the same help."""
+    counts = Counter(
+        record
+        for name, group in groups().items()
+        for command, words in commands_below(group, ["fink", name])
+        if is_called(command)
+        for record in set(records(command, context_of(command, " ".join(words))))
+    )
+    return sorted(record for record, count in counts.items() if count >= SHARED)
 
 
 def section(command: Any, words: list[str]) -> Iterator[str]:
-    """A command with all that is below it, each under a heading of its own."""
+    """Yield the text of a command: its help, its usage and its options."""
     name = " ".join(words)
-    here = command.make_context(name, [], parent=None, resilient_parsing=True)
+    context = context_of(command, name)
     yield f"{'#' * min(len(words) - 1, 4)} {name}\n\n"
-    yield from (f"{' '.join(each.split())}\n\n" for each in (command.help or "").split("\n\n"))
-    below = {n: c for n, c in getattr(command, "commands", {}).items() if not c.hidden}
-    if not below or command.invoke_without_command:
-        usage = " ".join(command.collect_usage_pieces(here))
-        yield f"```text\n{name} {usage}\n```\n\n"
-        arguments, options = described(command, here)
-        yield from table("Argument", arguments)
-        yield from table("Option", options)
-    for each, inner in below.items():
-        yield from section(inner, [*words, each])
+    yield from (f"{' '.join(part.split())}\n\n" for part in (command.help or "").split("\n\n"))
+    if not is_called(command):
+        return
+    listed = records(command, context)
+    own = [record for record in listed if record not in shared_options()]
+    shared = ", ".join(
+        code(option.split(" ")[0].rstrip(","))
+        for option, text in listed
+        if (option, text) in shared_options()
+    )
+    also = f"; also [{shared}](index.md#options-of-many-commands)" if shared else ""
+    yield f"{code(' '.join([name, *command.collect_usage_pieces(context)]))}{also}\n\n"
+    yield from table(own)
 
 
 def files() -> str:
-    """The page of the files in conf/."""
+    """Return the page of the files in conf/."""
     text = (
         "# Files with every setting\n\n"
         "The files that `conf/NAME` stands for in help and messages, as they are shipped. Copy "
@@ -96,29 +140,31 @@ def files() -> str:
 
 
 def pages() -> dict[str, str]:
-    """The reference: the name of each file and its text."""
-    made = {}
-    listed = "# Reference\n\nWhat `fink --help` and the help of each command say.\n\n"
-    listed += "| command | |\n|---|---|\n"
-    root = typer.main.get_command(app)
-    for name, (_, text) in GROUPS.items():
-        if root.commands[name].hidden:  # type: ignore[attr-defined]
-            continue
-        made[f"{name}.md"] = HEAD + "".join(section(load_group(name), ["fink", name]))
-        listed += f"| [`fink {name}`]({name}.md) | {cell(text)} |\n"
-    listed += (
+    """Return the pages of the reference, by the names of their files."""
+    texts = {}
+    index = "# Reference\n\nWhat `fink --help` and the help of each command say.\n\n"
+    index += "| command | |\n|---|---|\n"
+    for name, group in groups().items():
+        parts = [
+            section(command, words) for command, words in commands_below(group, ["fink", name])
+        ]
+        texts[f"{name}.md"] = HEAD + "".join(line for part in parts for line in part)
+        index += f"| [`fink {name}`]({name}.md) | {cell(GROUPS[name][1])} |\n"
+    index += (
         "\nBefore the command: `fink --debug …` shows tracebacks, `fink --version` the version.\n"
         "\nThe files that commands take, with every setting: [files](files.md).\n"
+        "\n## Options of many commands\n\n"
     )
-    made["files.md"] = HEAD + files()
-    return {"index.md": HEAD + listed, **{n: t.rstrip("\n") + "\n" for n, t in made.items()}}
+    index += "".join(table(shared_options()))
+    texts |= {"index.md": HEAD + index, "files.md": HEAD + files()}
+    return {name: text.rstrip("\n") + "\n" for name, text in texts.items()}
 
 
 def stale(folder: Path) -> list[str]:
-    """The files of the folder that are not what the program would write now."""
+    """Return the files of a folder that differ from what the program would write."""
     wanted = pages()
-    there = {file.name: file.read_text() for file in folder.glob("*.md")}
-    return sorted(name for name in wanted | there if wanted.get(name) != there.get(name))
+    written = {file.name: file.read_text() for file in folder.glob("*.md")}
+    return sorted(name for name in wanted | written if wanted.get(name) != written.get(name))
 
 
 def main() -> None:
@@ -130,11 +176,10 @@ def main() -> None:
         if old:
             sys.exit(f"docs/reference is stale ({', '.join(old)}): make reference")
         return
-    made = pages()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for file in FOLDER.glob("*.md"):
         file.unlink()
-    for name, text in made.items():
+    for name, text in pages().items():
         (FOLDER / name).write_text(text)
 
 
