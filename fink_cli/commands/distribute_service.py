@@ -34,7 +34,7 @@ from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.config import resolve_connection
 from fink_cli.distribution import background
-from fink_cli.distribution.letters import dead_letters
+from fink_cli.distribution.owner import dead_letters_of
 from fink_cli.distribution.prepare import Wish
 from fink_cli.distribution.state import ALIVE, DIED, FAILED, STUCK
 from fink_cli.errors import OperationFailedError
@@ -168,7 +168,7 @@ def status(
     which = background.the_one(found)
     if skipped:
         connection = resolve_connection(profile, servers)
-        letters = dead_letters(connection, which.name, Path(which.source))
+        letters = dead_letters_of(connection, which.name, Path(which.source))
         output.emit(letters, form, "No alert was skipped.")
         return
     if which.report is None:

@@ -168,7 +168,7 @@ _PASSING_READ = {
 def read_records(consumer: Consumer, name: str, offset: int) -> tuple[list[Record], int]:
     """Read the progress of a distribution from an offset on; see :func:`read_partition`."""
     messages, end = read_partition(consumer, DISTRIBUTIONS, partition_of(name), offset)
-    return [Record(key, value) for key, value in messages if value is not None], end
+    return [Record(key, value) for key, value in messages], end
 
 
 def produce(producer: Producer, topic: str, **message: Any) -> None:

@@ -111,6 +111,8 @@ def _require_own(work: Work, slot: int, settings: Settings, taken: TakenSlot) ->
     finally:
         consumer.close()
     for kind, record in own_records(work.distribution, records):
+        if record.value is None:
+            continue
         if kind == DRIVER:
             driver = read_driver(record.value)
             if driver.id != work.driver:
