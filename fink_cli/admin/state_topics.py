@@ -15,7 +15,12 @@ from fink_cli.kafka.client import connect_admin, explained
 
 _SECONDS = 30.0
 _MOST_REPLICAS = 3
-_CONFIG = {"cleanup.policy": "compact", "max.message.bytes": str(8 * 1024**2)}
+_CONFIG = {
+    "cleanup.policy": "compact",
+    "max.message.bytes": str(8 * 1024**2),
+    # The newest segment is never compacted, and read as a whole at each start.
+    "segment.bytes": str(16 * 1024**2),
+}
 
 
 def ensure_topics(connection: Connection) -> None:

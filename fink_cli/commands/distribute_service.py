@@ -166,7 +166,7 @@ def status(
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
     from fink_cli.distribution import background
-    from fink_cli.distribution.letters import dead_letters
+    from fink_cli.distribution.owner import dead_letters_of
     from fink_cli.distribution.prepare import Wish
 
     topic = without_topic(context, config, topic)
@@ -178,7 +178,7 @@ def status(
     which = background.the_one(distributions)
     if skipped:
         connection = resolve_connection(profile, servers)
-        letters = dead_letters(connection, which.name, Path(which.source))
+        letters = dead_letters_of(connection, which.name, Path(which.source))
         render.emit(letters, form, "No alert was skipped.")
         return
     if which.report is None:

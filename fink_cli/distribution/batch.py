@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fink_cli.admin.publishers import DISTRIBUTIONS
+from fink_cli.admin.usable import largest_messages
 from fink_cli.distribution import report
+from fink_cli.distribution.dead_letters import NO_TOPIC, NOT_ALLOWED, TOO_LARGE
 from fink_cli.distribution.owner import Owner
 from fink_cli.distribution.progress import (
-    NO_TOPIC,
-    NOT_ALLOWED,
-    TOO_LARGE,
     Published,
     SourceFile,
     published_record,
@@ -79,6 +78,8 @@ class BatchPublisher:
         self._refused: dict[str, float] = {}
         self._holders: dict[int, str] = {}
         self._too_large: set[tuple[str, int, str]] = set()
+        # Whether each message is sent alone, where the login may not know what a topic takes.
+        self._singly = False
         self._batches = 0
         # Whether a batch ended so that a slot may be open still, or has published unknown rows.
         self._unsettled = False
@@ -98,6 +99,8 @@ class BatchPublisher:
             FinkError: it can't be done.
         """
         self._settle()
+        self._owner.sum_up()
+        self._owner.note_moved(self._waiting.take_moved())
         self._waiting.drop_published()
         left = [
             file
@@ -204,9 +207,9 @@ class BatchPublisher:
             files={str(self._waiting.path(file.name)): file for file in files},
             holders=dict(self._holders),
             too_large=frozenset(self._too_large),
-            batch_bytes=batch_bytes(
-                {name: target.largest for name, target in self._targets.items()}
-            ),
+            batch_bytes=1
+            if self._singly
+            else batch_bytes({name: target.largest for name, target in self._targets.items()}),
             often=self._often,
         )
 
@@ -246,8 +249,8 @@ class BatchPublisher:
                 "Run it again when they answer: what stands on the topics is not sent again.",
             )
         for failure in failures:
-            if failure.kind == TOO_LARGE and failure.file:
-                self._too_large.add((failure.file, failure.row, failure.stream))
+            if failure.kind == TOO_LARGE and failure.topic in self._targets:
+                self._mend_too_large(failure)
             elif failure.kind == FILE_CHANGED:
                 self._waiting.look_anew(failure.file)
             elif failure.kind == CLOSED and failure.topic in self._targets:
@@ -265,6 +268,20 @@ class BatchPublisher:
                     "The broker's log may say more: fink kafka logs",
                 )
         raise TryAgainError(f"The batch is tried again: {failures[0].reason}")
+
+    def _mend_too_large(self, failure: Failure) -> None:
+        """Send smaller batches of messages, where the topic takes less than it did; or go without.
+
+        Every message of a batch that a broker refuses is told to be too large.
+        """
+        topic = failure.topic
+        largest = largest_messages(self._job.connection, [topic])[topic]
+        if largest != self._targets[topic].largest:
+            self._targets[topic] = replace(self._targets[topic], largest=largest)
+        elif largest is None and not self._singly:
+            self._singly = True
+        else:
+            self._too_large.add((failure.file, failure.row, failure.stream))
 
     def _set_bad_aside(self, paths: Sequence[Path]) -> bool:
         """Refuse the files of a failed batch that can't be read; whether there are any."""

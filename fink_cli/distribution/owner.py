@@ -10,12 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.connection import Connection
-from fink_cli.distribution.progress import Driver, Progress, Record, driver_record
+from fink_cli.distribution.dead_letters import DeadLetter, read_dead_letters
+from fink_cli.distribution.progress import (
+    Driver,
+    Progress,
+    Record,
+    SourceFile,
+    driver_record,
+)
 from fink_cli.distribution.progress_topics import (
     commit,
     fence_slots,
@@ -29,17 +37,22 @@ from fink_cli.distribution.progress_topics import (
 )
 from fink_cli.distribution.slot_failures import failure_of
 from fink_cli.distribution.slot_work import UNREACHABLE
-from fink_cli.errors import FinkError, LoginRefusedError, OperationFailedError, UnreachableError
+from fink_cli.errors import FinkError, LoginRefusedError, UnreachableError, UsageError
 from fink_cli.kafka.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
 
 _COMMIT_SECONDS = 30.0
 # A first batch of a core or two opens no more: then no second record of the driver is needed.
 _FIRST_SLOTS = 4
 _ANSWER_SECONDS = 30.0
+# A start reads so many records of transactions, some 500 bytes each, beside those of the files.
+_MOST_TO_SUM_UP = 2000
 
 
-class FencedError(OperationFailedError):
-    """Another driver publishes the same distribution."""
+class FencedError(UsageError):
+    """Another driver publishes the same distribution.
+
+    It is one of configuration: whoever starts a driver again that failed must leave this one.
+    """
 
 
 class Owner:
@@ -148,6 +161,35 @@ class Owner:
         """Note that so many slots are used, before they are: who comes next fences them."""
         if slots > self.driver.slots:
             self.change(slots=slots)
+
+    def sum_up(self) -> None:
+        """Write a summary, where many transactions were recorded since the last one.
+
+        No slot may be open: what it commits would not be in it.
+
+        Raises:
+            FinkError: the brokers do not answer, or another driver took over.
+        """
+        if len(self.progress.to_sum_up) > _MOST_TO_SUM_UP:
+            self.write(self.progress.summary())
+            self.read()
+
+    def note_moved(self, moved: Mapping[str, SourceFile]) -> None:
+        """Note that published files have another name within the source.
+
+        No slot may be open, as for :meth:`sum_up`.
+
+        Args:
+            moved: each file as it is now, by its former name.
+
+        Raises:
+            FinkError: the brokers do not answer, or another driver took over.
+        """
+        for before, file in moved.items():
+            self.progress.rename(before, file)
+        if moved:
+            self.write(self.progress.summary())
+            self.read()
 
     def recover(self) -> None:
         """End what tasks that failed have left open, and read what they have published.
@@ -275,3 +317,30 @@ def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, s
             return read_partition(consumer, topic, partition_of(name), 0)[0]
     finally:
         consumer.close()
+
+
+def dead_letters_of(connection: Connection, name: str, source: Path) -> list[DeadLetter]:
+    """Read the dead letters of a distribution, each with its reason and the path of its file.
+
+    Args:
+        connection: the cluster, and a login that may read the two topics.
+        name: the distribution.
+        source: the folder of the science database.
+
+    Raises:
+        FinkError: the brokers do not answer, or refuse.
+    """
+    letters = read_dead_letters(name, read_all(connection, name, DEAD_LETTERS)).values()
+    if not letters:
+        return []
+    owner = Owner(connection, name)
+    owner.read()
+    reasons = owner.progress.reasons
+    return [
+        replace(
+            letter,
+            reason=letter.reason or reasons.get(letter.stream, ""),
+            file=str(source / letter.file),
+        )
+        for letter in letters
+    ]

@@ -1,7 +1,6 @@
 """What a distribution has published, as its records on the cluster say. Pure: records in, data out.
 
-The topic ``fink_distributions`` holds four kinds of records, each with a key of its own, so that
-compaction keeps them:
+The topic ``fink_distributions`` is compacted. It holds six kinds of records:
 
 - ``driver``: which driver owns the distribution, and what it publishes. The last one counts: a
   driver that finds another one's after its own has been fenced.
@@ -9,6 +8,9 @@ compaction keeps them:
   each topic. It is written in that transaction.
 - ``again``: one file, or all, counts as not published from here on.
 - ``reason``: why the SQL of a stream raised: its dead letters don't say.
+- ``file`` and ``totals``: a summary of all records before, which takes those of the kinds
+  ``published`` and ``again`` away: what is read at a start grows with the number of files, not with
+  that of transactions.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 DRIVER, PUBLISHED, AGAIN, REASON = "driver", "published", "again", "reason"
+FILE, TOTALS = "file", "totals"
 
 Range = tuple[int, int]
 """Rows of a file: the number of the first, and that after the last."""
@@ -114,10 +117,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Record:
-    """A record of the topic: its key, and its value as JSON text."""
+    """A record of the topic: its key, and its value as JSON text, or ``None`` to take it away."""
 
     key: str
-    value: str
+    value: str | None
 
 
 def driver_record(name: str, driver: Driver) -> Record:
@@ -155,22 +158,26 @@ def _key(name: str, kind: str, what: str = "") -> str:
 
 def read_driver(value: str) -> Driver:
     """Read the value of a ``driver`` record."""
-    return Driver(**_known(Driver, json.loads(value)))
+    return Driver(**known_fields(Driver, json.loads(value)))
 
 
 def read_published(value: str) -> Published:
     """Read the value of a ``published`` record."""
     content = json.loads(value)
     files = [
-        (SourceFile(**_known(SourceFile, file)), [(first, after) for first, after in ranges])
+        (_read_file(file), [(first, after) for first, after in ranges])
         for file, ranges in content["files"]
     ]
-    return Published(**_known(Published, {**content, "files": files}))
+    return Published(**known_fields(Published, {**content, "files": files}))
 
 
-def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out the fields that a later version of fink may have added."""
     return {each.name: content[each.name] for each in fields(kind) if each.name in content}
+
+
+def _read_file(content: Mapping[str, Any]) -> SourceFile:
+    return SourceFile(**known_fields(SourceFile, content))
 
 
 def record_name(record: Record) -> tuple[str, str]:
@@ -223,6 +230,7 @@ class Progress:
         reasons: why the SQL of a stream raised, by stream.
         replayed: the rows that each driver has replayed, by driver and file.
         parts: how many transactions each slot of the last batch has committed, by batch and slot.
+        to_sum_up: the keys of the records that no summary has taken away yet.
     """
 
     name: str
@@ -237,12 +245,20 @@ class Progress:
     reasons: dict[str, str] = field(default_factory=dict)
     replayed: dict[tuple[str, str], list[Range]] = field(default_factory=dict)
     parts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    to_sum_up: list[str] = field(default_factory=list)
+    _changed: set[str] = field(default_factory=set)
     _last_batch: str | None = None
 
     def apply(self, records: Iterable[Record]) -> None:
         """Take in records, in their order on the topic; those of others are skipped."""
         for kind, record in own_records(self.name, records):
-            if kind == DRIVER:
+            if kind in (PUBLISHED, AGAIN) and record.value is not None:
+                self.to_sum_up.append(record.key)
+            if kind == FILE:
+                self._set_file(json.loads(record.key)["what"], record.value)
+            elif record.value is None:
+                continue
+            elif kind == DRIVER:
                 self.driver = read_driver(record.value)
             elif kind == PUBLISHED:
                 self._add(read_published(record.value))
@@ -253,6 +269,56 @@ class Progress:
             elif kind == REASON:
                 content = json.loads(record.value)
                 self.reasons[content["stream"]] = content["reason"]
+            elif kind == TOTALS:
+                self._set_totals(json.loads(record.value))
+
+    def summary(self) -> list[Record]:
+        """Make the records that say all of this anew, and take away those that said it so far.
+
+        Nothing else may be published between the records that were taken in and these.
+        """
+        # These first: compaction may reach a part of what is written here, and takes away what
+        # stands alone without a value.
+        records = [Record(key, None) for key in self.to_sum_up]
+        for name in sorted(self._changed):
+            file = self.files.get(name)
+            content = {"file": asdict(file.file), "done": file.done} if file else None
+            records.append(
+                Record(_key(self.name, FILE, name), json.dumps(content) if content else None)
+            )
+        totals = {
+            "read": self.read,
+            "counts": [[*place, count] for place, count in self.counts.items()],
+            "dead": self.dead,
+            "batches": self.batches,
+            "last_batch_at": self.last_batch_at,
+            "last_published_at": self.last_published_at,
+            "last_batch": self._last_batch,
+        }
+        return [*records, Record(_key(self.name, TOTALS), json.dumps(totals))]
+
+    def rename(self, before: str, file: SourceFile) -> None:
+        """Give a published file another name within the source; the next summary says so."""
+        self._changed |= {before, file.name}
+        self.files[file.name] = replace(self.files.pop(before), file=file)
+
+    def _set_file(self, name: str, value: str | None) -> None:
+        if value is None:
+            self.files.pop(name, None)
+        else:
+            content = json.loads(value)
+            done = [(first, after) for first, after in content["done"]]
+            self.files[name] = PublishedFile(_read_file(content["file"]), done)
+
+    def _set_totals(self, totals: Mapping[str, Any]) -> None:
+        self.read, self.batches = totals["read"], totals["batches"]
+        self.counts = Counter({(stream, topic): count for stream, topic, count in totals["counts"]})
+        self.dead = Counter(totals["dead"])
+        self.last_batch_at = totals["last_batch_at"]
+        self.last_published_at = totals["last_published_at"]
+        self._last_batch = totals["last_batch"]
+        self.to_sum_up.clear()
+        self._changed.clear()
 
     def _add(self, published: Published) -> None:
         self.read += published.read
@@ -272,11 +338,13 @@ class Progress:
                 place = published.driver, file.name
                 self.replayed[place] = union([*self.replayed.get(place, []), *ranges])
                 continue
+            self._changed.add(file.name)
             before = self.files.get(file.name)
             done = before.done if before else []
             self.files[file.name] = PublishedFile(file, union([*done, *ranges]))
 
     def _forget(self, file: str | None) -> None:
+        self._changed.update(self.files if file is None else [file])
         if file is None:  # the topic was created anew: what stood on it is gone
             self.files.clear()
             self.counts.clear()
@@ -308,66 +376,3 @@ def missing(done: Sequence[Range], rows: int) -> list[Range]:
     if position < rows:
         gaps.append((position, rows))
     return gaps
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """An alert that a stream should have published, or might have, and did not.
-
-    Attributes:
-        stream: the stream.
-        alert_id: the alert.
-        kind: ``not decided``: the filter raised; ``no topic``: the topic was missing;
-            ``not allowed``: the user may not write to it; ``too large``: the broker refused it.
-        reason: what was said.
-        file: the Parquet file, within the source.
-        row: its row in the file, from 0.
-    """
-
-    stream: str
-    alert_id: str
-    kind: str
-    reason: str
-    file: str
-    row: int
-
-
-UNDECIDED, NO_TOPIC, NOT_ALLOWED, TOO_LARGE = "not decided", "no topic", "not allowed", "too large"
-
-
-def dead_letter_key(name: str, stream: str, file: str, row: int) -> str:
-    """Make the key of a dead letter: a later record of the same key takes its place."""
-    return json.dumps({"distribution": name, "stream": stream, "file": file, "row": row})
-
-
-def dead_letter_record(name: str, letter: DeadLetter) -> Record:
-    """Make the record of a dead letter."""
-    key = dead_letter_key(name, letter.stream, letter.file, letter.row)
-    return Record(key, json.dumps({"distribution": name, **asdict(letter)}))
-
-
-def read_dead_letters(
-    name: str, records: Iterable[tuple[str, str | None]]
-) -> Mapping[str, DeadLetter]:
-    """Read what is left of a distribution's dead letters.
-
-    Args:
-        name: the distribution.
-        records: key and value of the topic's records in their order; a value of ``None`` takes the
-            letter away.
-
-    Returns:
-        The letters, by their keys.
-    """
-    letters: dict[str, DeadLetter] = {}
-    for key, value in records:
-        if value is None:
-            letters.pop(key, None)
-            continue
-        try:
-            content: dict[str, Any] = json.loads(value)
-            if content["distribution"] == name:
-                letters[key] = DeadLetter(**_known(DeadLetter, content))
-        except (ValueError, KeyError, TypeError):
-            continue  # not written by fink
-    return letters

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import (
@@ -64,6 +65,9 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
         }
     )
     deadline = time.monotonic() + _ANSWER_SECONDS
+    # Without a connection librdkafka looks for the coordinator only every half a second.
+    with suppress(KafkaException):
+        producer.list_topics(DISTRIBUTIONS, timeout=1.0)
     while True:
         try:
             producer.init_transactions(1.0)
@@ -91,6 +95,8 @@ def open_consumer(settings: Settings) -> Consumer:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
+            # The end of a partition is told with an answer: an empty one waits so long for more.
+            "fetch.wait.max.ms": 5,
         }
     )
 
@@ -117,9 +123,18 @@ def read_partition(
     """
     place = TopicPartition(topic, partition, offset)
     consumer.assign([place])
+    try:
+        return _read_assigned(consumer, place)
+    finally:
+        consumer.unassign()  # or it goes on asking
+
+
+def _read_assigned(
+    consumer: Consumer, place: TopicPartition
+) -> tuple[list[tuple[str, str | None]], int]:
     messages: list[tuple[str, str | None]] = []
     deadline = time.monotonic() + _READ_SECONDS
-    end = offset
+    end = place.offset
     target: int | None = None
     while time.monotonic() < deadline:
         message = consumer.poll(0.05)
@@ -141,7 +156,7 @@ def read_partition(
                 raise KafkaException(error)
         if target is not None and end >= target:
             return messages, end
-    raise TimeoutError(f"{end} of partition {partition} is as far as it went")
+    raise TimeoutError(f"{end} of partition {place.partition} is as far as it went")
 
 
 def read_every(consumer: Consumer, topic: str) -> list[tuple[str, str | None]]:
@@ -168,7 +183,7 @@ _PASSING_READ = {
 def read_records(consumer: Consumer, name: str, offset: int) -> tuple[list[Record], int]:
     """Read the progress of a distribution from an offset on; see :func:`read_partition`."""
     messages, end = read_partition(consumer, DISTRIBUTIONS, partition_of(name), offset)
-    return [Record(key, value) for key, value in messages if value is not None], end
+    return [Record(key, value) for key, value in messages], end
 
 
 def produce(producer: Producer, topic: str, **message: Any) -> None:

@@ -22,17 +22,19 @@ from urllib.parse import unquote, urlsplit
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
-from fink_cli.distribution.progress import (
+from fink_cli.distribution.dead_letters import (
     NO_TOPIC,
     NOT_ALLOWED,
     TOO_LARGE,
     UNDECIDED,
     DeadLetter,
+    dead_letter_key,
+    dead_letter_record,
+)
+from fink_cli.distribution.progress import (
     Published,
     Range,
     SourceFile,
-    dead_letter_key,
-    dead_letter_record,
     published_record,
     union,
 )

@@ -17,9 +17,10 @@ from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution import state
 from fink_cli.distribution.batch import BatchPublisher, TryAgainError, UnknownFailureError
 from fink_cli.distribution.columns import Struct, dump_columns, load_columns
+from fink_cli.distribution.dead_letters import DeadLetter, read_dead_letters
 from fink_cli.distribution.earlier import changed_streams, definitions
 from fink_cli.distribution.owner import Owner, read_all
-from fink_cli.distribution.progress import DeadLetter, Record, again_record, read_dead_letters
+from fink_cli.distribution.progress import Record, again_record
 from fink_cli.distribution.run_report import RunReport
 from fink_cli.distribution.science import sort_out
 from fink_cli.distribution.source_files import footer_digest

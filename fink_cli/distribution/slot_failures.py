@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError
 
-from fink_cli.distribution.progress import TOO_LARGE
+from fink_cli.distribution.dead_letters import TOO_LARGE
 from fink_cli.distribution.slot_work import (
     CLOSED,
     FENCED,

@@ -7,7 +7,7 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 
 from fink_cli.distribution.progress import (
     DRIVER,
@@ -29,6 +29,8 @@ from fink_cli.distribution.slot_work import FENCED, LEVEL, UNREACHABLE, Failure,
 
 # The producer of each slot that this worker holds: to open one takes a login and more.
 _held: dict[str, Producer] = {}
+# A consumer, which is kept as well.
+_readers: list[Consumer] = []
 _worker: tuple[int, str] = (0, "")
 
 
@@ -38,6 +40,7 @@ def worker_id() -> str:
     if _worker[0] != os.getpid():
         _worker = (os.getpid(), uuid.uuid4().hex)
         _held.clear()
+        _readers.clear()
     return _worker[1]
 
 
@@ -105,12 +108,16 @@ def _require_own(work: Work, slot: int, settings: Settings, taken: TakenSlot) ->
     The producer was opened before: another driver that takes over from now on fences it, and one
     that did before has left its record.
     """
-    consumer = open_consumer(settings)
+    if not _readers:
+        _readers.append(open_consumer(settings))
     try:
-        records, _ = read_records(consumer, work.distribution, work.offset)
-    finally:
-        consumer.close()
+        records, _ = read_records(_readers[0], work.distribution, work.offset)
+    except (KafkaException, TimeoutError):
+        _readers.clear()
+        raise
     for kind, record in own_records(work.distribution, records):
+        if record.value is None:
+            continue
         if kind == DRIVER:
             driver = read_driver(record.value)
             if driver.id != work.driver:

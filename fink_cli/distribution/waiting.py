@@ -32,6 +32,7 @@ class WaitingFiles:
         self.files: dict[str, SourceFile] = {}
         self.bad: dict[str, tuple[Stamp, str]] = {}
         self.replaced: set[str] = set()
+        self._moved: dict[str, SourceFile] = {}
         self._source = SourceFolder(source)
         self._progress = progress
         self._bad_at = time.monotonic() + _BAD_SECONDS
@@ -84,6 +85,12 @@ class WaitingFiles:
         """Take out the files that the progress tells of."""
         for name in [name for name in self.files if self._is_whole(name)]:
             del self.files[name]
+
+    def take_moved(self) -> dict[str, SourceFile]:
+        """Take out which published files have another name since; each by its former name."""
+        moved = {name: file for name, file in self._moved.items() if file.name in self.files}
+        self._moved = {}
+        return moved
 
     def set_aside(self, bad: Iterable[BadFile]) -> None:
         """Refuse files that can't be read after all, until they change."""
@@ -140,7 +147,13 @@ class WaitingFiles:
 
     def _sort(self, stamps: list[Stamp]) -> None:
         """Tell the good ones of some files from the bad ones; their footers are read."""
+        if not stamps:
+            return
         by_path = {stamp.path: stamp for stamp in stamps}
+        published: dict[tuple[int, int, str], list[str]] = {}
+        for name, done in self._progress.files.items():
+            content = done.file.size, done.file.modified, done.file.footer
+            published.setdefault(content, []).append(name)
         found = sort_out(sorted(by_path), self.columns)
         self.columns = found.columns
         for path, rows in found.good.items():
@@ -149,6 +162,11 @@ class WaitingFiles:
             if digest is not None:
                 self.files[name] = SourceFile(name, stamp.size, stamp.modified, digest, rows)
                 self.bad.pop(name, None)
+                # A rename leaves the time as it was; a copy that leaves it too has its original.
+                for before in published.get((stamp.size, stamp.modified, digest), ()):
+                    if before not in self._moved and not self.path(before).exists():
+                        self._moved[before] = self.files[name]
+                        break
         for each in found.bad:
             stamp = by_path[Path(each.file)]
             self.files.pop(self.name(stamp.path), None)

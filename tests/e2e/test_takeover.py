@@ -139,7 +139,7 @@ def test_a_driver_that_was_frozen_until_another_took_over_publishes_nothing_more
         for process in stopped:
             process.send_signal(signal.SIGCONT)
         shown, said = frozen.communicate(timeout=SECONDS)
-    assert frozen.returncode == 1, said
+    assert frozen.returncode == 2, said
     assert "Another driver took over the distribution" in said
     assert json.loads(shown.splitlines()[-1])["state"] == "failed"
     held.require_each_once()
@@ -148,7 +148,7 @@ def test_a_driver_that_was_frozen_until_another_took_over_publishes_nothing_more
 def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
     held: Held,
 ) -> None:
-    """Neither its folder nor the path of its source is needed for that."""
+    """Neither its folder nor the path of its source is needed for that, nor that of a file."""
     with held.begin("one") as running:
         wait_for(lambda: len(held.standing()) == ALERTS // 2, SECONDS)
         for process in held.processes("one"):
@@ -161,6 +161,9 @@ def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
     assert report["read"] == ALERTS
     assert report["session"]["read"] == ALERTS // 2
     held.require_each_once()
+    file = max(moved.glob("*.parquet"))
+    (moved / "archive").mkdir()
+    file.rename(moved / "archive" / file.name)
     assert held.finish("three")["session"]["read"] == 0
     held.require_each_once()
 
@@ -205,13 +208,19 @@ def test_a_file_that_is_replaced_while_it_is_read_is_published_as_it_is_then(hel
 
 
 def test_two_drivers_at_once_from_two_homes(held: Held) -> None:
-    """The second takes over; the first says so, and each alert stands there once."""
+    """The second takes over; the first says so, and each alert stands there once.
+
+    Meanwhile its topic takes less than the messages that it would send together.
+    """
     with held.begin("one") as first, held.begin("two") as second:
+        lowered = ["kafka", "topic", "alter", held.topic, "--config", "max.message.bytes=150000"]
+        assert run_fink(*lowered, env=held.environ("one")).returncode == 0
         held.hold.unlink()
         _, said = first.communicate(timeout=SECONDS)
         shown, other = second.communicate(timeout=SECONDS)
     assert second.returncode == 0, other
-    assert json.loads(shown.splitlines()[-1])["read"] == ALERTS
-    assert first.returncode == 1
+    report = json.loads(shown.splitlines()[-1])
+    assert (report["read"], report["skipped"]) == (ALERTS, 0)
+    assert first.returncode == 2
     assert "Another driver took over the distribution" in said
     held.require_each_once()

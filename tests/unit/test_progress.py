@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
+from dataclasses import replace
 
-from fink_cli.distribution.progress import (
+from fink_cli.distribution.dead_letters import (
     UNDECIDED,
     DeadLetter,
+    dead_letter_key,
+    dead_letter_record,
+    read_dead_letters,
+)
+from fink_cli.distribution.progress import (
     Driver,
     Progress,
     Published,
@@ -15,12 +22,9 @@ from fink_cli.distribution.progress import (
     Record,
     SourceFile,
     again_record,
-    dead_letter_key,
-    dead_letter_record,
     driver_record,
     missing,
     published_record,
-    read_dead_letters,
     reason_record,
     union,
 )
@@ -112,6 +116,60 @@ def test_a_later_record_of_a_dead_letter_takes_its_place() -> None:
     messages = [(each.key, each.value) for each in (first, second, strange)]
     assert set(read_dead_letters("x", messages).values()) == {letter, other}
     assert list(read_dead_letters("x", [*messages, (gone, None)]).values()) == [other]
+
+
+def compacted(records: list[Record]) -> list[Record]:
+    """What Kafka's compaction leaves: the last record of each key, and no empty one."""
+    last = {record.key: number for number, record in enumerate(records)}
+    return [records[number] for number in sorted(last.values()) if records[number].value]
+
+
+def test_a_summary_says_all_that_the_records_before_it_said() -> None:
+    """Whatever was published, forgotten and moved, and however much of it is compacted by then."""
+    chosen = random.Random(3)
+    for _ in range(200):
+        log: list[Record] = []
+        progress = Progress("x")
+
+        def write(*records: Record, log: list[Record] = log, progress: Progress = progress) -> None:
+            log.extend(records)
+            progress.apply(records)
+
+        for batch in range(chosen.randint(1, 12)):
+            file = SourceFile(f"{chosen.choice('abc')}.parquet", 100, 1, "digest", 10)
+            rows = [(first := chosen.randint(0, 9), first + 1)]
+            counts = {chosen.choice("st"): {"t": chosen.randint(1, 5)}}
+            dead = {"s": chosen.randint(0, 2)}
+            write(
+                published_record(
+                    "x",
+                    Published("d", f"d/{batch}", 0, 0, f"at {batch}", [(file, rows)], counts, dead),
+                )
+            )
+            then = chosen.random()
+            if then < 0.2:
+                write(again_record("x", chosen.choice([None, file.name, "b.parquet"])))
+            elif then < 0.4 and file.name in progress.files:
+                progress.rename(file.name, replace(file, name="new.parquet"))
+                write(*progress.summary())
+            elif then < 0.7:
+                write(*progress.summary())
+                assert not progress.to_sum_up
+        for records in (
+            log,
+            compacted(log),
+            [*compacted(log[: len(log) // 2]), *log[len(log) // 2 :]],
+        ):
+            again = progress_of(*records)
+            assert again.files == progress.files
+            assert (again.read, again.batches) == (progress.read, progress.batches)
+            assert +again.counts == +progress.counts
+            assert +again.dead == +progress.dead
+            assert again.last_published_at == progress.last_published_at
+        write(*progress.summary())
+        assert progress_of(*compacted(log)).files == progress.files
+        kinds = Counter(json.loads(record.key)["kind"] for record in compacted(log))
+        assert kinds == {k: v for k, v in {"file": len(progress.files), "totals": 1}.items() if v}
 
 
 def test_ranges_are_those_of_sets() -> None:

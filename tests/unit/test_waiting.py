@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -139,3 +140,22 @@ def test_a_batch_has_files_up_to_a_size_and_at_least_one(
     size = waiting.files["b.parquet"].size
     assert [file.name for file in waiting.take(2 * size)] == ["b.parquet", "c.parquet"]
     assert len(waiting.take(0)) == 1
+
+
+def test_a_file_that_was_moved_is_not_published_again(
+    waiting: WaitingFiles, progress: Progress, tmp_path: Path
+) -> None:
+    """A copy that keeps its time is a file of its own as long as its original is there."""
+    name = "night=1/a.parquet"
+    mark_published(waiting, progress, name)
+    shutil.copy2(tmp_path / name, tmp_path / "copy.parquet")
+    waiting.look(full=True)
+    assert waiting.take_moved() == {}
+    assert set(waiting.files) == {"copy.parquet"}
+    mark_published(waiting, progress, "copy.parquet")
+    (tmp_path / "night=2").mkdir()
+    (tmp_path / name).rename(tmp_path / "night=2" / "b.parquet")
+    waiting.look(full=True)
+    [(before, file)] = waiting.take_moved().items()
+    assert (before, file.name) == (name, "night=2/b.parquet")
+    assert waiting.take_moved() == {}

@@ -99,7 +99,7 @@ class SparkJob:
     @_told
     def read(self, paths: Sequence[Path], rows: dict[str, list[int]] | None) -> Any:
         """Read the alerts of files; only some rows of each where ``rows`` names them by path."""
-        alerts = read_alerts(self.session, paths, self._made.alerts)
+        alerts = read_alerts(self.session, paths, self._made.alerts).coalesce(self.cores)
         return alerts if rows is None else only_rows(alerts, rows)
 
     @_told
