@@ -90,17 +90,17 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.avro.functions import to_avro
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fink_cli.distribution.driver.run import Run
+from fink_cli.distribution.job import Job
 from fink_cli.distribution.prepare import Wish, prepare, spark_of
-from fink_cli.distribution.process import environment
-from fink_cli.distribution.run import Run
-from fink_cli.distribution.science import read_footer
+from fink_cli.distribution.service.processes import environment
+from fink_cli.distribution.source.parquet_files import read_footer
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.spark.session import Session, open_session
-from fink_cli.distribution.spec import Job
 from fink_cli.paths import fink_home
 from fink_cli.settings import resolve_connection
 

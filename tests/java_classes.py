@@ -17,9 +17,9 @@ from pathlib import Path
 from pyspark import SparkContext
 
 from fink_cli.cluster.process import free_ports
+from fink_cli.distribution.driver.run import Run
 from fink_cli.distribution.prepare import Wish, prepare
-from fink_cli.distribution.process import environment
-from fink_cli.distribution.run import Run
+from fink_cli.distribution.service.processes import environment
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import open_session
 from fink_cli.settings import resolve_connection

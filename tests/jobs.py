@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fink_cli.connection import Connection
-from fink_cli.distribution.spec import Job, Spark, TopicTarget
+from fink_cli.distribution.job import Job, Spark, TopicTarget
 from fink_cli.distribution.streams import single
 
 

@@ -100,9 +100,9 @@ def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
 
 def _publish(science: Path, producer: Connection, home: Path) -> int:
     from fink_cli.commands.distribute import progress
-    from fink_cli.distribution import launch
     from fink_cli.distribution.prepare import Wish, prepare
-    from fink_cli.distribution.state import DONE
+    from fink_cli.distribution.service import launch
+    from fink_cli.distribution.service.state import DONE
 
     wish = Wish(source=science, topic=_TOPIC, once=True)
     with console.fetching("Spark's connectors") as report:

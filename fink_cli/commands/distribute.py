@@ -34,10 +34,10 @@ from fink_cli.render import Format
 from fink_cli.tables import as_data
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.launch import Ended, Watch
+    from fink_cli.distribution.job import Job
     from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.spec import Job
-    from fink_cli.distribution.state import Status
+    from fink_cli.distribution.service.launch import Ended, Watch
+    from fink_cli.distribution.service.state import Status
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -119,7 +119,7 @@ def replay(
 
 def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
     from fink_cli.commands.distribute_job import prepared
-    from fink_cli.distribution import launch
+    from fink_cli.distribution.service import launch
 
     job = prepared(wish, profile, servers)
     try:
@@ -161,8 +161,8 @@ def progress() -> Iterator[Watch]:
 
 
 def _judge(ended: Ended, job: Job, wish: Wish) -> None:
-    from fink_cli.distribution.earlier import why_nothing
-    from fink_cli.distribution.state import DIED, FAILED, Folder, options_of, read_about
+    from fink_cli.distribution.progress.earlier_runs import why_nothing
+    from fink_cli.distribution.service.state import DIED, FAILED, Folder, options_of, read_about
 
     fared = ended.status
     if ended.exit_code == USAGE:

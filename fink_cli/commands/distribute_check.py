@@ -25,8 +25,8 @@ from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
+    from fink_cli.distribution.dry_run.questions import Findings
     from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.question import Findings
 
 _SAMPLE = 2000
 
@@ -54,7 +54,7 @@ def check(
     servers: Servers = None,
 ) -> None:
     """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
-    from fink_cli.distribution.check import expectations
+    from fink_cli.distribution.dry_run.expectations import expectations
     from fink_cli.distribution.prepare import Wish
 
     wish = Wish(
@@ -82,7 +82,7 @@ def check(
 
 
 def _survey(wish: Wish, sample: int, title: str) -> Findings:
-    from fink_cli.distribution.check import survey
+    from fink_cli.distribution.dry_run.expectations import survey
 
     with console.fetching("Spark's connectors") as report, console.spinner(title):
         return survey(wish, sample, report)
@@ -139,7 +139,7 @@ def schema(
     master: Master = "local[*]",
 ) -> None:
     """Write the Avro schema of what is published."""
-    from fink_cli.distribution.check import schema_of
+    from fink_cli.distribution.dry_run.expectations import schema_of
     from fink_cli.distribution.prepare import Wish
 
     wish = Wish(
@@ -181,9 +181,9 @@ def read_back(
 ) -> None:
     """Read a topic back with Spark, decode it, and print the alerts."""
     from fink_cli.admin.topic_rights import usable_topic
-    from fink_cli.distribution.ask import ask
+    from fink_cli.distribution.dry_run.questions import Reading, dump_reading
+    from fink_cli.distribution.dry_run.spark_process import ask
     from fink_cli.distribution.prepare import Wish, spark_of
-    from fink_cli.distribution.question import Reading, dump_reading
 
     if topic is None:
         raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
@@ -203,7 +203,7 @@ def read_back(
         width=shutil.get_terminal_size((160, 24)).columns,
     )
     console.note("Starting Spark …")
-    for line in ask("readback", dump_reading(reading), master):
+    for line in ask("dry_run.read_back", dump_reading(reading), master):
         render.print_text(line)
         render.flush()
 

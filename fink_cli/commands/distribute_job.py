@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fink_cli import console
+from fink_cli.distribution.job import Job
 from fink_cli.distribution.prepare import Wish, prepare
-from fink_cli.distribution.spec import Job
-from fink_cli.distribution.state import Folder, options_of, read_about
+from fink_cli.distribution.service.state import Folder, options_of, read_about
 from fink_cli.paths import fink_home
 from fink_cli.settings import resolve_connection
 

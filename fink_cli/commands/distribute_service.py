@@ -37,8 +37,8 @@ from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.background import Known
     from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.service.background import Known
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def start(
 ) -> None:
     """Publish in the background: returns once the filters are accepted and it is on its way."""
     from fink_cli.commands.distribute_job import prepared
-    from fink_cli.distribution import background
     from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.state import ALIVE
+    from fink_cli.distribution.service import background
+    from fink_cli.distribution.service.state import ALIVE
 
     wish = Wish(
         config=config,
@@ -136,7 +136,7 @@ def stop(
     _master: SameMaster = None,
 ) -> None:
     """Let a distribution finish its batch, and end."""
-    from fink_cli.distribution import background
+    from fink_cli.distribution.service import background
 
     which = _which(context, config, source, topic, name)
     if not which.running:
@@ -165,9 +165,9 @@ def status(
     _master: SameMaster = None,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
-    from fink_cli.distribution import background
-    from fink_cli.distribution.owner import dead_letters_of
     from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.progress.owner import dead_letters_of
+    from fink_cli.distribution.service import background
 
     topic = without_topic(context, config, topic)
     wish = Wish(config=config, source=source, topic=topic, name=name)
@@ -203,7 +203,7 @@ def _show_all(distributions: Sequence[Known], form: Format) -> None:
 
 def _judge(distributions: Sequence[Known]) -> None:
     """End with 1 where a distribution does not publish though it should."""
-    from fink_cli.distribution.state import DIED, FAILED, STUCK
+    from fink_cli.distribution.service.state import DIED, FAILED, STUCK
 
     reports = (each.report for each in distributions)
     if any(report and report.status.state in (FAILED, DIED, STUCK) for report in reports):
@@ -257,8 +257,8 @@ def _which(
     topic: str | None,
     name: str | None,
 ) -> Known:
-    from fink_cli.distribution import background
     from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.service import background
 
     topic = without_topic(context, config, topic)
     wish = Wish(config=config, source=source, topic=topic, name=name)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.connection import Connection
-from fink_cli.distribution import state
-from fink_cli.distribution.owner import told
-from fink_cli.distribution.progress import DRIVER, Record, read_driver, record_name
-from fink_cli.distribution.progress_topics import (
+from fink_cli.distribution.progress.owner import told
+from fink_cli.distribution.progress.records import DRIVER, Record, read_driver, record_name
+from fink_cli.distribution.progress.topics import (
     open_consumer,
     read_every,
 )
+from fink_cli.distribution.service import state
 from fink_cli.kafka.client import ErrorWatch, settings_for
 
 

@@ -18,11 +18,11 @@ from fink_cli.admin.topic_rights import (
 )
 from fink_cli.cluster.java import find_java
 from fink_cli.connection import Connection
-from fink_cli.distribution import state
+from fink_cli.distribution.job import Job, Spark, TopicTarget
 from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
-from fink_cli.distribution.owner import Owner
-from fink_cli.distribution.science import require_files, require_folder
-from fink_cli.distribution.spec import Job, Spark, TopicTarget
+from fink_cli.distribution.progress.owner import Owner
+from fink_cli.distribution.service import state
+from fink_cli.distribution.source.parquet_files import require_files, require_folder
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
 from fink_cli.paths import cache_folder
@@ -35,7 +35,7 @@ _MASTER_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks of ``fink distribute``; see :class:`fink_cli.distribution.spec.Job`.
+    """What a user asks of ``fink distribute``; see :class:`fink_cli.distribution.job.Job`.
 
     Attributes:
         config: the distribution file; none publishes every alert to ``topic``.

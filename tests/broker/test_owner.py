@@ -6,9 +6,9 @@ import pytest
 
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.distribution import owner as owner_module
-from fink_cli.distribution.owner import Owner, told
-from fink_cli.distribution.progress import Published, SourceFile, published_record
-from fink_cli.distribution.progress_topics import open_consumer, partition_of, read_partition
+from fink_cli.distribution.progress.owner import Owner, told
+from fink_cli.distribution.progress.records import Published, SourceFile, published_record
+from fink_cli.distribution.progress.topics import open_consumer, partition_of, read_partition
 from tests.conftest import TestCluster
 
 

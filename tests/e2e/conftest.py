@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fink_cli import jars
+from fink_cli.distribution.job import Spark
 from fink_cli.distribution.spark.session import open_session
-from fink_cli.distribution.spec import Spark
 from fink_cli.paths import cache_folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.distribution.state import (
+from fink_cli.distribution.service.state import (
     About,
     Folder,
     Report,

@@ -22,7 +22,7 @@ from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from fink_cli.distribution.state import Folder, read_report
+from fink_cli.distribution.service.state import Folder, read_report
 from fink_cli.processes import find, runs
 from tests.conftest import PROGRAM, TestCluster, run_fink
 from tests.e2e.reading import batch_runs, messages

@@ -25,8 +25,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.avro.functions import to_avro
 
-from fink_cli.distribution.columns import read_type
-from fink_cli.distribution.science import read_footer, sort_out
+from fink_cli.distribution.columns.columns import read_type
+from fink_cli.distribution.source.parquet_files import read_footer, sort_out
 from fink_cli.distribution.spark.schemas import (
     avro_schema,
     describe_alerts,

@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 import pytest
 from astropy.io import fits
 
-from fink_cli.distribution.filters import (
+from fink_cli.distribution.python_filters.load import (
     arguments_of,
     bind,
     decide,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from fink_cli import trusted
-from fink_cli.distribution.filters import load_filter
+from fink_cli.distribution.python_filters.load import load_filter
 from fink_cli.doctor.check_result import CheckState
 from fink_cli.doctor.secret_files import check_secret_files
 from fink_cli.errors import FinkWarning, UsageError

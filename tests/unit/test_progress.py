@@ -7,14 +7,14 @@ import random
 from collections import Counter
 from dataclasses import replace
 
-from fink_cli.distribution.dead_letters import (
+from fink_cli.distribution.progress.dead_letters import (
     UNDECIDED,
     DeadLetter,
     dead_letter_key,
     dead_letter_record,
     read_dead_letters,
 )
-from fink_cli.distribution.progress import (
+from fink_cli.distribution.progress.records import (
     Driver,
     Progress,
     Published,

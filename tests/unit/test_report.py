@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fink_cli.distribution import background, report, state
-from fink_cli.distribution.spec import Job
+from fink_cli.distribution.job import Job
+from fink_cli.distribution.service import background, report, state
 from tests.jobs import a_job
 
 

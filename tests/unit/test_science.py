@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.distribution.science import parquet_files
+from fink_cli.distribution.source.parquet_files import parquet_files
 from fink_cli.errors import UsageError
 
 

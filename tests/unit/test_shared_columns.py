@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fink_cli.distribution.columns import dump_columns, load_columns, published_type
-from fink_cli.distribution.nanoseconds import rounded_columns
-from fink_cli.distribution.science import Sorted, read_footer, sort_out
+from fink_cli.distribution.columns.columns import dump_columns, load_columns, published_type
+from fink_cli.distribution.columns.nanoseconds import rounded_columns
+from fink_cli.distribution.source.parquet_files import Sorted, read_footer, sort_out
 
 TEXT, NUMBER, VOID = pa.string(), pa.float64(), pa.null()
 US, MS, NS = (pa.timestamp(unit) for unit in ("us", "ms", "ns"))

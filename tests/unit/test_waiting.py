@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fink_cli.distribution import source_files
-from fink_cli.distribution.progress import Progress, PublishedFile
-from fink_cli.distribution.waiting import WaitingFiles
+from fink_cli.distribution.progress.records import Progress, PublishedFile
+from fink_cli.distribution.source import folder as source_files
+from fink_cli.distribution.source.waiting import WaitingFiles
 
 
 def write(file: Path, *candids: int) -> Path:

@@ -2,7 +2,7 @@
 
 An error in a filter decides nothing for that alert and that stream, and ends nothing: a SQL
 expression stands within Spark's ``TryEval``, which gives null where its content raises, and a
-Python function within :func:`fink_cli.distribution.answers.decide`.
+Python function within :func:`fink_cli.distribution.python_filters.decide.decide`.
 
 With hundreds of streams, what is said to Spark of each counts: each word of the Column API is some
 calls into Java, 0.1 ms each. So a stream is one text of SQL.
@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
-from fink_cli.distribution.answers import decide
+from fink_cli.distribution.python_filters.decide import decide
 from fink_cli.distribution.spark.schemas import column, quoted
 from fink_cli.distribution.spark.times import held_by_python
 from fink_cli.distribution.streams import Route, Stream

@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from fink_cli.alerts.schema import fingerprint
-from fink_cli.distribution.batch import UnknownFailureError
-from fink_cli.distribution.columns import Struct
-from fink_cli.distribution.science import BadFile
-from fink_cli.distribution.slot_work import Outcome, Work
+from fink_cli.distribution.columns.columns import Struct
+from fink_cli.distribution.driver.batch import UnknownFailureError
+from fink_cli.distribution.publisher.work import Outcome, Work
+from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import unreadable

@@ -15,16 +15,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.types import BooleanType
 
-from fink_cli.distribution.arguments import (
+from fink_cli.distribution.columns.columns import refused_columns
+from fink_cli.distribution.columns.selection import all_paths, close_paths, tree
+from fink_cli.distribution.python_filters.arguments import (
     Filter,
     arguments_of,
     bind,
     optional_arguments_of,
     resolve_arguments,
 )
-from fink_cli.distribution.columns import refused_columns
-from fink_cli.distribution.filters import load_filter
-from fink_cli.distribution.selection import all_paths, close_paths, tree
+from fink_cli.distribution.python_filters.load import load_filter
 from fink_cli.distribution.spark.decide import PythonFilter, in_brackets, make_decider
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.schemas import Alerts, Encoding, column, encoding_of, field_tree

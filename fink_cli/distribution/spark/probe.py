@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from fink_cli.distribution.science import BadFile
+from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.schemas import read_alerts
 from fink_cli.distribution.spark.session import FAILURES, first_cause

@@ -8,8 +8,8 @@ import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
 
-from fink_cli.distribution.publisher import publish_slot
-from fink_cli.distribution.slot_work import Outcome, Work, dump_outcome, load_outcome
+from fink_cli.distribution.publisher.slot import publish_slot
+from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.spark.login import worker_settings
 
 

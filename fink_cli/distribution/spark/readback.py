@@ -12,7 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.types import BinaryType, StructType
 
 from fink_cli.alerts.columns import CLASS, ID, OBJECT, load_roles
-from fink_cli.distribution.question import Reading
+from fink_cli.distribution.dry_run.questions import Reading
 from fink_cli.distribution.spark.login import kafka_options
 from fink_cli.distribution.spark.schemas import quoted
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from fink_cli.distribution.question import Tried
+from fink_cli.distribution.dry_run.questions import Tried
 from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import read_alerts

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from pyspark.sql.types import DataType, StructType
 
 from fink_cli.alerts.columns import load_roles
-from fink_cli.distribution.columns import (
+from fink_cli.distribution.columns.columns import (
     NANOSECONDS,
     VOID,
     Array,
@@ -29,10 +29,10 @@ from fink_cli.distribution.columns import (
     read_type,
     scalar_paths,
 )
-from fink_cli.distribution.science import columns_of_files
-from fink_cli.distribution.selection import Tree, reduced, refuse_columns, tree
+from fink_cli.distribution.columns.parquet_types import renamed_columns, with_avro_names
+from fink_cli.distribution.columns.selection import Tree, reduced, refuse_columns, tree
+from fink_cli.distribution.source.parquet_files import columns_of_files
 from fink_cli.distribution.streams import Distribution
-from fink_cli.distribution.types import renamed_columns, with_avro_names
 from fink_cli.errors import UsageError
 
 FILE, ROW = "fink:file", "fink:row"

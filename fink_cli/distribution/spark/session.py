@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 
 import fink_cli
 from fink_cli.connection import Connection
+from fink_cli.distribution.job import Spark
 from fink_cli.distribution.spark.login import hand_over_login
-from fink_cli.distribution.spec import Spark
 from fink_cli.paths import shipped
 
 Session = SparkSession

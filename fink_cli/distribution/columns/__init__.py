@@ -1,0 +1,1 @@
+"""The columns of alerts: what files hold, what Spark reads, what is published."""

@@ -1,0 +1,1 @@
+"""The driver: the process that publishes, batch after batch."""

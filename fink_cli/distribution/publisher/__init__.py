@@ -1,0 +1,1 @@
+"""The publisher: it runs in Spark's workers and writes alerts in transactions."""

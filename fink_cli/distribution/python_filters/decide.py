@@ -1,0 +1,119 @@
+"""What a Python filter says of each alert of a batch, whatever it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fink_cli.distribution.python_filters.arguments import Filter
+from fink_cli.text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ERROR_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a filter said of some alerts in a row: whether each passes, or why there is no answer.
+
+    Attributes:
+        passed: whether each passes; none without an answer.
+        error: why there is none.
+        raised: whether the filter raised, so that a part of the alerts may fare better.
+    """
+
+    passed: list[bool] | None
+    error: str | None = None
+    raised: bool = False
+
+
+def decide(function: Filter, columns: Sequence[pd.Series | pd.DataFrame]) -> pd.DataFrame:
+    """Ask a filter about each alert of a batch.
+
+    When it raises, it is asked again about parts of the batch, down to the alerts on which it
+    raises. A part that raised is halved, and after two that did not in a row the next is twice as
+    large: an error costs about ``2 log2(n)`` calls, where n is how many alerts lie between two, and
+    errors everywhere cost one call an alert (at most 4/3, when every third raises).
+
+    Args:
+        function: takes the columns in their order.
+        columns: a Series or a DataFrame for each argument, all of the same length.
+
+    Returns:
+        A row for each alert: ``passed``, which is True, False (also where the filter said nothing:
+        null or NaN), or None where it was not decided; and ``error``, why it was not, or None.
+    """
+    import pandas as pd
+
+    size = len(columns[0])
+    passed: list[bool | None] = []
+    errors: list[str | None] = []
+    width, in_a_row = size, 0
+    while len(passed) < size:
+        start = len(passed)
+        end = min(start + width, size)
+        answer = _ask(function, columns, start, end)
+        if answer.raised and end - start > 1:
+            width, in_a_row = (end - start) // 2, 0
+            continue
+        passed += answer.passed or [None] * (end - start)
+        errors += [answer.error] * (end - start)
+        in_a_row = 0 if answer.raised else in_a_row + 1
+        width *= 2 if in_a_row > 1 else 1
+    return pd.DataFrame(
+        {
+            "passed": pd.Series(passed, dtype=object),
+            "error": pd.Series(errors, dtype=object),
+        }
+    )
+
+
+def _ask(
+    function: Filter, columns: Sequence[pd.Series | pd.DataFrame], start: int, end: int
+) -> _Answer:
+    # Renumbering copies: a filter that changes what it is given must change nothing for others.
+    part = [each.iloc[start:end].reset_index(drop=True) for each in columns]
+    try:
+        given = function(*part)
+    except Exception as error:
+        # The filter is not ours: it may raise anything, and must stop no other stream. What ends a
+        # process (KeyboardInterrupt, SystemExit) is no Exception, and goes through.
+        return _Answer(None, told(error), raised=True)
+    return _read(given, end - start)
+
+
+def _read(given: Any, size: int) -> _Answer:
+    """What the filter gave, as one answer an alert; its index does not count, as in Spark."""
+    import numpy as np
+    import pandas as pd
+
+    many = isinstance(
+        given, pd.Series | pd.api.extensions.ExtensionArray | np.ndarray | list | tuple
+    )
+    if not many or getattr(given, "ndim", 1) != 1:
+        what = type(given).__name__
+        return _Answer(None, f"the filter gave a {what}, not a Series of true or false")
+    series = given if isinstance(given, pd.Series) else pd.Series(given)
+    if len(series) != size:
+        return _Answer(None, f"the filter gave {len(series)} answers for {size} alerts")
+    null = series.isna()
+    kind = pd.api.types.infer_dtype(series, skipna=True)
+    if kind != "boolean" and not null.all():
+        return _Answer(None, f"the filter gave {kind} ({series.dtype}), not true or false")
+    values = series.to_numpy(dtype=object)
+    return _Answer([not no and bool(value) for value, no in zip(values, null, strict=True)])
+
+
+def told(error: Exception) -> str:
+    """What a foreign error says, in one line that is safe to print, of 200 characters at most."""
+    try:
+        text = str(error)
+    except Exception:
+        # Its text is foreign code as well.
+        text = "its message can't be read"
+    words = " ".join(text[: 10 * _ERROR_LENGTH].split())
+    name = type(error).__name__
+    return printable(printable(f"{name}: {words}" if words else name), _ERROR_LENGTH)

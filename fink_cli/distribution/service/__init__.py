@@ -1,0 +1,1 @@
+"""Starting, following and stopping the driver's process; the status that it writes."""
