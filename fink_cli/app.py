@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from fink_cli.commands.parameters import convert_plainly
 from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError, FinkWarning
 from fink_cli.interrupts import take_requests_as_interrupts
 from fink_cli.standard_streams import flush_stdout, is_abandoned, open_streams
@@ -158,6 +159,7 @@ def main(words: Sequence[str] | None = None) -> None:
     open_streams()
     warnings.showwarning = _show_warning
     take_requests_as_interrupts()
+    convert_plainly()
     if os.environ.get("_FINK_COMPLETE") or not _COMPLETION_OPTIONS.isdisjoint(sys.argv):
         from fink_cli.commands.completion import prepare_completion
 

@@ -24,7 +24,6 @@ HEAVY = {
     "numpy",
     "orjson",
     "psutil",
-    "pydantic",
     "tomlkit",
 }
 
