@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fink_cli import console, terminal
 from fink_cli.standard_streams import has_no_reader, use_utf8
-from fink_cli.tables import Line, as_data, card, table
 from fink_cli.text import escaped_in_json, printable
+
+if TYPE_CHECKING:
+    from fink_cli.tables import Line
 
 
 class Format(StrEnum):
@@ -32,6 +34,9 @@ def emit(result: Any, form: Format, empty: str = "") -> None:
         form: table, JSON or YAML.
         empty: what to say on stderr when a table would have no row.
     """
+    # Loaded here: the key that completes loads this file, and draws no table.
+    from fink_cli.tables import as_data, card, table
+
     if form is Format.JSON:
         import json
 

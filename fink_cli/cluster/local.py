@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fink_cli.cluster import process
+from fink_cli.cluster import DEFAULT_PORT, process
 from fink_cli.cluster.broker import (
     find_running,
     last_words,
@@ -27,7 +27,6 @@ from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.ports import move, require_free_ports
 from fink_cli.cluster.properties import security_protocol
 from fink_cli.cluster.record import (
-    DEFAULT_PORT,
     HOST,
     Broker,
     Cluster,

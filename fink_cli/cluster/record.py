@@ -77,7 +77,6 @@ class DamagedClusterError(OperationFailedError):
 
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 9093
 # What Kafka calls whoever logs in with the brokers' certificate.
 BROKER_USER = f"CN={HOST}"
 # A user that nobody logs in as and that is never deleted. Kafka (4.3.1 at least) forgets every

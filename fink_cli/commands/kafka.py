@@ -9,13 +9,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import console, render
-from fink_cli.cluster.record import (
-    DEFAULT_PORT,
-    DamagedClusterError,
-    broker_log,
-    cluster_folder,
-    read_cluster,
-)
+from fink_cli.cluster import DEFAULT_PORT
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Follow, Lines, Output, Yes
@@ -127,6 +121,8 @@ def logs(
 
 
 def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
+    from fink_cli.cluster.record import broker_log
+
     log = broker_log(fink_home(), broker)
     if not log.exists():
         raise OperationFailedError(
@@ -141,6 +137,7 @@ def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
     """Stop the local cluster and remove it, with all its topics and users."""
     from fink_cli.cluster import local
     from fink_cli.cluster.broker import find_running
+    from fink_cli.cluster.record import cluster_folder
 
     home = fink_home()
     if not _is_there(home):
@@ -160,6 +157,8 @@ def destroy(yes: Yes = False, dry_run: DryRun = False) -> None:
 
 
 def _is_there(home: Path) -> bool:
+    from fink_cli.cluster.record import DamagedClusterError, read_cluster
+
     try:
         return read_cluster(home) is not None
     except DamagedClusterError as error:

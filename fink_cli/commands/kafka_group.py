@@ -10,12 +10,12 @@ import typer
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
 from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, topic_option
-from fink_cli.consumer.start import AtOffset, Earliest, Latest, Start, parse_start
 from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
     from fink_cli.admin.groups import Target
+    from fink_cli.consumer.start import Start
 
 app = typer.Typer(no_args_is_help=True, help="Consumer groups: list, describe, reset, delete.")
 
@@ -28,6 +28,8 @@ Names = Annotated[
 
 
 def _target(start: Start) -> Target:
+    from fink_cli.consumer.start import AtOffset, Earliest, Latest
+
     if isinstance(start, Earliest):
         return "earliest"
     if isinstance(start, Latest):
@@ -80,6 +82,7 @@ def reset(
 ) -> None:
     """Let a group go on from another place. No member may be active."""
     from fink_cli.admin.groups import plan_reset, reset_group
+    from fink_cli.consumer.start import parse_start
 
     target = _target(parse_start(to, datetime.now(UTC), "--to"))
     connection = resolve_connection(profile, servers)

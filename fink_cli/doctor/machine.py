@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fink_cli import jars
-from fink_cli.cluster import process
+from fink_cli.cluster import DEFAULT_PORT, process
 from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
 from fink_cli.cluster.local import ROOM_BYTES
-from fink_cli.cluster.record import DEFAULT_PORT, Cluster, read_cluster
+from fink_cli.cluster.record import Cluster, read_cluster
 from fink_cli.doctor.check_result import CheckResult, failed, failure, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import cache_folder, fink_home
