@@ -33,9 +33,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PIP) install $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/java-classes.stamp: tests/java_classes.py $(VENV)/dev.stamp
+$(VENV)/java-classes.stamp: tests/support/java_classes.py $(VENV)/dev.stamp
 	@echo "Keeping Java's classes for the tests, which start some 150 JVMs …"
-	@$(BIN)/python -m tests.java_classes
+	@$(BIN)/python -m tests.support.java_classes
 	@touch $@
 
 install: $(VENV)/run.stamp ## Make .venv with the fink script in it
@@ -49,7 +49,7 @@ demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
 	@$(BIN)/fink demo
 
 test: $(VENV)/java-classes.stamp ## Run the tests against a real broker and real Spark
-	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
 test-long: $(VENV)/java-classes.stamp ## Also the full counts of chaos, fuzz and soak runs
 	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)

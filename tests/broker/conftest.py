@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from tests.broker.watching import Message
+from tests.support.consume import Message
 
 
 @pytest.fixture

@@ -39,8 +39,9 @@ from fink_cli.admin.acl.model import (
 from fink_cli.admin.topics import create_topics
 from fink_cli.admin.users import delete_logins, set_password
 from fink_cli.connection import Connection
-from tests.broker.watching import wait_for
-from tests.conftest import Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.waiting import wait_for
 
 HERE = "127.0.0.1"
 ELSEWHERE = "10.9.9.9"

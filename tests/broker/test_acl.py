@@ -21,7 +21,8 @@ from fink_cli.admin.acl.model import (
     Rule,
     role_rules,
 )
-from tests.conftest import Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
 
 
 @pytest.fixture

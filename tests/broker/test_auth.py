@@ -21,8 +21,11 @@ from confluent_kafka.admin import (
 )
 
 from fink_cli.admin.publishers import STATE_TOPICS
-from tests.broker.watching import wait_for
-from tests.conftest import PROGRAM, Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM
+from tests.support.fink import Fink
+from tests.support.processes import running
+from tests.support.waiting import wait_for
 
 STATE_OPERATIONS = ("READ", "WRITE", "DESCRIBE")
 
@@ -440,15 +443,12 @@ def test_onboard_that_is_interrupted_leaves_nothing(
     words += ["--out", str(tmp_path / "file")]
     # The proof goes on for ten seconds: a look by a command might take as long.
     admin = AdminClient(cluster.connection.librdkafka())
-    with subprocess.Popen([PROGRAM, *words], env=cluster.environ, stderr=subprocess.PIPE) as child:
-        try:
-            wait_for(lambda: user in admin.describe_user_scram_credentials().result(10))
-            child.send_signal(signal.SIGINT)
-            _, said = child.communicate(timeout=60)
-        finally:
-            child.kill()
-    assert child.returncode == 130, said
-    assert b"Traceback" not in said
+    with running(cluster.environ, *words) as onboarding:
+        wait_for(lambda: user in admin.describe_user_scram_credentials().result(10))
+        onboarding.send_signal(signal.SIGINT)
+        _, said = onboarding.communicate(timeout=60)
+    assert onboarding.returncode == 130, said
+    assert "Traceback" not in said
     assert users(fink, user) == []
     assert {each["permission"] for each in rules(fink, user)} == {"DENY"}
     assert list(tmp_path.iterdir()) == []

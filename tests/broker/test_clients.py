@@ -17,8 +17,10 @@ from confluent_kafka import Consumer, Producer
 from fink_cli.cluster.install import kafka_jars
 from fink_cli.jars import Jar, fetch
 from fink_cli.paths import cache_folder
-from tests.broker.watching import messages
-from tests.conftest import PROGRAM, Fink, TestCluster, program, run_fink
+from tests.support.cluster import TestCluster
+from tests.support.consume import messages
+from tests.support.environment import PROGRAM, find_program
+from tests.support.fink import Fink, run_fink
 
 # Where hop-client and fink-client are installed: beside the tests, or in an environment of theirs.
 CLIENTS = Path(os.environ.get("FINK_TEST_CLIENTS") or sys.prefix) / "bin"
@@ -94,7 +96,7 @@ def test_confluent_kafka(export: Callable[[str], Path], topic: str) -> None:
 
 
 def test_kcat(export: Callable[[str], Path], user: str, topic: str, tmp_path: Path) -> None:
-    kcat = program("kcat")
+    kcat = find_program("kcat")
     # librdkafka before 2.6.1 (Debian 12 has 2.0.2) breaks RFC 5802 in a way that Kafka 4 refuses
     # (librdkafka's issue 4895): kcat gets the one that confluent-kafka brings.
     library = _bundled_librdkafka(tmp_path)

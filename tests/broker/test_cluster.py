@@ -20,7 +20,6 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import psutil
@@ -34,9 +33,13 @@ from fink_cli.cluster.tls import ensure_certificates
 from fink_cli.connection import Connection
 from fink_cli.paths import cache_folder
 from fink_cli.settings import local_login_file
-from tests.broker.test_secrets import contents
-from tests.broker.watching import wait_for
-from tests.conftest import PROGRAM, TestCluster, clean_environ, fake_java, run_fink
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM, clean_environ, fake_java
+from tests.support.fink import run_fink
+from tests.support.processes import running
+from tests.support.secrets import contents
+from tests.support.servers import relayed
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("cluster")  # whose start has filled the cache
 
@@ -346,13 +349,7 @@ def leader(environ: dict[str, str]) -> int:
 
 
 def test_foreground_stops_on_ctrl_c(environ: dict[str, str]) -> None:
-    with subprocess.Popen(
-        [PROGRAM, "kafka", "start", "--foreground"],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as foreground:
+    with running(environ, "kafka", "start", "--foreground") as foreground:
         shown_by = psutil.Process(foreground.pid)
         wait_for(lambda: any(each.name() == "tail" for each in shown_by.children()))
         foreground.send_signal(signal.SIGINT)
@@ -421,9 +418,7 @@ def test_the_comments_of_the_profile_local_stay(environ: dict[str, str], tmp_pat
 
 def test_ctrl_c_during_start_leaves_no_broker(environ: dict[str, str]) -> None:
     home = Path(environ["FINK_HOME"])
-    with subprocess.Popen(
-        [PROGRAM, "kafka", "start"], env=environ, stderr=subprocess.PIPE, text=True
-    ) as starting:
+    with running(environ, "kafka", "start") as starting:
         wait_for(
             lambda: any("broker.args" in " ".join(p.info["cmdline"]) for p in processes_of(home))
         )
@@ -653,7 +648,7 @@ def test_what_is_damaged_can_be_destroyed(environ: dict[str, str], content: str)
 def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
     home = Path(environ["FINK_HOME"])
     seen: list[str] = []
-    with subprocess.Popen([PROGRAM, "kafka", "start"], env=environ) as starting:
+    with running(environ, "kafka", "start") as starting:
         while starting.poll() is None:
             seen += [" ".join(each.info["cmdline"]) for each in processes_of(home)]
             time.sleep(0.02)
@@ -669,30 +664,6 @@ def test_no_secret_is_to_be_seen(environ: dict[str, str]) -> None:
             assert mode == 0o600, file
             assert file.suffix not in {".log", ".args"}, file
     assert stat.S_IMODE((home / "kafka").stat().st_mode) == 0o700
-
-
-@contextmanager
-def relayed(host: str, server: str) -> Iterator[str]:
-    """Hand what comes to an address on to a server; yields the address."""
-    to_host, _, to_port = server.partition(":")
-
-    class Relay(BaseRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection((to_host, int(to_port))) as there:
-                back = threading.Thread(target=pour, args=(there, self.request), daemon=True)
-                back.start()
-                pour(self.request, there)
-
-    def pour(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while chunk := source.recv(4096):
-                sink.sendall(chunk)
-
-    with ThreadingTCPServer((host, 0), Relay) as relay:
-        relay.daemon_threads = True
-        threading.Thread(target=relay.serve_forever, daemon=True).start()
-        yield f"{host}:{relay.server_address[1]}"
-        relay.shutdown()
 
 
 def test_tls_with_an_authority_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:

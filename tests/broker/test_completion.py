@@ -17,9 +17,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.completion.names import WAIT_SECONDS
-from tests.broker.test_cluster import relayed
-from tests.broker.watching import new_user
-from tests.conftest import PROGRAM, TestCluster, clean_environ, program
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM, clean_environ, find_program
+from tests.support.servers import relayed
+from tests.support.users import new_user
+from tests.support.waiting import wait_for
 
 # A press may take 300 ms, and waits for 120 of them. Where this was written the rest is three times
 # what the import of Typer takes of the processor (60 ms); a slower one takes longer for both.
@@ -45,11 +47,12 @@ def pressed(env: dict[str, str], *words: str) -> list[str]:
 
 def pressed_until(env: dict[str, str], wanted: str, *words: str) -> list[str]:
     """What is shown once the names have come; they come within seconds."""
-    ends = time.monotonic() + 30
-    while wanted not in (found := pressed(env, *words)):
-        assert time.monotonic() < ends, found
-        time.sleep(0.5)
-    return found
+
+    def shown() -> list[str] | None:
+        names = pressed(env, *words)
+        return names if wanted in names else None
+
+    return wait_for(shown, 30)
 
 
 def require_quick(env: dict[str, str], *words: str) -> None:
@@ -225,17 +228,17 @@ def test_zsh_and_fish_are_answered(environ: dict[str, str], topic: str, shell: s
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
     expected = {"zsh": f"_arguments '*: :((\"{topic}\"))'", "fish": topic}
-    ends = time.monotonic() + 30
-    while True:
+
+    def shown() -> bool:
         done = subprocess.run(
             [PROGRAM], env={**environ, **asked}, capture_output=True, text=True, check=False
         )
         assert (done.stderr, done.returncode) == ("", 0)
-        if done.stdout.strip() == expected[shell]:
-            break
         # Names that have not come in time are left out of one press.
-        assert topic not in done.stdout
-        assert time.monotonic() < ends, done.stdout
+        assert topic not in done.stdout or done.stdout.strip() == expected[shell]
+        return done.stdout.strip() == expected[shell]
+
+    wait_for(shown, 30)
 
 
 def press_until(line: pexpect.spawn[str], shown: str) -> None:
@@ -251,7 +254,7 @@ def press_until(line: pexpect.spawn[str], shown: str) -> None:
 def test_the_key_works_once_it_is_installed(
     environ: dict[str, str], topic: str, tmp_path: Path, shell: str
 ) -> None:
-    program(shell)
+    find_program(shell)
     path = f"{PROGRAM.parent}{os.pathsep}{environ['PATH']}"
     env = {**environ, "PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     env.pop("XDG_CONFIG_HOME", None)

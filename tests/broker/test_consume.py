@@ -15,10 +15,9 @@ import fastavro
 import yaml
 from confluent_kafka import Producer
 
-from tests.broker.watching import (
+from tests.support.consume import (
     KEY,
     SCHEMA,
-    Fink,
     Message,
     alert,
     lines,
@@ -27,6 +26,7 @@ from tests.broker.watching import (
     numbers,
     summary,
 )
+from tests.support.fink import Fink
 
 # What is shown
 

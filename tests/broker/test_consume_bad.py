@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.broker.watching import KEY, Fink, lines, messages, summary
+from tests.support.consume import KEY, lines, messages, summary
+from tests.support.fink import Fink
 
 
 def test_bad_messages_are_kept_and_shown_in_hex(

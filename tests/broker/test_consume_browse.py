@@ -10,8 +10,8 @@ from typing import Any
 import fastavro
 import pytest
 
-from tests.broker.test_consume_terminal import Terminal
-from tests.broker.watching import KEY, message, messages
+from tests.support.consume import KEY, message, messages
+from tests.support.terminal import Terminal
 
 UP, ESCAPE = "\x1b[A", "\x1b"
 

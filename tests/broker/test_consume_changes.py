@@ -13,7 +13,10 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from tests.broker.watching import Fink, messages, numbers, running, wait_for
+from tests.support.consume import messages, numbers
+from tests.support.fink import Fink
+from tests.support.processes import running
+from tests.support.waiting import wait_for
 
 Reader = subprocess.Popen[str]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from tests.broker.watching import Fink, messages, numbers, summary
+from tests.support.consume import messages, numbers, summary
+from tests.support.fink import Fink
 
 
 def test_an_alert_that_was_sent_twice_is_shown_once(fink: Fink, cluster: Any, topic: str) -> None:

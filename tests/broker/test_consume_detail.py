@@ -9,21 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-import pexpect
 import pytest
 from confluent_kafka import Producer
 
-from tests.broker.watching import (
-    FINK,
-    KEY,
-    SCHEMA,
-    Fink,
-    lines,
-    message,
-    messages,
-    numbers,
-    summary,
-)
+from tests.support.consume import KEY, SCHEMA, lines, message, messages, numbers, summary
+from tests.support.fink import Fink
+from tests.support.terminal import run_on_terminal
 
 
 def send_real(cluster: Any, topic: str, raw_dir: Path, count: int = 3) -> list[dict[str, Any]]:
@@ -75,11 +66,8 @@ def test_detail_on_a_terminal(cluster: Any, topic: str, raw_dir: Path) -> None:
     words = ["consume", "--topic", topic, "--until-end", "--detail"]
     for more, colours in (({}, True), ({"NO_COLOR": "1"}, False)):
         environ = {**cluster.environ, "COLORTERM": "truecolor", "COLUMNS": "100", **more}
-        child = pexpect.spawn(FINK[0], [*FINK[1:], *words], env=environ, dimensions=(40, 100))
-        child.expect(pexpect.EOF, timeout=30)
-        child.close()
-        seen = child.before.decode()
-        assert child.exitstatus == 0
+        exit_code, seen = run_on_terminal(environ, *words, width=100)
+        assert exit_code == 0
         assert sent[0]["objectId"] in seen
         assert ("\x1b]8;" in seen) is colours
         assert ("▀" in seen) is colours

@@ -22,10 +22,12 @@ import pytest
 from confluent_kafka import Producer
 
 from fink_cli.cluster.record import read_cluster
-from tests.broker.test_consume_groups import committed
-from tests.broker.watching import FINK, wait_for
-from tests.conftest import TestCluster, run_fink
-from tests.slack.fake_slack import TOKEN, FakeSlack, fake_slack
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM
+from tests.support.fink import run_fink
+from tests.support.slack import TOKEN, FakeSlack, fake_slack
+from tests.support.topics import committed_offset
+from tests.support.waiting import wait_for
 
 TOTAL = 400
 # It comes last, and is larger than a file of the alerts before it.
@@ -111,7 +113,7 @@ class Member:
 
     def check(self, cluster: TestCluster) -> int:
         """How far the group is; all before it is durable."""
-        offset = max(committed(cluster, self.group, self.topic), 0)
+        offset = max(committed_offset(cluster.connection, self.group, self.topic), 0)
         assert set(range(min(offset, TOTAL))) <= self.durable(), (self.sink, offset, self.said)
         if self.sink == "bad" and offset > TOTAL:
             assert (self.files / f"{self.topic}-0-{TOTAL}.bin").read_bytes() == BAD
@@ -157,7 +159,7 @@ def start(cluster: TestCluster, alerts: str, tmp_path: Path) -> Iterator[Start]:
             }
             own = [str(files) if word == "." else word for word in SINKS[sink]]
             process = subprocess.Popen(
-                [*FINK, *own, "--topic", alerts, "-g", group, *words],
+                [PROGRAM, *own, "--topic", alerts, "-g", group, *words],
                 cwd=folder,
                 env=environ,
                 stdout=(stdout or folder / "stdout").open("wb"),

@@ -10,7 +10,9 @@ from typing import Any
 
 import fastavro
 
-from tests.broker.watching import KEY, SCHEMA, Fink, alert, lines, message, numbers, running
+from tests.support.consume import KEY, SCHEMA, alert, lines, message, numbers
+from tests.support.fink import Fink
+from tests.support.processes import running
 
 
 def test_files_of_the_survey_sent_as_they_are(

@@ -10,14 +10,9 @@ from confluent_kafka.admin import (
     AclOperation,
 )
 
-from tests.broker.watching import (
-    Fink,
-    as_user,
-    message,
-    new_user,
-    numbers,
-    right,
-)
+from tests.support.consume import message, numbers
+from tests.support.fink import Fink
+from tests.support.users import as_user, new_user, right
 
 
 def test_a_wrong_password(fink: Fink, cluster: Any, topic: str) -> None:

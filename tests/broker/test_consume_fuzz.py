@@ -32,9 +32,19 @@ from fink_cli.alerts.codec import (
 )
 from fink_cli.alerts.columnar import Columns
 from fink_cli.alerts.parquet import arrow_schema, arrow_table
-from tests.broker.watching import FINK, KEY, Fink, Message, message, summary
-from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT, encoded, messages, mutated
-from tests.unit.test_encodings import ALERTS, container, framed
+from tests.support.avro import (
+    ALERTS,
+    LOGICAL,
+    LOGICAL_ALERT,
+    container,
+    encoded,
+    framed,
+    mutated,
+    survey_messages,
+)
+from tests.support.consume import KEY, Message, message, summary
+from tests.support.environment import PROGRAM
+from tests.support.fink import Fink
 
 SEED = 20261122
 LONGEST_SECONDS = 1.0
@@ -44,7 +54,7 @@ FULL = [pytest.param(3_000), pytest.param(20_000, marks=pytest.mark.long)]
 def accidents(raw_dir: Path, count: int) -> Iterator[Message]:
     """Real alerts, small ones and other encodings, each with its value or its schema changed."""
     dice = random.Random(SEED)
-    real: list[Message] = [(key, value) for key, value, _ in messages(raw_dir)[:4]]
+    real: list[Message] = [(key, value) for key, value, _ in survey_messages(raw_dir)[:4]]
     real += [(None, file.read_bytes()) for file in sorted(raw_dir.glob("*.avro"))[:2]]
     # Small ones more often: an accident hits more than a cutout.
     small: list[Message] = [encoded(json.dumps(LOGICAL), LOGICAL_ALERT), message(1)]
@@ -178,7 +188,7 @@ def test_memory_is_flat_to_the_end_of_a_long_topic(
     words += ["--save", str(tmp_path)] if save else []
     environ = {**cluster.environ, "MALLOC_ARENA_MAX": "2"}
     out, errors = (tmp_path / "out").open("wb"), (tmp_path / "errors").open("wb")
-    with subprocess.Popen([*FINK, *words], env=environ, stdout=out, stderr=errors) as process:
+    with subprocess.Popen([PROGRAM, *words], env=environ, stdout=out, stderr=errors) as process:
         before, after = watched(psutil.Process(process.pid), tmp_path, save)
     assert before > 0 < after, "there was no time to look at it"
     told = (tmp_path / "errors").read_text()

@@ -7,19 +7,16 @@ import signal
 import subprocess
 from typing import Any
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
 )
 
-from tests.broker.watching import (
-    Fink,
-    messages,
-    numbers,
-    running,
-    shown_by,
-    wait_for,
-)
+from tests.support.consume import messages, numbers
+from tests.support.fink import Fink
+from tests.support.processes import running, shown_by
+from tests.support.topics import committed_offset, has_shared_out
+from tests.support.waiting import wait_for
 
 
 def test_a_group_goes_on_where_it_stopped(fink: Fink, topic: str, publish: Any) -> None:
@@ -66,21 +63,12 @@ def test_without_a_group_nothing_is_left_behind(
     assert after <= before
 
 
-def committed(cluster: Any, group: str, topic: str) -> int:
-    """How far the group is on the topic's first partition; negative where it has not begun."""
-    admin = AdminClient(cluster.connection.librdkafka())
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
-    [place] = admin.list_consumer_group_offsets([asked])[group].result().topic_partitions
-    offset: int = place.offset
-    return offset
-
-
 def test_after_a_kill_no_alert_is_lost(fink: Fink, cluster: Any, topic: str, publish: Any) -> None:
     publish(topic, *messages(5))
     words = ("consume", "--topic", topic, "-g", f"g-{topic}", "-o", "json")
     with running(cluster.environ, *words) as process:
         assert shown_by(process, 5) == [0, 1, 2, 3, 4]
-        wait_for(lambda: committed(cluster, f"g-{topic}", topic) == 5)
+        wait_for(lambda: committed_offset(cluster.connection, f"g-{topic}", topic) == 5)
         process.send_signal(signal.SIGKILL)
     publish(topic, *messages(5, first=5))
     # The dead member's session has to end first.
@@ -108,14 +96,6 @@ def test_killed_in_the_middle_nothing_is_passed_over(
     assert sorted({*before, *after}) == list(range(total))
 
 
-def has_shared_out(cluster: Any, group: str) -> bool:
-    """Whether the group has two members, each with one partition."""
-    admin = AdminClient(cluster.connection.librdkafka())
-    found = admin.describe_consumer_groups([group])[group].result()
-    parts = [len(each.assignment.topic_partitions) for each in found.members]
-    return found.state is ConsumerGroupState.STABLE and parts == [1, 1]
-
-
 def new_to(seen: list[int], process: subprocess.Popen[str], count: int) -> list[int]:
     """What a member shows until so many are among it that were not seen before."""
     share: list[int] = []
@@ -132,7 +112,7 @@ def test_two_members_share_the_work(cluster: Any, make_topic: Any, publish: Any)
     with running(cluster.environ, *words) as first:
         seen = shown_by(first, 20)
         with running(cluster.environ, *words) as second:
-            wait_for(lambda: has_shared_out(cluster, f"g-{topic}"))
+            wait_for(lambda: has_shared_out(cluster.connection, f"g-{topic}"))
             for partition in range(2):
                 publish(topic, *messages(10, first=20 + 10 * partition), partition=partition)
             shares = [new_to(seen, process, 10) for process in (first, second)]

@@ -13,7 +13,10 @@ from fink_cli.consumer import assignment, topic_reader
 from fink_cli.consumer.topic_reader import TopicReader, open_topics
 from fink_cli.errors import UnreachableError
 from fink_cli.kafka import offsets
-from tests.broker.watching import Fink, messages, numbers, running, shown_by, wait_for
+from tests.support.consume import messages, numbers
+from tests.support.fink import Fink
+from tests.support.processes import running, shown_by
+from tests.support.waiting import wait_for
 
 
 def poll_for_ever(*sources: TopicReader) -> NoReturn:

@@ -15,9 +15,12 @@ import fastavro
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer
 
-from tests.broker.test_consume_groups import committed, has_shared_out
-from tests.broker.test_consume_terminal import Terminal
-from tests.broker.watching import SCHEMA, Fink, alert, messages, running, wait_for
+from tests.support.consume import SCHEMA, alert, messages
+from tests.support.fink import Fink
+from tests.support.processes import running
+from tests.support.terminal import Terminal
+from tests.support.topics import committed_offset, has_shared_out, wait_for_partitions
+from tests.support.waiting import wait_for
 
 
 def rows(folder: Path) -> list[int]:
@@ -55,9 +58,7 @@ def test_killed_and_resumed_each_alert_is_there_once(
     publish(topic, *messages(total))
     words = ("consume", "--topic", topic, "-g", f"g-{topic}", "--save", str(tmp_path))
     with running(cluster.environ, *words) as process:
-        end = time.monotonic() + 30
-        while not list(tmp_path.glob("*.parquet")) and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_for(lambda: list(tmp_path.glob("*.parquet")), 30, interval=0.01)
         process.send_signal(signal.SIGKILL)
     before = len(rows(tmp_path))
     assert 0 < before < total
@@ -111,9 +112,7 @@ def test_a_member_that_was_away_saves_all_and_each_once(
         time.sleep(1)
         process.send_signal(signal.SIGSTOP)
         other.subscribe([topic])
-        end = time.monotonic() + 40
-        while not other.assignment() and time.monotonic() < end:
-            other.poll(0.2)
+        wait_for_partitions(other)
         process.send_signal(signal.SIGCONT)
         threading.Timer(4, other.close).start()
         # As the other one does not answer, the work is shared out anew only when it leaves.
@@ -133,7 +132,7 @@ def test_two_savers_of_a_group_lose_nothing(
     with running(cluster.environ, *words) as first:
         wait_for(lambda: bool(list(tmp_path.glob("*.parquet"))))
         with running(cluster.environ, *words) as second:
-            wait_for(lambda: has_shared_out(cluster, group))
+            wait_for(lambda: has_shared_out(cluster.connection, group))
             for partition in range(2):
                 publish(topic, *messages(500, 12_000 + 500 * partition), partition=partition)
             # One is in the middle of it, the other has to take over what is not committed.
@@ -156,13 +155,13 @@ def test_alerts_that_the_format_can_not_hold(
     ended = fink(*words, str(out), "-g", group)
     assert ended.returncode == 1
     assert f"{topic} partition 0 offset 1 can't be saved: field number is a text" in ended.stderr
-    assert committed(cluster, group, topic) < 0
+    assert committed_offset(cluster.connection, group, topic) < 0
     assert list(out.iterdir()) == []
     kept = fink(*words, str(out), "-g", group, "--bad", str(bad))
     assert kept.returncode == 0, kept.stderr
     assert "2 saved" in kept.stderr
     assert "2 messages skipped" in kept.stderr
-    assert committed(cluster, group, topic) == 4
+    assert committed_offset(cluster.connection, group, topic) == 4
     assert rows(out) == [1, 2]
     assert [(bad / f"{topic}-0-{at}.bin").read_bytes() for at in (1, 2)] == [
         json.dumps(value).encode() for value in values[1:3]

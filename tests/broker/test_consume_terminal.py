@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
-import pexpect
-import pyte
 import pytest
 
-from tests.broker.watching import (
-    FINK,
-    KEY,
-    message,
-    messages,
-    running,
-    shown_by,
-)
+from tests.support.consume import KEY, message, messages
+from tests.support.processes import running, shown_by
+from tests.support.terminal import Terminal, run_on_terminal
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -62,43 +53,6 @@ def test_a_reader_that_goes_away(cluster: Any, topic: str, publish: Any) -> None
     assert "Exception" not in errors
 
 
-class Terminal:
-    """The program on a terminal, and what stands on it."""
-
-    def __init__(self, environ: dict[str, str], *words: str, width: int, height: int) -> None:
-        # Said twice: pexpect gives the terminal its size only after the program was started.
-        size = {"LINES": str(height), "COLUMNS": str(width)}
-        environ = {**environ, **size, "TERM": "xterm-256color"}
-        self.child = pexpect.spawn(
-            FINK[0], [*FINK[1:], *words], env=os.environ | environ, dimensions=(height, width)
-        )
-        self.screen = pyte.HistoryScreen(width, height, history=5000)
-        self._stream = pyte.ByteStream(self.screen)
-
-    def until(self, shown: Callable[[str], bool], timeout: float = 20) -> str:
-        """What stands on the terminal as soon as it is as expected."""
-        deadline = time.monotonic() + timeout
-        while not shown(self.text()):
-            assert time.monotonic() < deadline, self.text()
-            try:
-                self._stream.feed(self.child.read_nonblocking(65536, 0.2))
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                break
-        assert shown(self.text()), self.text()
-        return self.text()
-
-    def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
-
-    def exit_code(self) -> int | None:
-        self.child.expect(pexpect.EOF, timeout=20)
-        self._stream.feed(self.child.before or b"")
-        self.child.close()
-        return self.child.exitstatus
-
-
 def test_the_live_table(cluster: Any, topic: str, publish: Any) -> None:
     publish(topic, *messages(40), (KEY, b"not Avro"))
     terminal = Terminal(cluster.environ, "consume", "--topic", topic, width=80, height=20)
@@ -135,11 +89,7 @@ def test_the_last_rows_of_many_stay(cluster: Any, topic: str, publish: Any) -> N
 
 def test_no_color_on_a_terminal(cluster: Any, topic: str, publish: Any) -> None:
     publish(topic, *messages(2))
-    child = pexpect.spawn(
-        FINK[0],
-        [*FINK[1:], "consume", "--topic", topic, "--until-end"],
-        env={**os.environ, **cluster.environ, "NO_COLOR": "1"},
-    )
-    child.expect(pexpect.EOF, timeout=30)
-    assert b"ZTF0001" in child.before
-    assert b"\x1b" not in child.before
+    environ = {**cluster.environ, "NO_COLOR": "1"}
+    _, printed = run_on_terminal(environ, "consume", "--topic", topic, "--until-end")
+    assert "ZTF0001" in printed
+    assert "\x1b" not in printed

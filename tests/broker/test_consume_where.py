@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import fastavro
-import pexpect
 
-from tests.broker.watching import FINK, Fink, lines, messages, numbers, summary
+from tests.support.consume import lines, messages, numbers, summary
+from tests.support.fink import Fink
+from tests.support.terminal import run_on_terminal
 
 
 def test_only_what_is_selected_is_shown(fink: Fink, topic: str, publish: Any) -> None:
@@ -48,14 +49,8 @@ def test_a_field_that_only_some_topics_have(
         assert done.returncode == 2
         assert "the alerts have no such field" in done.stderr
     # What is drawn in place has no room for a warning before the end.
-    child = pexpect.spawn(
-        FINK[0],
-        [*FINK[1:], *several[:2], *several[4:]],
-        env={**cluster.environ, "TERM": "xterm"},
-        dimensions=(40, 200),
-    )
-    child.expect(pexpect.EOF, timeout=30)
-    assert child.before.count(f"which the alerts of {third} do not have".encode()) == 1
+    _, printed = run_on_terminal(cluster.environ, *several[:2], *several[4:], width=200)
+    assert printed.count(f"which the alerts of {third} do not have") == 1
 
 
 def test_a_mistake_ends_it_before_the_first_alert(fink: Fink, topic: str, publish: Any) -> None:

@@ -6,27 +6,27 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
-import pexpect
 import pytest
 from confluent_kafka.admin import AclOperation
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.paths import cache_folder
-from tests.broker.test_cluster import fake_java, relayed
-from tests.broker.tls_server import tls_server
-from tests.broker.watching import PASSWORD, as_user, message, new_user, right
-from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
-from tests.slack.fake_slack import TOKEN, fake_slack
+from tests.support.cluster import TestCluster
+from tests.support.consume import message
+from tests.support.environment import PROGRAM, clean_environ, fake_java
+from tests.support.fink import Fink, run_fink
+from tests.support.servers import relayed, silent_server, tls_server
+from tests.support.slack import TOKEN, fake_slack
+from tests.support.terminal import run_on_terminal
+from tests.support.users import PASSWORD, as_user, new_user, right
 
 Findings = dict[str, dict[str, str]]
 
@@ -170,23 +170,6 @@ def test_nothing_listens(consumer: dict[str, str]) -> None:
         "found": "not checked: no broker takes connections",
         "hint": "",
     }
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """A server that takes connections and never says a word."""
-    ended = threading.Event()
-
-    class Silent(BaseRequestHandler):
-        def handle(self) -> None:
-            ended.wait(60)
-
-    with ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_address[1]}"
-        ended.set()
-        server.shutdown()
 
 
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
@@ -353,10 +336,7 @@ def test_a_password_command_that_hangs(consumer: dict[str, str]) -> None:
 
 def test_a_person_has_time_to_answer_a_password_command(consumer: dict[str, str]) -> None:
     env = profile_of(consumer, password_command=f"sh -c 'sleep 4; echo {PASSWORD}'")
-    child = pexpect.spawn(str(PROGRAM), ["doctor"], env=env, dimensions=(60, 200))
-    child.expect(pexpect.EOF, timeout=60)
-    said = child.before.decode()
-    child.close()
+    _, said = run_on_terminal(env, "doctor", width=200)
     assert f"SASL_PLAINTEXT to {consumer['FINK_BOOTSTRAP_SERVERS']}" in said
     assert "no answer within" not in said
 

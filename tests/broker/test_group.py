@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ import yaml
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.conftest import Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.topics import commit_offsets, wait_for_partitions
 
 DAY_MS = 86_400_000
 
@@ -32,13 +33,6 @@ def read(fink: Fink, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def commit(cluster: TestCluster, group: str, topic: str, *offsets: int) -> None:
-    consumer = Consumer({**cluster.connection.librdkafka(), "group.id": group})
-    places = [TopicPartition(topic, number, offset) for number, offset in enumerate(offsets)]
-    consumer.commit(offsets=places, asynchronous=False)
-    consumer.close()
-
-
 @contextmanager
 def member(cluster: TestCluster, group: str, topic: str, **settings: str) -> Iterator[None]:
     """Somebody who is in the group as long as the block lasts."""
@@ -46,10 +40,7 @@ def member(cluster: TestCluster, group: str, topic: str, **settings: str) -> Ite
     consumer = Consumer({**cluster.connection.librdkafka(), **own})
     consumer.subscribe([topic])
     try:
-        deadline = time.monotonic() + 20
-        while not consumer.assignment():
-            assert time.monotonic() < deadline
-            consumer.poll(0.2)
+        wait_for_partitions(consumer)
         yield
     finally:
         consumer.close()
@@ -71,7 +62,7 @@ def test_describe_tells_the_lag_and_the_time_that_is_left(
     topic = make_topic(partitions=3, **{"retention.ms": str(2 * DAY_MS)})
     fill(publish, topic, 0, 30 * HOUR, 24 * HOUR, HOUR)
     fill(publish, topic, 1, HOUR)
-    commit(cluster, group, topic, 1, 1)
+    commit_offsets(cluster.connection, group, topic, 1, 1)
     found = read(fink, "describe", group)
     assert (found["group"], found["state"], found["lag"]) == (group, "Empty", 2)
     first, second, third = found["partitions"]
@@ -95,7 +86,7 @@ def test_what_retention_has_deleted_is_counted_as_lost(
     fink: Fink, cluster: TestCluster, topic: str, publish: Any, group: str
 ) -> None:
     fill(publish, topic, 0, *[HOUR] * 5)
-    commit(cluster, group, topic, 1)
+    commit_offsets(cluster.connection, group, topic, 1)
     admin = AdminClient(cluster.connection.librdkafka())
     for future in admin.delete_records([TopicPartition(topic, 0, 3)]).values():
         future.result(10)
@@ -115,7 +106,7 @@ def test_what_is_kept_for_ever_has_no_end(
 ) -> None:
     topic = make_topic(**setting)
     fill(publish, topic, 0, HOUR)
-    commit(cluster, group, topic, 0)
+    commit_offsets(cluster.connection, group, topic, 0)
     [row] = read(fink, "describe", group)["partitions"]
     assert (row["lag"], row["expires_in"]) == (1, None)
 
@@ -125,7 +116,7 @@ def test_a_name_does_not_act_on_the_terminal(
     fink: Fink, cluster: TestCluster, topic: str, group: str, form: str
 ) -> None:
     name = f"{group}-\x9b31m\u202eä"
-    commit(cluster, name, topic, 0)
+    commit_offsets(cluster.connection, name, topic, 0)
     done = fink("kafka", "group", "list", "-o", form)
     assert done.returncode == 0, done.stderr
     assert "\x9b" not in done.stdout
@@ -138,7 +129,7 @@ def test_a_group_in_use_is_left_alone(
     protocol: str, fink: Fink, cluster: TestCluster, topic: str, publish: Any, group: str
 ) -> None:
     fill(publish, topic, 0, HOUR)
-    commit(cluster, group, topic, 0)
+    commit_offsets(cluster.connection, group, topic, 0)
     with member(cluster, group, topic, **{"group.protocol": protocol}):
         found = read(fink, "describe", group)
         assert (found["state"], found["members"]) == ("Stable", 1)
@@ -177,7 +168,7 @@ def test_reset_goes(
     topic = make_topic(partitions=2)
     fill(publish, topic, 0, 4 * HOUR, 3 * HOUR, 2 * HOUR, HOUR)
     fill(publish, topic, 1, HOUR)
-    commit(cluster, group, topic, 1, 1)
+    commit_offsets(cluster.connection, group, topic, 1, 1)
     if to == "TIME":
         to = (datetime.now(UTC) - timedelta(minutes=90)).strftime("%Y-%m-%dT%H:%M:%S")
     words = ("reset", group, "--to", to)
@@ -198,7 +189,7 @@ def test_reset_of_one_partition_leaves_the_others(
     topic = make_topic(partitions=2)
     for partition in range(2):
         fill(publish, topic, partition, HOUR, HOUR)
-    commit(cluster, group, topic, 1, 1)
+    commit_offsets(cluster.connection, group, topic, 1, 1)
     read(fink, "reset", group, "--to", "latest", "-t", topic, "--partition", "1", "-y")
     assert [row["committed"] for row in read(fink, "describe", group)["partitions"]] == [1, 2]
     missing = fink("kafka", "group", "reset", group, "--to", "latest", "-t", f"{topic}x", "-y")
@@ -207,7 +198,7 @@ def test_reset_of_one_partition_leaves_the_others(
 
 
 def test_a_deleted_group_is_gone(fink: Fink, cluster: TestCluster, topic: str, group: str) -> None:
-    commit(cluster, group, topic, 0)
+    commit_offsets(cluster.connection, group, topic, 0)
     assert fink("kafka", "group", "delete", group).returncode == 2
     assert read(fink, "delete", group, "--dry-run") == [{"group": group, "outcome": "would delete"}]
     assert read(fink, "delete", group, "-y") == [{"group": group, "outcome": "deleted"}]
@@ -228,7 +219,7 @@ def test_a_user_sees_its_own_groups_only(
     fink: Fink, cluster: TestCluster, topic: str, publish: Any, group: str
 ) -> None:
     fill(publish, topic, 0, HOUR)
-    commit(cluster, group, topic, 0)
+    commit_offsets(cluster.connection, group, topic, 0)
     user = f"u{group[2:]}"
     assert fink("auth", "add", "-u", user, "-p", "secret-1").returncode == 0
     login = cluster.as_user(user, "secret-1")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker.tls_server import tls_server
-from tests.conftest import Fink, TestCluster, clean_environ, run_fink
+from tests.support.cluster import TestCluster
+from tests.support.environment import clean_environ
+from tests.support.fink import Fink, run_fink
+from tests.support.servers import tls_server
 
 
 def test_a_wrong_password_ends_with_3_and_kafka_s_reason(fink: Fink) -> None:

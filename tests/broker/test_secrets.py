@@ -7,70 +7,16 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
 
-from tests.conftest import Fink, TestCluster
-
-
-class Watch:
-    """What was seen of some secrets while commands ran."""
-
-    def __init__(self, secrets: list[str]) -> None:
-        self.secrets = secrets
-        self.seen: set[str] = set()
-        self.looks = 0
-
-    def look(self, done: threading.Event) -> None:
-        """Read the arguments of every process, as `ps` does, again and again."""
-        while not done.is_set():
-            for process in psutil.process_iter(["cmdline"]):
-                text = " ".join(process.info["cmdline"] or [])
-                self.seen |= {f"ps: {text}" for secret in self.secrets if secret in text}
-            self.looks += 1
-
-    def said(self, where: str, text: str) -> None:
-        """Look at what a command printed."""
-        self.seen |= {f"{where}: {text}" for secret in self.secrets if secret in text}
-
-    def files(self, folder: Path) -> None:
-        """Look at every file of a folder: logs hold no secret, and others are private."""
-        for file, mode, content in contents(folder):
-            if not any(secret.encode() in content for secret in self.secrets):
-                continue
-            if mode != 0o600 or "logs" in file.parts or file.suffix == ".log":
-                self.seen.add(f"file: {file} {mode:o}")
-
-
-def contents(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
-    """The files below a folder, their modes and what they hold.
-
-    Others may write in it: a file that is gone when its turn comes is passed over.
-    """
-    for parent, _, names in os.walk(folder):
-        for file in (Path(parent, name) for name in names):
-            with suppress(FileNotFoundError):
-                if stat.S_ISREG(whole := file.stat().st_mode):
-                    yield file, stat.S_IMODE(whole), file.read_bytes()
-
-
-@contextmanager
-def watching(secrets: list[str]) -> Iterator[Watch]:
-    watch = Watch(secrets)
-    done = threading.Event()
-    thread = threading.Thread(target=watch.look, args=(done,))
-    thread.start()
-    try:
-        yield watch
-    finally:
-        done.set()
-        thread.join()
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink, run_program
+from tests.support.secrets import watching
 
 
 @pytest.fixture
@@ -89,7 +35,7 @@ def test_the_watch_sees_an_argument() -> None:
 
 
 @pytest.mark.usefixtures("wide_umask")
-def test_no_secret_shows(fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path) -> None:
+def test_no_secret_shows(cluster: TestCluster, topic: str, tmp_path: Path) -> None:
     one, two, three = (f"hidden{uuid.uuid4().hex}" for _ in range(3))
     user, other = (f"u{uuid.uuid4().hex[:8]}" for _ in range(2))
     declared = tmp_path / "access.toml"
@@ -99,7 +45,7 @@ def test_no_secret_shows(fink: Fink, cluster: TestCluster, topic: str, tmp_path:
     login = {"env": cluster.as_user(user, two)}
     wrong = {"env": cluster.as_user(user, three)}
     consume = ["--consume", topic]
-    commands: list[tuple[int, list[str], dict[str, object]]] = [
+    commands: list[tuple[int, list[str], dict[str, Any]]] = [
         (0, ["auth", "add", "-u", user, "--password-stdin"], stdin),
         (1, ["auth", "add", "-u", user, "--password-stdin"], stdin),
         (0, ["auth", "rotate", "-u", user], variable),
@@ -137,7 +83,9 @@ def test_no_secret_shows(fink: Fink, cluster: TestCluster, topic: str, tmp_path:
     ]
     with watching([one, two, three, cluster.connection.password]) as watch:
         for code, words, given in commands:
-            done = fink(*words, **given)  # type: ignore[arg-type]
+            # Processes of their own, whose arguments others see.
+            environ = {**cluster.environ, **given.get("env", {})}
+            done = run_program(*words, env=environ, stdin=given.get("stdin", ""))
             assert done.returncode == code, (words, done.stderr)
             watch.said(" ".join(words), done.stdout + done.stderr)
             generated = new / "generated"

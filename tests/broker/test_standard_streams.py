@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.broker.watching import SCHEMA, Fink, message
-from tests.conftest import PROGRAM
+from tests.support.consume import SCHEMA, message
+from tests.support.environment import PROGRAM
+from tests.support.fink import Fink
 
 
 def shell(environ: dict[str, str], command: str, **more: str) -> subprocess.CompletedProcess[bytes]:

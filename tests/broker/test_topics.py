@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AclOperation
 
-from tests.broker.watching import as_user, new_user, right
-from tests.conftest import Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.users import as_user, new_user, right
 
 
 def test_create_leaves_what_exists_as_it_is(fink: Fink, topic: str) -> None:

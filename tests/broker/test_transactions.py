@@ -8,8 +8,9 @@ from typing import Any
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.broker.test_group import commit
-from tests.broker.watching import Fink, message, numbers
+from tests.support.consume import message, numbers
+from tests.support.fink import Fink
+from tests.support.topics import commit_offsets
 
 
 def write(cluster: Any, topic: str, *transactions: tuple[int, bool]) -> None:
@@ -40,7 +41,7 @@ def test_ends_of_transactions_are_no_messages(fink: Fink, cluster: Any, topic: s
     assert f"{topic}: 4 messages\n" in asked.stderr
     # A reader that stops at the last message, as other clients do, and one at the third.
     for offset, expected in ((8, 0), (2, 2)):
-        commit(cluster, f"other-{topic}-{offset}", topic, offset)
+        commit_offsets(cluster.connection, f"other-{topic}-{offset}", topic, offset)
         assert lag(fink, f"other-{topic}-{offset}")[0] == expected
     assert lag(fink, f"other-{topic}-8")[1] is None
     words = ("consume", "-t", topic, "-g", f"g-{topic}", "-o", "json")

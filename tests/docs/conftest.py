@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fink_cli.cluster.process import free_ports
-from tests.conftest import PROGRAM, ROOT, broker_log_end, clean_environ, run_fink
-from tests.docs.examples import script
-from tests.slack.fake_slack import TOKEN, fake_slack
-
-# A page's examples may start Spark several times.
-SECONDS = 420
-
-RunPage = Callable[[Path], str]
+from fink_cli.admin.topics import create_topics
+from tests.support.cluster import broker_log_end, running_cluster
+from tests.support.environment import PROGRAM, ROOT
+from tests.support.fink import run_fink
+from tests.support.pages import SECONDS, RunPage, script
+from tests.support.slack import TOKEN, fake_slack
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory, science_dir: Path) -> Iterator[dict[str, str]]:
     """The environment of somebody who reads and types, and has done what README says."""
-    home = tmp_path_factory.mktemp("reader")
-    with fake_slack() as slack:
+    with fake_slack() as slack, running_cluster(tmp_path_factory.mktemp("reader")) as cluster:
         for name in ("newsletter", "rrlyrae", "variables"):
             slack.add_channel(name)
-        environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
-        environ |= {
-            "PATH": f"{PROGRAM.parent}:{environ['PATH']}",
+        environ = {
+            **cluster.environ,
+            "PATH": f"{PROGRAM.parent}:{cluster.environ['PATH']}",
             "FINK_SLACK_API_URL": slack.url,
         }
-        for words in (
-            ["kafka", "start"],
-            ["kafka", "topic", "create", "my_alerts", "--partitions", "4"],
-            ["distribute", "run", "--once", "--source", str(science_dir), "--topic", "my_alerts"],
-        ):
-            done = run_fink(*words, env=environ, timeout=SECONDS)
-            assert done.returncode == 0, done.stderr
+        create_topics(cluster.connection, ["my_alerts"], 4, None, {})
+        words = ("distribute", "run", "--once", "--source", str(science_dir), "--topic")
+        done = run_fink(*words, "my_alerts", env=environ, timeout=SECONDS)
+        assert done.returncode == 0, done.stderr
         yield environ
-    destroyed = run_fink("kafka", "destroy", "--yes", env=environ)
-    assert destroyed.returncode == 0, destroyed.stderr
 
 
 @pytest.fixture

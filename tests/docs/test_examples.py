@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from tests.conftest import ROOT
-from tests.docs.conftest import SECONDS, RunPage
-from tests.docs.examples import BadRemarkError, blocks, script
+from tests.support.environment import ROOT
+from tests.support.pages import SECONDS, BadRemarkError, RunPage, blocks, script
 
 PAGES = [
     ROOT / "README.md",

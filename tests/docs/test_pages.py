@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fink_cli.profiles import FIELDS
-from tests.conftest import ROOT, clean_environ
+from tests.support.environment import ROOT, clean_environ
 from tools import messages, reference
 
 LINK = re.compile(r"\]\(([^)#\s]+)[^)\s]*\)")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import PROGRAM, TestCluster, clean_environ
+from tests.support.cluster import TestCluster
+from tests.support.environment import clean_environ
+from tests.support.fink import run_program
+from tests.support.processes import running
 
 
 @pytest.fixture
@@ -36,9 +37,7 @@ def nothing_left(tmp_path: Path) -> Iterator[None]:
 
 
 def test_it_shows_decoded_alerts_and_what_to_type_next(environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [PROGRAM, "demo"], env=environ, capture_output=True, text=True, timeout=240, check=False
-    )
+    done = run_program("demo", env=environ, timeout=240)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("ZTF")]
     assert len(rows) == 20
@@ -55,18 +54,16 @@ def test_it_shows_decoded_alerts_and_what_to_type_next(environ: dict[str, str]) 
 def test_interrupted_half_way_it_stops_everything(
     environ: dict[str, str], moment: str, signal_number: int
 ) -> None:
-    with subprocess.Popen(
-        [PROGRAM, "demo"], env=environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as running:
+    with running(environ, "demo") as demo:
         said = ""
-        for line in running.stderr or ():
+        for line in demo.stderr or ():
             said += line
             if moment in line:
                 break
         time.sleep(2)
-        os.kill(running.pid, signal_number)
-        said += running.communicate(timeout=180)[1]
-    assert running.returncode == 130, said
+        demo.send_signal(signal_number)
+        said += demo.communicate(timeout=180)[1]
+    assert demo.returncode == 130, said
     assert "Traceback" not in said
 
 
@@ -77,13 +74,10 @@ def test_a_failure_half_way_stops_everything(environ: dict[str, str], tmp_path: 
     cache = tmp_path / "cache"
     (cache / "fink").mkdir(parents=True)
     (cache / "fink" / "kafka").symlink_to(cache_folder() / "kafka")
-    done = subprocess.run(
-        [PROGRAM, "demo"],
+    done = run_program(
+        "demo",
         env={**environ, "XDG_CACHE_HOME": str(cache), "FINK_MAVEN_MIRROR": "http://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
         timeout=120,
-        check=False,
     )
     assert done.returncode == 3
     assert "could not be fetched" in done.stderr

@@ -31,8 +31,12 @@ from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.schema import fingerprint
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.conftest import PROGRAM, ROOT, Fink, TestCluster, run_fink
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM, ROOT
+from tests.support.fink import Fink, run_fink
+from tests.support.processes import processes_in, running
+from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SPARK_SECONDS = 180
 
@@ -91,7 +95,7 @@ def test_the_main_job_on_real_alerts(
     back = sorted(read_back(fink, topic), key=lambda alert: alert["candid"])
     assert [with_time_as_number(each) for each in back] == [as_json(each) for each in source]
 
-    sent = messages(cluster.connection, topic, 4)
+    sent = read_topic(cluster.connection, topic, 4)
     assert json.loads(sent[0].key()) == json.loads((ROOT / "schemas/ztf-science.avsc").read_text())
     # NaN and null are both null in JSON: on the wire they are told apart.
     wire = {decoded(each)["candid"]: decoded(each) for each in sent}
@@ -105,7 +109,7 @@ def test_the_main_job_on_real_alerts(
     assert again["session"]["read"] == 0
     assert again["session"]["published"] == {topic: 0}
     assert again["published"] == {topic: 124}
-    assert len(messages(cluster.connection, topic, 4)) == 124
+    assert len(read_topic(cluster.connection, topic, 4)) == 124
 
 
 def decoded(message: Message) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def test_an_alert_of_no_known_survey(
     science.mkdir()
     pq.write_table(pa.table({"colour": ["red", "blue"], "x": [1.5, None]}), science / "a.parquet")
     assert publish(fink, science, topic)["published"] == {topic: 2}
-    found = messages(cluster.connection, topic, 2)
+    found = read_topic(cluster.connection, topic, 2)
     names = [dict(each.headers())["alert-id"].decode() for each in found]
     assert len(set(names)) == 2
     assert all(len(name) == 64 for name in names)
@@ -153,13 +157,9 @@ def test_a_missing_topic_and_a_wrong_login(fink: Fink, topic: str, science_dir: 
     assert away.returncode == 3
 
 
-def drivers(topic_home: Path) -> list[psutil.Process]:
-    """The processes of distributions that keep their state in a home."""
-    return [
-        each
-        for each in psutil.process_iter(["cwd"])
-        if str(topic_home / "distributions") in (each.info["cwd"] or "")
-    ]
+def drivers(cluster: TestCluster) -> list[psutil.Process]:
+    """Return the processes of distributions that keep their state in the cluster's home."""
+    return processes_in(cluster.home / "distributions")
 
 
 def test_ctrl_c_finishes_and_leaves_no_process(
@@ -167,39 +167,32 @@ def test_ctrl_c_finishes_and_leaves_no_process(
 ) -> None:
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
-    command, pipe = [PROGRAM, "distribute", "run", *words, "-o", "json"], subprocess.PIPE
-    with subprocess.Popen(
-        command, env=cluster.environ, stdout=pipe, stderr=pipe, text=True
-    ) as running:
-        deadline = time.monotonic() + SPARK_SECONDS
-        while len(read_back(fink, topic)) < 20:
-            assert time.monotonic() < deadline
-            assert running.poll() is None
-            time.sleep(0.5)
+    with running(cluster.environ, "distribute", "run", *words, "-o", "json") as process:
+
+        def all_stand() -> bool:
+            assert process.poll() is None
+            return len(read_topic(cluster.connection, topic)) == 20
+
+        wait_for(all_stand, SPARK_SECONDS)
         # A second run of the same distribution is refused while the first goes on.
         second = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
         assert second.returncode == 1
         assert "runs already" in second.stderr
-        running.send_signal(signal.SIGINT)
-        shown, said = running.communicate(timeout=SPARK_SECONDS)
-    assert running.returncode == 130
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate(timeout=SPARK_SECONDS)
+    assert process.returncode == 130
     assert json.loads(shown.splitlines()[-1])["published"] == {topic: 20}
     assert "Traceback" not in said
-    assert not drivers(cluster.home)
+    assert not drivers(cluster)
     assert publish(fink, tmp_path / "science", topic)["session"]["read"] == 0
 
 
 def test_a_killed_run_leaves_no_process(cluster: TestCluster, topic: str, tmp_path: Path) -> None:
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
-    running = subprocess.Popen([PROGRAM, "distribute", "run", *words], env=cluster.environ)
-    deadline = time.monotonic() + SPARK_SECONDS
-    while len(drivers(cluster.home)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    running.kill()
-    running.wait()
-    _, alive = psutil.wait_procs(drivers(cluster.home), timeout=SPARK_SECONDS)
+    with running(cluster.environ, "distribute", "run", *words):
+        wait_for(lambda: len(drivers(cluster)) >= 2, SPARK_SECONDS)
+    _, alive = psutil.wait_procs(drivers(cluster), timeout=SPARK_SECONDS)
     assert not alive
 
 
@@ -212,9 +205,9 @@ def test_no_secret_in_what_a_run_leaves_or_shows(
     seen: set[str] = set()
     with subprocess.Popen(
         [PROGRAM, "distribute", "run", *words], env=cluster.environ, stdout=subprocess.DEVNULL
-    ) as running:
-        while running.poll() is None:
-            for each in drivers(cluster.home):
+    ) as process:
+        while process.poll() is None:
+            for each in drivers(cluster):
                 try:
                     seen.add(" ".join(each.cmdline()))
                 except psutil.NoSuchProcess:
@@ -256,7 +249,7 @@ Published = tuple[str, Path, subprocess.CompletedProcess[str]]
 
 def test_the_wire_format(cluster: TestCluster, by_producer: Published) -> None:
     topic, _, _ = by_producer
-    found = messages(cluster.connection, topic, 4)
+    found = read_topic(cluster.connection, topic, 4)
     assert len(found) == 100
     assert len({message.partition() for message in found}) > 1
     for message in found:
@@ -276,7 +269,7 @@ def test_compression_takes_the_repeated_schema_away(
     cluster: TestCluster, by_producer: Published
 ) -> None:
     topic, _, _ = by_producer
-    found = messages(cluster.connection, topic, 4)
+    found = read_topic(cluster.connection, topic, 4)
     sent = sum(len(each.key()) + len(each.value()) for each in found)
     logs = (cluster.home / "kafka" / "broker-1" / "data").glob(f"{topic}-*/*.log")
     assert sum(file.stat().st_size for file in logs) < 0.85 * sent
@@ -382,13 +375,13 @@ def test_on_a_terminal_it_shows_progress(cluster: TestCluster, topic: str, tmp_p
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
-    ) as running:
+    ) as process:
         os.close(theirs)
         shown = b""
         while chunk := _read(ours):
             shown += chunk
-        said, _ = running.communicate(timeout=SPARK_SECONDS)
-    assert running.returncode == 0
+        said, _ = process.communicate(timeout=SPARK_SECONDS)
+    assert process.returncode == 0
     assert b"Starting Spark" in shown
     assert b"Publishing" in shown
     assert f"{topic} = 20" in said
@@ -461,23 +454,14 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
 def test_a_reading_ends_with_the_command_that_asked_for_it(
     cluster: TestCluster, topic: str, tmp_path: Path
 ) -> None:
-    words = [PROGRAM, "distribute", "test", "--topic", topic, "--schema", str(tmp_path / "s.avsc")]
+    words = ("distribute", "test", "--topic", topic, "--schema", str(tmp_path / "s.avsc"))
     (tmp_path / "s.avsc").write_text('{"type": "record", "name": "a", "fields": []}')
     environ = {**cluster.environ, "TMPDIR": str(tmp_path)}
 
     def readers() -> list[psutil.Process]:
-        return [
-            each
-            for each in psutil.process_iter(["cwd"])
-            if str(tmp_path / "fink-") in (each.info["cwd"] or "")
-        ]
+        return [process for folder in tmp_path.glob("fink-*") for process in processes_in(folder)]
 
-    running = subprocess.Popen(words, env=environ)
-    deadline = time.monotonic() + 60
-    while len(readers()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    running.kill()
-    running.wait()
+    with running(environ, *words):
+        wait_for(lambda: len(readers()) >= 2)
     _, alive = psutil.wait_procs(readers(), timeout=60)
     assert not alive

@@ -17,8 +17,10 @@ from fink_cli.distribution.service.state import (
     write_about,
     write_report,
 )
-from tests.conftest import Fink, TestCluster, clean_environ, fake_java, run_fink
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.environment import clean_environ, fake_java
+from tests.support.fink import Fink, run_fink
+from tests.support.topics import read_topic
 
 SPARK_SECONDS = 180
 
@@ -142,7 +144,7 @@ def test_streams_of_different_columns_have_no_schema_in_common(
         assert "so there is more than one schema" in done.stderr
         assert "--stream S" in done.stderr
     assert not (tmp_path / "s.avsc").exists()
-    assert messages(cluster.connection, first) == []
+    assert read_topic(cluster.connection, first) == []
 
 
 def test_hints_hold_as_typed_when_there_are_several_distributions(tmp_path: Path) -> None:

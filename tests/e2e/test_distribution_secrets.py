@@ -20,8 +20,10 @@ from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
-from tests.broker.test_secrets import contents, watching
-from tests.conftest import PROGRAM, Fink, TestCluster
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM
+from tests.support.fink import Fink
+from tests.support.secrets import contents, watching
 
 SPARK_SECONDS = 180
 ALERTS = 20

@@ -24,8 +24,10 @@ from fink_cli.cluster.process import free_ports
 from fink_cli.cluster.record import read_cluster
 from fink_cli.connection import Connection
 from fink_cli.settings import local_login_file
-from tests.conftest import PROGRAM, clean_environ, run_fink
-from tests.e2e.reading import batch_runs, messages
+from tests.support.distributions import batch_runs
+from tests.support.environment import PROGRAM, clean_environ
+from tests.support.fink import run_fink
+from tests.support.topics import read_topic
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def command(science: Path) -> list[str]:
 
 def on_topic(environ: dict[str, str], partitions: int = 3) -> Counter[str]:
     """How often each alert stands on the topic, by its header."""
-    found = messages(admin(environ), "t", partitions)
+    found = read_topic(admin(environ), "t", partitions)
     return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
 
@@ -270,7 +272,7 @@ def standing(environ: dict[str, str]) -> Counter[Message]:
     """How often each message stands on its topic."""
     found: Counter[Message] = Counter()
     for topic in TOPICS:
-        for each in messages(admin(environ), topic, 3):
+        for each in read_topic(admin(environ), topic, 3):
             headers = dict(each.headers())
             found[topic, headers["alert-id"].decode(), headers["stream"].decode()] += 1
     return found

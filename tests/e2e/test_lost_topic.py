@@ -13,16 +13,17 @@ import pyarrow as pa
 from confluent_kafka import Message
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.broker.watching import wait_for
-from tests.conftest import Fink, TestCluster
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SPARK_SECONDS = 180
 
 
 def names(cluster: TestCluster, topic: str) -> list[str]:
     """The alerts that stand on a topic."""
-    found = [dict(each.headers())["alert-id"] for each in messages(cluster.connection, topic)]
+    found = [dict(each.headers())["alert-id"] for each in read_topic(cluster.connection, topic)]
     return sorted(each.decode() for each in found)
 
 
@@ -125,10 +126,10 @@ def test_partitions_are_those_of_today_while_it_runs(
         assert report["published"] == {kept: 90, lost: 60}
     finally:
         assert fink("distribute", "stop", *which, timeout=SPARK_SECONDS).returncode == 0
-    again = messages(cluster.connection, lost, 5)
+    again = read_topic(cluster.connection, lost, 5)
     assert len(again) == 30
     assert all(stands_right(each, 5) for each in again)
-    grown = messages(cluster.connection, kept, 4)
+    grown = read_topic(cluster.connection, kept, 4)
     assert len(grown) == 90
     late = {each.encode() for each in ids(alerts.slice(60))}
     assert all(stands_right(each, 4) for each in grown if dict(each.headers())["alert-id"] in late)
@@ -147,7 +148,7 @@ def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_aler
     )
     assert started.returncode == 0, started.stderr
     try:
-        wait_for(lambda: len(messages(cluster.connection, topic)) == 10, SPARK_SECONDS)
+        wait_for(lambda: len(read_topic(cluster.connection, topic)) == 10, SPARK_SECONDS)
         assert fink("kafka", "topic", "delete", topic, "--yes").returncode == 0
         assert fink("kafka", "topic", "create", topic).returncode == 0
         land(alerts.slice(10), science)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fink_cli.cluster.process import free_ports
-from tests.conftest import PROGRAM, clean_environ, run_fink
+from tests.support.environment import PROGRAM, clean_environ
+from tests.support.fink import run_fink
 
 OLD_PROGRAM = PROGRAM.with_name("fink_kafka")
 

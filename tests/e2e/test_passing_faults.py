@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.conftest import Fink, TestCluster
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.topics import read_topic
 
 SPARK_SECONDS = 180
 ALERTS = 8
@@ -65,7 +66,7 @@ def test_a_worker_that_dies_once_ends_nothing(
     report = distribute("run", "--once", fault=DIES_ONCE)
     assert report["state"] == "done"
     assert report["published"] == {topic: ALERTS}
-    assert len(messages(cluster.connection, topic)) == ALERTS
+    assert len(read_topic(cluster.connection, topic)) == ALERTS
 
 
 def test_an_alert_on_which_a_filter_raises_only_at_first_is_kept(
@@ -80,5 +81,5 @@ def test_an_alert_on_which_a_filter_raises_only_at_first_is_kept(
     assert (report["published"], report["skipped"]) == ({topic: ALERTS - 1}, 1)
     shown = distribute("replay", "--stream", topic)
     assert (shown["session"]["published"], shown["skipped"]) == ({topic: 1}, 0)
-    named = [dict(each.headers())["alert-id"] for each in messages(cluster.connection, topic)]
+    named = [dict(each.headers())["alert-id"] for each in read_topic(cluster.connection, topic)]
     assert sorted(named) == sorted(str(each).encode() for each in alerts["candid"].to_pylist())

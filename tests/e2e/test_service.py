@@ -24,8 +24,11 @@ from fink_cli.admin.users import set_password
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.distribution.service.state import Folder, read_report
 from fink_cli.processes import find, runs
-from tests.conftest import PROGRAM, TestCluster, run_fink
-from tests.e2e.reading import batch_runs, messages
+from tests.support.cluster import TestCluster
+from tests.support.distributions import batch_runs
+from tests.support.environment import PROGRAM
+from tests.support.fink import run_fink
+from tests.support.topics import read_topic
 
 SPARK_SECONDS = 180
 T = TypeVar("T")
@@ -105,7 +108,7 @@ class Service:
         return find(report.pid, report.began) if report and wanted else None
 
     def on_topic(self) -> int:
-        return len(messages(self.cluster.connection, self.topic))
+        return len(read_topic(self.cluster.connection, self.topic))
 
 
 @contextmanager

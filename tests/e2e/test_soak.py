@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.conftest import PROGRAM, TestCluster
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM
+from tests.support.topics import read_topic
 
 BATCH_SECONDS = 240
 ALERTS_A_FILE = 4
@@ -127,4 +128,4 @@ def test_memory_does_not_grow(
     assert min(each.heap for each in last) < heap_growth * min(each.heap for each in first), told
     least, then = (min(each.resident for each in part) for part in (first, last))
     assert then < resident_growth * least, told
-    assert len(messages(cluster.connection, topic)) == ALERTS_A_FILE * batches
+    assert len(read_topic(cluster.connection, topic)) == ALERTS_A_FILE * batches

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,15 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
+from fink_cli.admin.topics import create_topics
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
-from fink_cli.settings import resolve_connection
-from tests.conftest import PROGRAM, Fink, TestCluster, clean_environ, run_fink
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster, running_cluster
+from tests.support.environment import PROGRAM
+from tests.support.fink import Fink, run_fink
+from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SPARK_SECONDS = 240
 ALERTS = 120
@@ -81,21 +84,9 @@ class Standalone:
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """A Kafka cluster of three brokers."""
-    home = tmp_path_factory.mktemp("three")
-    environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(3)[0]))
-    started = run_fink("kafka", "start", "--brokers", "3", env=environ, timeout=240)
-    assert started.returncode == 0, started.stderr
-    try:
-        words = ("--partitions", str(PARTITIONS), "--replication-factor", "3")
-        made = run_fink("kafka", "topic", "create", *TOPICS, *words, env=environ)
-        assert made.returncode == 0, made.stderr
-        with pytest.MonkeyPatch.context() as patch:
-            for key in ("FINK_HOME", "FINK_CONFIG"):
-                patch.setenv(key, environ[key])
-            connection = resolve_connection(environ={"FINK_HOME": str(home)})
-        yield TestCluster(home, environ, connection)
-    finally:
-        assert run_fink("kafka", "destroy", "--yes", env=environ).returncode == 0
+    with running_cluster(tmp_path_factory.mktemp("three"), brokers=3) as cluster:
+        create_topics(cluster.connection, TOPICS, PARTITIONS, 3, {})
+        yield cluster
 
 
 def other_python(folder: Path) -> Path:
@@ -181,7 +172,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
             size = ("--cores", "1", "--memory", "1g", "--webui-port", "0")
             begin("worker.Worker", *here, *size, "-d", str(work), master, where=work.parent)
         found = Standalone(master, f"http://127.0.0.1:{pages}", works, other_python(folder))
-        until(lambda: len(facts(found).get("workers", [])) == 2)
+        wait_for(lambda: len(facts(found).get("workers", [])) == 2, 90)
         yield found
 
 
@@ -193,13 +184,6 @@ def facts(standalone: Standalone) -> dict[str, Any]:
             return known
     except OSError:
         return {}
-
-
-def until(true: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -223,7 +207,7 @@ def expected(streams: Path) -> dict[str, set[str]]:
 
 
 def ids(brokers: TestCluster, topic: str) -> list[str]:
-    found = messages(brokers.connection, topic, PARTITIONS)
+    found = read_topic(brokers.connection, topic, PARTITIONS)
     return [dict(each.headers())["alert-id"].decode() for each in found]
 
 
@@ -270,9 +254,7 @@ def test_a_lost_worker_makes_nothing_stand_twice(
     brokers: TestCluster, standalone: Standalone, tmp_path: Path
 ) -> None:
     """Spark begins the tasks of the lost worker again; what they had sent already stands there."""
-    words = ("--partitions", str(PARTITIONS), "--replication-factor", "3")
-    made = run_fink("kafka", "topic", "create", "slow", *words, env=brokers.environ)
-    assert made.returncode == 0, made.stderr
+    create_topics(brokers.connection, ["slow"], PARTITIONS, 3, {})
     write_science(simulate_alerts(ALERTS, seed=3), tmp_path / "science", files=2)
     config = tmp_path / "slow.toml"
     # A filter that takes a moment for each alert, so that some are sent before others.
@@ -293,7 +275,7 @@ def test_a_lost_worker_makes_nothing_stand_twice(
             stderr=out,
         ) as running,
     ):
-        until(lambda: len(ids(brokers, "slow")) > 0, SPARK_SECONDS)
+        wait_for(lambda: len(ids(brokers, "slow")) > 0, SPARK_SECONDS)
         work = str(standalone.works[0])
         (worker,) = (
             each.pid
@@ -313,9 +295,7 @@ def test_a_lost_worker_makes_nothing_stand_twice(
 def test_one_core_of_this_machine(brokers: TestCluster, streams: Path, tmp_path: Path) -> None:
     """The executors are the driver's own process then, whatever PYSPARK_PYTHON says."""
     topic = "by_one"
-    words = ("--partitions", str(PARTITIONS), "--replication-factor", "3")
-    made = run_fink("kafka", "topic", "create", topic, *words, env=brokers.environ)
-    assert made.returncode == 0, made.stderr
+    create_topics(brokers.connection, [topic], PARTITIONS, 3, {})
     one = tmp_path / "one.toml"
     one.write_text(
         f'source = "science"\n[[stream]]\ntopic = "{topic}"\nfilter = "kinds.variable"\n'

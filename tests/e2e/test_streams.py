@@ -21,8 +21,9 @@ from fink_filters.rubin.blocks import b_outside_galactic_plane_20_deg
 from fink_filters.ztf.filter_rrlyr.filter import rrlyr
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.conftest import Fink, TestCluster
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.topics import read_topic
 
 SPARK_SECONDS = 240
 TopicMaker = Callable[..., str]
@@ -39,7 +40,7 @@ class Published:
 def published(cluster: TestCluster, topic: str) -> list[Published]:
     """What stands on a topic of one partition."""
     found = []
-    for each in messages(cluster.connection, topic):
+    for each in read_topic(cluster.connection, topic):
         schema = fastavro.parse_schema(json.loads(each.key()))
         alert = fastavro.schemaless_reader(io.BytesIO(each.value()), schema, None)
         headers = {name: value.decode() for name, value in each.headers()}
@@ -409,7 +410,7 @@ def test_check_schema_and_test_agree_with_what_is_published(
         f'topic = "{bright}"\nfilter = "candidate.magpsf < 18"\ncolumns = ["candid", "objectId"]',
     )
     run(fink, "run", "--once", "--config", str(only), "--schema", str(tmp_path / "run.avsc"))
-    keys = {each.key().decode() for each in messages(cluster.connection, bright)}
+    keys = {each.key().decode() for each in read_topic(cluster.connection, bright)}
     assert keys == {file.read_text().strip()} == {(tmp_path / "run.avsc").read_text().strip()}
 
     shown = fink(

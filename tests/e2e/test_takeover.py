@@ -19,9 +19,11 @@ import psutil
 import pytest
 
 from fink_cli.alerts.simulate import simulate_alerts, write_science
-from tests.broker.watching import wait_for
-from tests.conftest import PROGRAM, TestCluster, run_fink
-from tests.e2e.reading import messages
+from tests.support.cluster import TestCluster
+from tests.support.environment import PROGRAM
+from tests.support.fink import run_fink
+from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SECONDS = 240
 ALERTS = 40
@@ -105,7 +107,7 @@ class Held:
 
     def standing(self) -> Counter[str]:
         """How often each alert stands on the topic."""
-        found = messages(self.cluster.connection, self.topic)
+        found = read_topic(self.cluster.connection, self.topic)
         return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
     def require_each_once(self) -> None:

@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 
 from fink_cli import __version__
 from fink_cli.paths import cache_folder
-from tests.conftest import ROOT, TestCluster, clean_environ
+from tests.support.cluster import TestCluster
+from tests.support.environment import ROOT, clean_environ
 
 # Come with a package that is declared, which promises them in turn.
 BY_ANOTHER = {"numpy", "py4j", "pydantic_core"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import Fink
+from tests.support.fink import Fink
 
 SPARK_SECONDS = 240
 ROW_METADATA = b"org.apache.spark.sql.parquet.row.metadata"

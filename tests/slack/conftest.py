@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fink_cli.slack.client import SlackClient, get_slack_client
-from tests.slack.fake_slack import TOKEN, FakeSlack, fake_slack
+from tests.support.slack import TOKEN, FakeSlack, fake_slack
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.broker.watching import wait_for
-from tests.conftest import PROGRAM, Fink, TestCluster
-from tests.slack.fake_slack import FakeSlack, broken, limited
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.processes import running
+from tests.support.slack import FakeSlack, broken, limited
+from tests.support.waiting import wait_for
 
 SCHEMA = {
     "type": "record",
@@ -248,12 +250,7 @@ def test_killed_and_started_again(
         )
     slack.drop_after = 4
     words = ("slack", "alerts", "--topic", topic, "--once", "--channels", str(by_name))
-    with subprocess.Popen(
-        [PROGRAM, *words],
-        env={**cluster.environ, **slack_env},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with running({**cluster.environ, **slack_env}, *words) as process:
         assert slack.dropped.wait(30)
         process.kill()
     in_flight = slack.posts[-1]
@@ -283,16 +280,9 @@ def test_asked_to_stop_it_finishes_the_message_in_hand(
         slack.add_channel(name)
     publish(topic, *several("A", 1), *several("B", 1))
     slack.faults = [limited(3)]
-    with subprocess.Popen(
-        [PROGRAM, "slack", "alerts", "--topic", topic, "--once", "--channels", str(by_name)],
-        env={**cluster.environ, **slack_env},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        end = time.monotonic() + 30
-        while "chat.postMessage" not in slack.calls and time.monotonic() < end:
-            time.sleep(0.02)
+    words = ("slack", "alerts", "--topic", topic, "--once", "--channels", str(by_name))
+    with running({**cluster.environ, **slack_env}, *words) as process:
+        wait_for(lambda: "chat.postMessage" in slack.calls, 30, interval=0.02)
         process.terminate()
         _, err = process.communicate(timeout=20)
     assert (process.returncode, "Traceback" in err) == (130, False)
@@ -313,13 +303,7 @@ def test_a_following_reporter_keeps_to_its_interval(
     slack.add_channel("a")
     words = ("slack", "alerts", "--topic", topic, "--every", "2s", "--newest", "50", "-o", "json")
     words += ("--channels", str(by_name))
-    with subprocess.Popen(
-        [PROGRAM, *words],
-        env={**cluster.environ, **slack_env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with running({**cluster.environ, **slack_env}, *words) as process:
         first = 0
         while len(slack.posts) < 2 and first < 400:
             publish(topic, *several("A", 1, first))
@@ -352,13 +336,7 @@ def test_a_topic_that_is_created_again_while_a_channel_refuses(
     slack.add_channel("b", member=False)
     publish(topic, ("B0", "B"), *several("A", 5))
     words = ("slack", "alerts", "--topic", topic, "--every", "1s", "--channels", str(by_name))
-    with subprocess.Popen(
-        [PROGRAM, *words],
-        env={**cluster.environ, **slack_env},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with running({**cluster.environ, **slack_env}, *words) as process:
         try:
             wait_for(lambda: objects(slack, "a"))
             admin.delete_topics([topic])[topic].result()

@@ -19,7 +19,7 @@ from fink_cli.slack.digest import WaitingAlert, WaitingAlerts
 from fink_cli.slack.digest_sink import DigestSink
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
-from tests.slack.fake_slack import wrong_in
+from tests.support.slack import wrong_in
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from fink_cli.slack.client import SlackClient
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.light_curve_png import light_curve_png
 from fink_cli.slack.messages import Message
-from tests.conftest import Fink, TestCluster
-from tests.slack.fake_slack import FakeSlack, Upload, broken, limited, refused
+from tests.support.cluster import TestCluster
+from tests.support.fink import Fink
+from tests.support.slack import FakeSlack, Upload, broken, limited, refused
 
 PICTURE = b"\x89PNG of a test"
 Run = Callable[..., Any]

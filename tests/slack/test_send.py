@@ -16,8 +16,9 @@ from fink_cli.settings import slack_token
 from fink_cli.slack import get_slack_client, send_slack_alerts
 from fink_cli.slack.client import SlackClient
 from fink_cli.slack.errors import SlackRefusedError
-from tests.conftest import clean_environ, run_fink
-from tests.slack.fake_slack import TOKEN, FakeSlack, broken, limited
+from tests.support.environment import clean_environ
+from tests.support.fink import run_fink
+from tests.support.slack import TOKEN, FakeSlack, broken, limited
 
 COLUMNS = ("objectId", "candid", "cross_match_alerts_per_batch", "candidate_ra", "candidate_dec")
 EXAMPLE = [

@@ -17,7 +17,7 @@ from fink_cli.alerts.binary import UndecodableError
 from fink_cli.alerts.bounds import MOST_BYTES, MOST_WEIGHT
 from fink_cli.alerts.codec import Decoder, OutliningDecoder
 from fink_cli.alerts.memory import memory_of
-from tests.unit.test_encodings import RECORD, hostile
+from tests.support.avro import RECORD, hostile
 
 NULLS = {
     "type": "record",

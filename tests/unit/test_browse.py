@@ -29,7 +29,7 @@ from fink_cli.consumer.view.browse.feed import (
     ListedAlert,
     NewestAlerts,
 )
-from tests.unit.drawn import alert_of, check_screen, small, ztf
+from tests.support.drawn import alert_of, check_screen, small, ztf
 
 SIZE = (80, 24)
 Script = Callable[[Browser, Pilot[bool]], Awaitable[None]]

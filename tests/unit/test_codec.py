@@ -18,59 +18,12 @@ import pytest
 
 from fink_cli.alerts.codec import Decoder, UndecodableError, to_json_bytes
 from fink_cli.alerts.schema import read_schema
-
-LOGICAL = {
-    "type": "record",
-    "name": "alert",
-    "fields": [
-        {"name": "t", "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}]},
-        {"name": "d", "type": {"type": "int", "logicalType": "date"}},
-        {"name": "u", "type": {"type": "string", "logicalType": "uuid"}},
-        {
-            "name": "q",
-            "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
-        },
-        {"name": "e", "type": {"type": "enum", "name": "k", "symbols": ["A", "B"]}},
-        {"name": "m", "type": {"type": "map", "values": ["null", "double", "string"]}},
-        {"name": "a", "type": {"type": "array", "items": ["null", "long"]}},
-        {"name": "x", "type": {"type": "fixed", "name": "f", "size": 2}},
-        {"name": "b", "type": "boolean"},
-    ],
-}
-LOGICAL_ALERT: dict[str, Any] = {
-    "t": datetime(2021, 11, 22, 2, 30, 37, 5, tzinfo=UTC),
-    "d": date(2021, 11, 22),
-    "u": UUID(int=7),
-    "q": Decimal("1.25"),
-    "e": "B",
-    "m": {"one": 1.5, "none": None, "text": "é"},
-    "a": [1, None, -3],
-    "x": b"\x00\xff",
-    "b": True,
-}
-
-
-def encoded(schema: str, alert: dict[str, Any]) -> tuple[bytes, bytes]:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(schema)), alert)
-    return schema.encode(), out.getvalue()
-
-
-def messages(raw_dir: Path) -> list[tuple[bytes, bytes, dict[str, Any]]]:
-    """Key, value and content of the survey's alerts, put on the wire format."""
-    found = []
-    for file in sorted(raw_dir.glob("*.avro")):
-        with file.open("rb") as content:
-            reader = fastavro.reader(content)
-            for alert in reader:
-                assert isinstance(alert, dict)
-                found.append((*encoded(reader.metadata["avro.schema"], alert), alert))
-    return found
+from tests.support.avro import LOGICAL, LOGICAL_ALERT, encoded, mutated, survey_messages
 
 
 def test_a_real_alert_comes_back(raw_dir: Path) -> None:
     decoder = Decoder()
-    for key, value, alert in messages(raw_dir):
+    for key, value, alert in survey_messages(raw_dir):
         assert decoder.decode(key, value) == alert
 
 
@@ -115,25 +68,9 @@ def test_a_message_that_is_no_alert(change: Any, reason: str) -> None:
 MUTATIONS = 6000
 
 
-def mutated(value: bytes, dice: random.Random) -> bytes:
-    """A message after an accident: bytes changed, cut, or put in."""
-    content = bytearray(value)
-    odd = [b"\xff" * 9 + b"\x01", b"\xff" * 40, b"\x80" * 5, b"\xfe" + b"\xff" * 8 + b"\x01"]
-    for _ in range(dice.choice((1, 1, 2, 5, 20))):
-        at = dice.randrange(len(content) or 1)
-        accident = dice.random()
-        if accident < 0.6:
-            content[at : at + 1] = bytes([dice.randrange(256)])
-        elif accident < 0.8:
-            del content[at:]
-        else:
-            content[at:at] = dice.choice(odd)
-    return bytes(content)
-
-
 def test_an_accident_is_an_alert_or_undecodable(raw_dir: Path) -> None:
     dice = random.Random(1)
-    samples = [each[:2] for each in messages(raw_dir)[:3]]
+    samples = [each[:2] for each in survey_messages(raw_dir)[:3]]
     # Short messages, so that an accident hits more than a cutout.
     samples += [encoded(json.dumps(LOGICAL), LOGICAL_ALERT)] * 6
     decoder = Decoder()

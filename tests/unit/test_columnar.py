@@ -18,8 +18,8 @@ from fink_cli.alerts.formats import UnwritableError, package
 from fink_cli.alerts.outline import Outline, outliner_of
 from fink_cli.alerts.parquet import arrow_schema, arrow_table, encoding_of
 from fink_cli.alerts.schema import Schema, read_schema
-from tests.unit.test_codec import messages, mutated
-from tests.unit.test_quick import Sampler, long, reference, sized
+from tests.support.avro import mutated, survey_messages
+from tests.support.random_schemas import Sampler, long, reference, sized
 
 
 class Outlined(NamedTuple):
@@ -103,7 +103,7 @@ def test_most_alerts_have_an_outline() -> None:
 @pytest.mark.usefixtures("early")
 def test_real_alerts(raw_dir: Path) -> None:
     found: dict[bytes, list[bytes]] = {}
-    for key, value, _ in messages(raw_dir):
+    for key, value, _ in survey_messages(raw_dir):
         found.setdefault(key, []).append(value)
     for key, values in found.items():
         schema = read_schema(key)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.conftest import PROGRAM, clean_environ, run_fink
+from tests.support.environment import PROGRAM, clean_environ
+from tests.support.fink import run_fink
 
 TEXT = """# Mine.
 default = "a"

@@ -23,7 +23,7 @@ from fink_cli.alerts.cutouts import (
     stretched,
 )
 from fink_cli.consumer.view.cutout import SHADES, picture
-from tests.unit.drawn import fits_of, stars
+from tests.support.drawn import fits_of, stars
 
 
 def header(*cards: str) -> bytes:

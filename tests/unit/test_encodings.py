@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import io
 import json
 import lzma
 import math
@@ -23,31 +22,8 @@ from fink_cli.alerts.codec import Decoder, UndecodableError
 from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.container import MOST_BYTES
 from fink_cli.alerts.loose import inferred_schema
-from fink_cli.alerts.schema import leaf_paths, read_schema
-
-RECORD: dict[str, Any] = {
-    "type": "record",
-    "name": "r",
-    "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": "int"}],
-}
-SCHEMA = read_schema(json.dumps(RECORD))
-ALERTS = [{"id": f"a{n}", "n": n} for n in range(50)]
-
-
-def container(alerts: list[dict[str, Any]], codec: str = "null", schema: Any = RECORD) -> bytes:
-    out = io.BytesIO()
-    fastavro.writer(out, fastavro.parse_schema(schema), alerts, codec=codec, sync_interval=100)
-    return out.getvalue()
-
-
-def plain(alert: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, SCHEMA.parsed, alert)
-    return out.getvalue()
-
-
-def framed(number: int, alert: dict[str, Any]) -> bytes:
-    return b"\x00" + number.to_bytes(4, "big") + plain(alert)
+from fink_cli.alerts.schema import leaf_paths
+from tests.support.avro import ALERTS, RECORD, SCHEMA, container, framed, hostile, plain
 
 
 def contents(decoder: Decoder, value: bytes, key: bytes | None = None) -> list[dict[str, Any]]:
@@ -83,18 +59,6 @@ def test_a_container_with_a_bad_record_is_not_shown_in_part() -> None:
     with pytest.raises(UndecodableError) as caught:
         Decoder().records(None, bad)
     assert "UTF-8" in str(caught.value)
-
-
-def hostile(schema: Any, count: int, data: bytes, codec: str = "null") -> bytes:
-    out = io.BytesIO(b"Obj\x01")
-    out.seek(4)
-    header = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec.encode()}
-    fastavro.schemaless_writer(out, {"type": "map", "values": "bytes"}, header)
-    out.write(b"s" * 16)
-    fastavro.schemaless_writer(out, "long", count)
-    fastavro.schemaless_writer(out, "long", len(data))
-    out.write(data + b"s" * 16)
-    return out.getvalue()
 
 
 def test_hostile_containers_end_soon() -> None:

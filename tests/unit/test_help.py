@@ -10,7 +10,8 @@ import pytest
 
 from fink_cli import __version__
 from fink_cli.app import GROUPS
-from tests.conftest import PROGRAM, clean_environ, run_fink
+from tests.support.environment import PROGRAM, clean_environ
+from tests.support.fink import run_fink
 
 HEAVY = {
     "pyspark",

@@ -10,7 +10,7 @@ import pytest
 
 from fink_cli.consumer.files.one_alert import keep_alert
 from fink_cli.errors import OperationFailedError
-from tests.unit.drawn import alert_of, small, ztf
+from tests.support.drawn import alert_of, small, ztf
 
 
 def test_avro_where_there_is_a_schema(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from fink_cli.alerts.lightcurve import MOST_POINTS, LightCurve, light_curve
 from fink_cli.consumer.view.light_curve import LIMIT, MARKERS, OWN, plot, ticks
-from tests.unit.drawn import JD, limit, measured, rubin, ztf
+from tests.support.drawn import JD, limit, measured, rubin, ztf
 
 MJD = JD - 2400000.5
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -26,6 +24,7 @@ from fink_cli.admin.acl.model import (
 )
 from fink_cli.admin.acl.plan import CurrentAccess, make_plan
 from fink_cli.admin.users import User
+from tests.support.work import function_calls
 
 USERS = ("ann", "bob", "*")
 HOSTS = ("*", "10.0.0.1", "10.0.0.2")
@@ -147,22 +146,6 @@ def test_the_key_sorts_rules_as_they_sort_by_themselves() -> None:
     assert sorted(rules, key=order) == sorted(rules)
 
 
-def calls(work: Callable[[], object]) -> int:
-    """How many functions of Python are called: work, whatever else the machine does."""
-    count = 0
-
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
-
-
 def survey(size: int) -> tuple[list[User], list[Rule], list[str]]:
     """Users who read one of as many topics each, in groups of their own; some are kept out."""
     topics = [f"fink_{number:05}" for number in range(size)]
@@ -193,7 +176,7 @@ def survey(size: int) -> tuple[list[User], list[Rule], list[str]]:
 def test_the_work_grows_with_the_rules_and_not_with_their_product() -> None:
     def audit(size: int) -> int:
         users, rules, topics = survey(size)
-        return calls(lambda: make_audit(Policy(rules), users, topics))
+        return function_calls(lambda: make_audit(Policy(rules), users, topics))
 
     def plan(size: int) -> int:
         users, rules, topics = survey(size)
@@ -206,7 +189,7 @@ def test_the_work_grows_with_the_rules_and_not_with_their_product() -> None:
             }
         )
         current = CurrentAccess("c", frozenset(rules[::2]), dict.fromkeys(topics, 1), frozenset())
-        return calls(lambda: make_plan(declared, current))
+        return function_calls(lambda: make_plan(declared, current))
 
     def ask(size: int) -> int:
         users, rules, topics = survey(size)
@@ -215,7 +198,7 @@ def test_the_work_grows_with_the_rules_and_not_with_their_product() -> None:
             AccessRequest(user.user, Operation.READ, Resource(ResourceType.TOPIC, topic), "*")
             for user, topic in zip(users, topics, strict=True)
         ]
-        return calls(lambda: [authorize(policy, question) for question in asked])
+        return function_calls(lambda: [authorize(policy, question) for question in asked])
 
     for work in (audit, plan, ask):
         few, many = work(100), work(400)

@@ -16,7 +16,8 @@ from fink_cli.doctor.secret_files import check_secret_files
 from fink_cli.errors import FinkWarning, UsageError
 from fink_cli.private import private_folder
 from fink_cli.trusted import find_weakness, refuse_if_changeable
-from tests.conftest import clean_environ, run_fink
+from tests.support.environment import clean_environ
+from tests.support.fink import run_fink
 
 NOBODY = 65534
 

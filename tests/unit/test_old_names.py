@@ -11,7 +11,8 @@ import pytest
 
 from fink_cli.compat.translate import translate
 from fink_cli.errors import UsageError
-from tests.conftest import PROGRAM, ROOT, clean_environ, run_fink
+from tests.support.environment import PROGRAM, ROOT, clean_environ
+from tests.support.fink import run_fink
 
 CASES = [
     ("start", "fink kafka start"),

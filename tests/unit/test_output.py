@@ -19,7 +19,7 @@ from fink_cli.doctor.check_result import CheckResult, CheckState
 from fink_cli.errors import FinkError
 from fink_cli.render import Format
 from fink_cli.terminal import stdout
-from tests.unit.test_many_rules import calls
+from tests.support.work import function_calls
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def test_a_table_loses_nothing_and_no_line_is_too_long(shown: Shown, width: int)
 def test_the_work_for_a_long_table_grows_with_its_rows(shown: Shown) -> None:
     def draw(count: int) -> int:
         rows = [Rule(f"o{n}", f"User:{n}", "ALLOW", "t" * 40, f"{n}", True) for n in range(count)]
-        return calls(lambda: shown(rows, 60))
+        return function_calls(lambda: shown(rows, 60))
 
     few, many = draw(300), draw(1200)
     assert many < 5 * few

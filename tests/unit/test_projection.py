@@ -16,7 +16,7 @@ from fink_cli.alerts.codec import Decoder, UndecodableError, to_json_bytes
 from fink_cli.alerts.projection import wanted_fields
 from fink_cli.alerts.schema import Schema, leaf_paths, read_schema
 from fink_cli.alerts.select import parse_fields, pick
-from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT, encoded, messages
+from tests.support.avro import LOGICAL, LOGICAL_ALERT, encoded, survey_messages
 
 POINT = {"type": "record", "name": "p", "fields": [{"name": n, "type": "int"} for n in "xyz"]}
 LINE = {
@@ -81,7 +81,7 @@ def test_logical_types_too() -> None:
 
 def test_real_alerts(raw_dir: Path) -> None:
     random.seed(7)
-    for key, value, _ in messages(raw_dir):
+    for key, value, _ in survey_messages(raw_dir):
         paths = [*leaf_paths(json.loads(key)), "prv_candidates[0].jd", "prv_candidates[-1]"]
         whole, part = both(key, value, ",".join(random.sample(paths, 4)))
         assert to_json_bytes(whole) == to_json_bytes(part)

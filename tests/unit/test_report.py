@@ -14,7 +14,7 @@ import pytest
 
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.service import background, report, state
-from tests.jobs import a_job
+from tests.support.jobs import a_job
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ from fink_cli.consumer.files.saver import PACKED_BYTES, Saver
 from fink_cli.consumer.loop import Counts
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.errors import OperationFailedError
-from tests.unit.test_codec import LOGICAL, LOGICAL_ALERT
-from tests.unit.test_quick import Sampler, reference
+from tests.support.avro import LOGICAL, LOGICAL_ALERT
+from tests.support.random_schemas import Sampler, reference
 
 SCHEMA = read_schema(
     json.dumps({"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]})

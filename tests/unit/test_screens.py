@@ -23,8 +23,7 @@ from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
 from fink_cli.consumer.view.table import header_line, live_view, row_line
-from tests.unit.drawn import alert_of, check_screen, rubin, small, ztf
-from tests.unit.test_viewer_table import HOSTILE
+from tests.support.drawn import HOSTILE_TEXTS, alert_of, check_screen, rubin, small, ztf
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -98,7 +97,7 @@ def test_colours_and_links_only_on_a_terminal() -> None:
     assert "█" in plain
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("text", HOSTILE_TEXTS, ids=range(len(HOSTILE_TEXTS)))
 @pytest.mark.parametrize("colours", [False, True])
 def test_hostile_text_changes_nothing(text: str, colours: bool) -> None:
     content = ztf() | {"objectId": text, "cdsxmatch": text, "tns": text, text: text, "x": text}

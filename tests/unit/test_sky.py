@@ -14,7 +14,7 @@ from fink_cli.alerts.columns import Column
 from fink_cli.alerts.facts import facts_of, links_of, time_unit
 from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
 from fink_cli.consumer.view.cells import cell, named_text
-from tests.unit.drawn import ztf
+from tests.support.drawn import ztf
 
 
 @pytest.mark.parametrize(

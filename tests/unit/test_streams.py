@@ -10,7 +10,7 @@ from fink_cli.distribution.columns.selection import Tree, all_paths, reduced
 from fink_cli.distribution.prepare import Wish, declared
 from fink_cli.distribution.streams import Route, read_distribution, topic_part
 from fink_cli.errors import UsageError
-from tests.conftest import ROOT
+from tests.support.environment import ROOT
 
 ALERT: Tree = {
     "objectId": None,

@@ -19,7 +19,7 @@ from fink_cli.doctor.network import check_certificate
 from fink_cli.errors import Attempt
 from fink_cli.kafka import unreachable
 from fink_cli.kafka.unreachable import no_answer, speaks_tls, wrong_address
-from tests.broker.tls_server import tls_server
+from tests.support.servers import tls_server
 
 Serve = Callable[[socket.socket], None]
 

@@ -31,6 +31,7 @@ from fink_cli.consumer.view.table import (
     topics_text,
     widened,
 )
+from tests.support.drawn import HOSTILE_TEXTS
 
 WIDTHS = (60, 80, 120, 160)
 CANDIDATE = {
@@ -140,22 +141,8 @@ def test_what_is_missing_is_a_dash() -> None:
     )
 
 
-HOSTILE = [
-    "\x1b[2J\x1b]0;owned\x07",
-    "\x9b31mred",
-    "[red]markup[/red] [link=http://x]y[/link]",
-    ":smile:",
-    "line\nbreak\r\ttab",
-    "\u202eright to left",
-    "\u2066isolate",
-    "wide 漢字" * 50,
-    "x" * 100_000,
-    "\ud800",
-]
-
-
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("text", HOSTILE_TEXTS, ids=range(len(HOSTILE_TEXTS)))
 def test_hostile_text_changes_nothing(text: str, width: int) -> None:
     alert = ALERT | {"objectId": text, "cdsxmatch": text}
     headings, rows = rows_of(alert, ALERT)
@@ -173,7 +160,7 @@ def test_hostile_text_changes_nothing(text: str, width: int) -> None:
 
 
 def test_hostile_names_of_columns() -> None:
-    columns = [Column(text, text) for text in HOSTILE]
+    columns = [Column(text, text) for text in HOSTILE_TEXTS]
     headings = widened((), columns, {})
     assert "\x1b" not in header_line(headings)
     assert "\x1b" not in printed(table(headings, [{}], 160), 160)

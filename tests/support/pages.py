@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 _PART = re.compile(
     r"^<!-- example: before\n(?P<before>.*?)^-->$"
@@ -26,6 +27,11 @@ _TITLE = re.compile(r'title="([^"]+)"')
 _EXIT = re.compile(r"exit (\d+)")
 _STOP = re.compile(r"Ctrl-C after (\d+) s")
 INTERRUPTED = 130
+# A page's examples may start Spark several times.
+SECONDS = 420
+
+RunPage = Callable[[Path], str]
+"""Runs the examples of a page, and returns what they printed."""
 
 
 class BadRemarkError(Exception):

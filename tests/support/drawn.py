@@ -19,6 +19,18 @@ from fink_cli.consumer.message import Alert
 
 SCREENS = Path(__file__).parent.parent / "screens"
 JD = 2459540.5
+HOSTILE_TEXTS = [
+    "\x1b[2J\x1b]0;owned\x07",
+    "\x9b31mred",
+    "[red]markup[/red] [link=http://x]y[/link]",
+    ":smile:",
+    "line\nbreak\r\ttab",
+    "\u202eright to left",
+    "\u2066isolate",
+    "wide 漢字" * 50,
+    "x" * 100_000,
+    "\ud800",
+]
 
 
 def check_screen(name: str, drawn: str) -> None:

@@ -23,7 +23,8 @@ from fink_cli.distribution.service.processes import environment
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import open_session
 from fink_cli.settings import resolve_connection
-from tests.conftest import JAVA_CLASSES, ROOT, clean_environ, run_fink
+from tests.support.environment import JAVA_CLASSES, ROOT, clean_environ
+from tests.support.fink import run_fink
 
 _END_SECONDS = 300
 

@@ -1,7 +1,8 @@
-"""A server that speaks TLS, with a certificate of its own."""
+"""Servers that stand where a broker should: with TLS, silent, or handing on to another."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -50,4 +51,45 @@ def tls_server(folder: Path, begins: timedelta, ends: timedelta) -> Iterator[tup
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_address[1]}", file
+        server.shutdown()
+
+
+@contextmanager
+def relayed(host: str, server: str) -> Iterator[str]:
+    """Hand what comes to an address on to a server; yields the address."""
+    to_host, _, to_port = server.partition(":")
+
+    class Relay(BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((to_host, int(to_port))) as there:
+                back = threading.Thread(target=pour, args=(there, self.request), daemon=True)
+                back.start()
+                pour(self.request, there)
+
+    def pour(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(4096):
+                sink.sendall(chunk)
+
+    with ThreadingTCPServer((host, 0), Relay) as relay:
+        relay.daemon_threads = True
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        yield f"{host}:{relay.server_address[1]}"
+        relay.shutdown()
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    ended = threading.Event()
+
+    class Silent(BaseRequestHandler):
+        def handle(self) -> None:
+            ended.wait(60)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        ended.set()
         server.shutdown()

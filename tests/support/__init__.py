@@ -1,0 +1,1 @@
+"""What the tests use beside pytest: one module for each thing that they need."""
