@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,10 +12,14 @@ from typing import Any
 
 import pytest
 
-from fink_cli.admin.topics import create_topics
 from tests.support.cluster import TestCluster, broker_log_end, running_cluster
 from tests.support.environment import ROOT
 from tests.support.fink import Fink, run_fink
+
+# Whoever runs the tests with nohup, or in the background of a script, has these ignored; so would
+# every process that the tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +75,7 @@ def make_topic(cluster: TestCluster) -> Callable[..., str]:
 
     def make(partitions: int = 1, **config: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
-        create_topics(cluster.connection, [name], partitions, None, config)
+        cluster.create_topic(name, partitions, **config)
         return name
 
     return make

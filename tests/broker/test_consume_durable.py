@@ -22,9 +22,8 @@ import pytest
 from confluent_kafka import Producer
 
 from fink_cli.cluster.record import read_cluster
-from tests.support.cluster import TestCluster
+from tests.support.cluster import TestCluster, running_cluster
 from tests.support.environment import PROGRAM
-from tests.support.fink import run_fink
 from tests.support.slack import TOKEN, FakeSlack, fake_slack
 from tests.support.topics import committed_offset
 from tests.support.waiting import wait_for
@@ -59,10 +58,17 @@ SAVED = ("parquet", "avro", "ndjson")
 
 
 @pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
+    """A cluster of its own, whose broker is frozen while clients of no other test use it."""
+    with running_cluster(tmp_path_factory.mktemp("durable")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def alerts(cluster: TestCluster) -> str:
     """A topic of alerts, and at its end a message that is none."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    assert run_fink("kafka", "topic", "create", name, env=cluster.environ).returncode == 0
+    cluster.create_topic(name)
     producer = Producer(cluster.connection.librdkafka())
     schema = fastavro.parse_schema(SCHEMA)
     for number in range(TOTAL):

@@ -28,7 +28,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory, science_dir: Path) -> Itera
             "PATH": f"{PROGRAM.parent}:{cluster.environ['PATH']}",
             "FINK_SLACK_API_URL": slack.url,
         }
-        create_topics(cluster.connection, ["my_alerts"], 4, None, {})
+        create_topics(
+            cluster.connection, ["my_alerts"], partitions=4, replication_factor=None, config={}
+        )
         words = ("distribute", "run", "--once", "--source", str(science_dir), "--topic")
         done = run_fink(*words, "my_alerts", env=environ, timeout=SECONDS)
         assert done.returncode == 0, done.stderr

@@ -10,7 +10,6 @@ import pty
 import shutil
 import signal
 import subprocess
-import time
 import uuid
 import zlib
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM, ROOT
 from tests.support.fink import Fink, run_fink
 from tests.support.processes import processes_in, running
+from tests.support.secrets import contents, watching
 from tests.support.topics import read_topic
 from tests.support.waiting import wait_for
 
@@ -123,13 +123,13 @@ def decoded(message: Message) -> dict[str, Any]:
 
 
 def test_an_alert_of_no_known_survey(
-    fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], tmp_path: Path
+    spark_fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:
     topic = make_topic(2)
     science = tmp_path / "science"
     science.mkdir()
     pq.write_table(pa.table({"colour": ["red", "blue"], "x": [1.5, None]}), science / "a.parquet")
-    assert publish(fink, science, topic)["published"] == {topic: 2}
+    assert publish(spark_fink, science, topic)["published"] == {topic: 2}
     found = read_topic(cluster.connection, topic, 2)
     names = [dict(each.headers())["alert-id"].decode() for each in found]
     assert len(set(names)) == 2
@@ -162,18 +162,23 @@ def drivers(cluster: TestCluster) -> list[psutil.Process]:
     return processes_in(cluster.home / "distributions")
 
 
-def test_ctrl_c_finishes_and_leaves_no_process(
+def test_ctrl_c_finishes_and_leaves_no_process_and_no_secret(
     cluster: TestCluster, fink: Fink, topic: str, tmp_path: Path
 ) -> None:
     write_science(simulate_alerts(20), tmp_path / "science", files=1)
     words = ("--source", str(tmp_path / "science"), "--topic", topic, "--trigger", "1")
-    with running(cluster.environ, "distribute", "run", *words, "-o", "json") as process:
+    secret = cluster.connection.password
+    with (
+        watching([secret]) as watch,
+        running(cluster.environ, "distribute", "run", *words, "-o", "json") as process,
+    ):
 
         def all_stand() -> bool:
             assert process.poll() is None
             return len(read_topic(cluster.connection, topic)) == 20
 
         wait_for(all_stand, SPARK_SECONDS)
+        assert any("java" in each.name() for each in drivers(cluster))
         # A second run of the same distribution is refused while the first goes on.
         second = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
         assert second.returncode == 1
@@ -184,6 +189,9 @@ def test_ctrl_c_finishes_and_leaves_no_process(
     assert json.loads(shown.splitlines()[-1])["published"] == {topic: 20}
     assert "Traceback" not in said
     assert not drivers(cluster)
+    assert watch.seen == set()
+    for file, _, content in contents(cluster.home / "distributions"):
+        assert secret.encode() not in content, file
     assert publish(fink, tmp_path / "science", topic)["session"]["read"] == 0
 
 
@@ -194,30 +202,6 @@ def test_a_killed_run_leaves_no_process(cluster: TestCluster, topic: str, tmp_pa
         wait_for(lambda: len(drivers(cluster)) >= 2, SPARK_SECONDS)
     _, alive = psutil.wait_procs(drivers(cluster), timeout=SPARK_SECONDS)
     assert not alive
-
-
-def test_no_secret_in_what_a_run_leaves_or_shows(
-    fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
-) -> None:
-    write_science(simulate_alerts(5), tmp_path / "science", files=1)
-    secret = cluster.connection.password
-    words = ("--source", str(tmp_path / "science"), "--topic", topic, "--once")
-    seen: set[str] = set()
-    with subprocess.Popen(
-        [PROGRAM, "distribute", "run", *words], env=cluster.environ, stdout=subprocess.DEVNULL
-    ) as process:
-        while process.poll() is None:
-            for each in drivers(cluster):
-                try:
-                    seen.add(" ".join(each.cmdline()))
-                except psutil.NoSuchProcess:
-                    continue
-            time.sleep(0.1)
-    assert any("java" in line for line in seen)
-    assert not [line for line in seen if secret in line]
-    for file in (cluster.home / "distributions").rglob("*"):
-        if file.is_file():
-            assert secret.encode() not in file.read_bytes(), file
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +286,7 @@ def test_without_a_terminal_nothing_is_coloured_or_redrawn(by_producer: Publishe
 
 
 def test_flat_by_night_by_day_and_strange_names(
-    fink: Fink, make_topic: Callable[..., str], tmp_path: Path
+    fink: Fink, spark_fink: Fink, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:
     topic = make_topic()
     alerts = simulate_alerts(40)
@@ -315,14 +299,14 @@ def test_flat_by_night_by_day_and_strange_names(
     (science / "_temporary").mkdir()
     shutil.copy(next(science.glob("*.parquet")), science / "_temporary" / "not_yet.parquet")
 
-    assert publish(fink, science, topic)["published"] == {topic: 40}
+    assert publish(spark_fink, science, topic)["published"] == {topic: 40}
     back = read_back(fink, topic)
     assert {alert["candid"] for alert in back} == set(alerts["candid"].to_pylist())
     assert {tuple(alert) for alert in back} == {tuple(alerts.column_names)}
 
 
 def test_bad_files_are_named_and_published_once_they_are_mended(
-    fink: Fink, make_topic: Callable[..., str], tmp_path: Path
+    fink: Fink, spark_fink: Fink, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:
     topic = make_topic()
     science = tmp_path / "science"
@@ -337,7 +321,7 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     pq.write_table(pa.table({"candid": [1], "colour": ["red"]}), science / "z_other.parquet")
 
     words = ("distribute", "run", "--once", "--source", str(science), "--topic", topic)
-    done = fink(*words, "-o", "json", timeout=SPARK_SECONDS)
+    done = spark_fink(*words, "-o", "json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["published"] == {topic: 20}
@@ -357,7 +341,7 @@ def test_bad_files_are_named_and_published_once_they_are_mended(
     (late,) = write_science(alerts.slice(40, 10), science, files=1)
     # As a copy that keeps the time of a night long ago: Spark would leave it out by itself.
     os.utime(late, (1_500_000_000, 1_500_000_000))
-    mended = publish(fink, science, topic)
+    mended = publish(spark_fink, science, topic)
     assert mended["session"]["published"] == {topic: 30}
     assert mended["published"] == {topic: 50}
     assert mended["bad_files"] == []
@@ -387,12 +371,11 @@ def test_on_a_terminal_it_shows_progress(cluster: TestCluster, topic: str, tmp_p
     assert f"{topic} = 20" in said
 
 
-def test_exit_after_ends_a_service(fink: Fink, topic: str, tmp_path: Path) -> None:
+def test_exit_after_ends_a_service(spark_fink: Fink, topic: str, tmp_path: Path) -> None:
     write_science(simulate_alerts(5), tmp_path / "science", files=1)
-    done = fink(
+    done = spark_fink(
         *("distribute", "run", "--source", str(tmp_path / "science"), "--topic", topic),
         *("--trigger", "0", "--exit-after", "0", "-o", "json"),
-        timeout=SPARK_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["state"] == "stopped"
@@ -406,7 +389,7 @@ def _read(terminal: int) -> bytes:
 
 
 def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
-    cluster: TestCluster, fink: Fink, topic: str, tmp_path: Path
+    cluster: TestCluster, fink: Fink, spark_fink: Fink, topic: str, tmp_path: Path
 ) -> None:
     before = len(list(cluster.home.glob("distributions/d@*/about.json")))
     science, alerts = tmp_path / "science", simulate_alerts(20)
@@ -421,7 +404,7 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
         link.unlink(missing_ok=True)
         link.symlink_to(version)
         words = ("--config", str(link / "d.toml"), "--source", str(science), "-o", "json")
-        done = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
+        done = spark_fink("distribute", "run", "--once", *words)
         assert done.returncode == 0, done.stderr
         assert all(words in " ".join(done.stderr.split()) for words in said), done.stderr
         assert ("published before" in done.stderr) == bool(said)
@@ -446,7 +429,7 @@ def test_a_file_of_streams_behind_a_link_stays_the_same_distribution(
         assert (told.returncode, json.loads(told.stdout)["state"]) == (0, "done")
     (tmp_path / "three").symlink_to("two")
     words = ("--config", str(tmp_path / "three" / "d.toml"), "--source", str(science))
-    done = fink("distribute", "run", "--once", *words, "-o", "json", timeout=SPARK_SECONDS)
+    done = spark_fink("distribute", "run", "--once", *words, "-o", "json")
     assert json.loads(done.stdout)["session"]["read"] == 0, done.stderr
     assert len(list(cluster.home.glob("distributions/d@*/about.json"))) == before + 1
 

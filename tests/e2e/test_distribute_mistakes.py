@@ -89,6 +89,7 @@ SPARK_SECONDS = 180
 )
 def test_a_mistake_is_told_with_what_to_type(
     fink: Fink,
+    spark_fink: Fink,
     topic: str,
     science_dir: Path,
     tmp_path: Path,
@@ -108,7 +109,8 @@ def test_a_mistake_is_told_with_what_to_type(
         "circle": str(circle),
     }
     filled = [each.format(**named) for each in words.split()]
-    done = fink("distribute", *filled, timeout=SPARK_SECONDS)
+    with_spark = filled[0] in ("check", "schema") or "--schema" in filled
+    done = (spark_fink if with_spark else fink)("distribute", *filled, timeout=SPARK_SECONDS)
     assert done.returncode == code, done.stderr
     assert said.format(**named) in done.stderr
     assert hint.format(**named) in done.stderr
@@ -127,7 +129,7 @@ def test_a_java_that_spark_does_not_run_on_is_named(
 
 
 def test_streams_of_different_columns_have_no_schema_in_common(
-    fink: Fink,
+    spark_fink: Fink,
     cluster: TestCluster,
     make_topic: Callable[..., str],
     science_dir: Path,
@@ -139,7 +141,7 @@ def test_streams_of_different_columns_have_no_schema_in_common(
     )
     which = ("--config", str(config), "--source", str(science_dir))
     for verb in (["schema"], ["run", "--once", "--schema", str(tmp_path / "s.avsc")]):
-        done = fink("distribute", *verb, *which, timeout=SPARK_SECONDS)
+        done = spark_fink("distribute", *verb, *which)
         assert done.returncode == 2, done.stderr
         assert "so there is more than one schema" in done.stderr
         assert "--stream S" in done.stderr

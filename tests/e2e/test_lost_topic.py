@@ -32,7 +32,11 @@ def ids(alerts: pa.Table) -> list[str]:
 
 
 def test_others_are_published_and_replayed_while_a_topic_is_lost(
-    fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], tmp_path: Path
+    fink: Fink,
+    spark_fink: Fink,
+    cluster: TestCluster,
+    make_topic: Callable[..., str],
+    tmp_path: Path,
 ) -> None:
     science, config = tmp_path / "science", tmp_path / "d.toml"
     alerts = simulate_alerts(10)
@@ -41,11 +45,8 @@ def test_others_are_published_and_replayed_while_a_topic_is_lost(
     config.write_text("".join(streams))
 
     def distribute(*words: str, code: int = 0) -> tuple[dict[str, Any], str]:
-        done = fink(
-            *("distribute", *words, "--config", str(config), "--source", str(science)),
-            *("--master", "local[1]", "-o", "json"),
-            timeout=SPARK_SECONDS,
-        )
+        which = ("--config", str(config), "--source", str(science))
+        done = spark_fink("distribute", *words, *which, "-o", "json")
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout or "{}"), done.stderr
 

@@ -14,7 +14,6 @@ from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
 from tests.support.topics import read_topic
 
-SPARK_SECONDS = 180
 ALERTS = 8
 
 # Each call leaves a letter in a file: what it says depends on how often it was asked.
@@ -40,18 +39,15 @@ Distribute = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def distribute(fink: Fink, topic: str, tmp_path: Path) -> Distribute:
+def distribute(spark_fink: Fink, topic: str, tmp_path: Path) -> Distribute:
     def run(*words: str, fault: str = "") -> dict[str, Any]:
         if fault:
             code = FILTER.format(calls=str(tmp_path / "calls"), fault=fault)
             (tmp_path / "odd_filter.py").write_text(code)
         config = tmp_path / "d.toml"
         config.write_text(f'[[stream]]\ntopic = "{topic}"\nfilter = "odd_filter.passes"\n')
-        done = fink(
-            *("distribute", *words, "--config", str(config)),
-            *("--source", str(tmp_path / "science"), "--master", "local[1]", "-o", "json"),
-            timeout=SPARK_SECONDS,
-        )
+        which = ("--config", str(config), "--source", str(tmp_path / "science"))
+        done = spark_fink("distribute", *words, *which, "-o", "json")
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found

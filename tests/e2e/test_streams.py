@@ -54,9 +54,9 @@ def ids(cluster: TestCluster, topic: str) -> Counter[str]:
     return Counter(each.headers["alert-id"] for each in published(cluster, topic))
 
 
-def run(fink: Fink, *arguments: str, code: int = 0) -> dict[str, Any]:
+def run(spark_fink: Fink, *arguments: str, code: int = 0) -> dict[str, Any]:
     """Run a distribution, and give the last line of its report."""
-    done = fink("distribute", *arguments, "-o", "json", timeout=SPARK_SECONDS)
+    done = spark_fink("distribute", *arguments, "-o", "json")
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -94,6 +94,7 @@ def write(file: Path, *streams: str) -> Path:
 
 def test_each_stream_gets_its_alerts_and_columns(
     fink: Fink,
+    spark_fink: Fink,
     cluster: TestCluster,
     make_topic: TopicMaker,
     alerts: pa.Table,
@@ -118,7 +119,7 @@ def test_each_stream_gets_its_alerts_and_columns(
         f'topic = "{stem}_{{class}}"\nname = "by class"\nclass = "cdsxmatch"\n'
         f"classes = {json.dumps(classes)}",
     )
-    report = run(fink, "run", "--once", "--config", str(config))
+    report = run(spark_fink, "run", "--once", "--config", str(config))
 
     frame = alerts.drop_columns(["diaSource"]).to_pandas()
     name = alerts["candid"].to_pylist()
@@ -165,7 +166,12 @@ def test_each_stream_gets_its_alerts_and_columns(
 
 
 def test_a_filter_that_raises_stops_no_other_and_is_replayed(
-    fink: Fink, cluster: TestCluster, make_topic: TopicMaker, science: Path, tmp_path: Path
+    fink: Fink,
+    spark_fink: Fink,
+    cluster: TestCluster,
+    make_topic: TopicMaker,
+    science: Path,
+    tmp_path: Path,
 ) -> None:
     every, python, sql = (make_topic() for _ in range(3))
     module = tmp_path / "mine.py"
@@ -182,7 +188,7 @@ def test_a_filter_that_raises_stops_no_other_and_is_replayed(
         'arguments = { candid = "candid", magpsf = "candidate.magpsf" }',
         f'topic = "{sql}"\nfilter = "1 / (candid % 10) >= 0"',
     )
-    report = run(fink, "run", "--once", "--config", str(config))
+    report = run(spark_fink, "run", "--once", "--config", str(config))
     tables = [pq.read_table(file) for file in science.rglob("*.parquet")]
     name = [each for table in tables for each in table["candid"].to_pylist()]
     magnitude = [each["magpsf"] for table in tables for each in table["candidate"].to_pylist()]
@@ -205,12 +211,12 @@ def test_a_filter_that_raises_stops_no_other_and_is_replayed(
     assert all(Path(row["file"]).exists() for row in rows)
 
     module.write_text("def bright(candid, magpsf):\n    return magpsf < 19\n")
-    report = run(fink, "replay", "--stream", python, "--config", str(config))
+    report = run(spark_fink, "replay", "--stream", python, "--config", str(config))
     assert report["session"]["published"][python] == len(tens & bright)
     assert report["skipped"] == len(tens)
     assert ids(cluster, python) == Counter(map(str, bright))
     assert {row["stream"] for row in ledger(fink, config)} == {sql}
-    report = run(fink, "replay", "--stream", python, "--config", str(config))
+    report = run(spark_fink, "replay", "--stream", python, "--config", str(config))
     assert report["session"]["published"][python] == 0
     assert ids(cluster, every) == Counter(map(str, name))
 
@@ -237,7 +243,12 @@ RAISES = {
 
 
 def test_no_error_of_sql_ends_the_service(
-    fink: Fink, cluster: TestCluster, make_topic: TopicMaker, science: Path, tmp_path: Path
+    fink: Fink,
+    spark_fink: Fink,
+    cluster: TestCluster,
+    make_topic: TopicMaker,
+    science: Path,
+    tmp_path: Path,
 ) -> None:
     topic = make_topic()
     config = write(
@@ -247,7 +258,7 @@ def test_no_error_of_sql_ends_the_service(
             for name, sql in RAISES.items()
         ),
     )
-    run(fink, "run", "--once", "--config", str(config))
+    run(spark_fink, "run", "--once", "--config", str(config))
     name = [
         each
         for file in science.rglob("*.parquet")
@@ -266,7 +277,7 @@ def test_no_error_of_sql_ends_the_service(
 
 @pytest.mark.long
 def test_a_message_too_large_and_a_topic_that_vanished_are_kept_for_later(
-    fink: Fink, cluster: TestCluster, make_topic: TopicMaker, tmp_path: Path
+    fink: Fink, spark_fink: Fink, cluster: TestCluster, make_topic: TopicMaker, tmp_path: Path
 ) -> None:
     """The service goes on; what it skipped is replayed when the topics are mended."""
     made = simulate_alerts(30, seed=5)
@@ -316,8 +327,8 @@ def test_a_message_too_large_and_a_topic_that_vanished_are_kept_for_later(
     assert fink("kafka", "topic", "create", large).returncode == 0
     altered = fink("kafka", "topic", "alter", small, "--config", "max.message.bytes=1000000", "-y")
     assert altered.returncode == 0, altered.stderr
-    run(fink, "replay", "--stream", small, "--config", str(config))
-    run(fink, "replay", "--stream", large, "--config", str(config))
+    run(spark_fink, "replay", "--stream", small, "--config", str(config))
+    run(spark_fink, "replay", "--stream", large, "--config", str(config))
     assert ledger(fink, config) == []
     assert ids(cluster, small) == Counter(map(str, made["candid"].to_pylist()))
     assert ids(cluster, large) == Counter(map(str, made["candid"].to_pylist()[20:]))
@@ -338,7 +349,7 @@ def wait_for(fink: Fink, config: Path, ready: Callable[[dict[str, Any]], bool]) 
 
 
 def test_mistakes_of_all_streams_are_told_before_anything_is_published(
-    fink: Fink, make_topic: TopicMaker, science: Path, tmp_path: Path
+    fink: Fink, spark_fink: Fink, make_topic: TopicMaker, science: Path, tmp_path: Path
 ) -> None:
     topic = make_topic()
     wrong = {
@@ -358,7 +369,7 @@ def test_mistakes_of_all_streams_are_told_before_anything_is_published(
         *(f'name = "{name}"\ntopic = "{topic}"\n{line}' for name, (line, _) in wrong.items()),
     )
     for verb in (["check"], ["run", "--once"]):
-        done = fink("distribute", *verb, "--config", str(config), timeout=SPARK_SECONDS)
+        done = spark_fink("distribute", *verb, "--config", str(config))
         assert done.returncode == 2, done.stderr
         for name, (_, said) in wrong.items():
             line = next(each for each in done.stderr.splitlines() if f"Stream {name}:" in each)
@@ -370,6 +381,7 @@ def test_mistakes_of_all_streams_are_told_before_anything_is_published(
 
 def test_check_schema_and_test_agree_with_what_is_published(
     fink: Fink,
+    spark_fink: Fink,
     cluster: TestCluster,
     make_topic: TopicMaker,
     alerts: pa.Table,
@@ -382,10 +394,8 @@ def test_check_schema_and_test_agree_with_what_is_published(
         f'topic = "{bright}"\nfilter = "candidate.magpsf < 18"\ncolumns = ["candid", "objectId"]',
         'topic = "no_such_topic"\nfilter = "candidate.fid = 9"',
     )
-    checked = fink(
-        *("distribute", "check", "--config", str(config), "--night", "10000", "-o", "json"),
-        timeout=SPARK_SECONDS,
-    )
+    words = ("--config", str(config), "--night", "10000", "-o", "json")
+    checked = spark_fink("distribute", "check", *words)
     assert checked.returncode == 0, checked.stderr
     assert "no_such_topic" in checked.stderr, "a topic that is missing is a warning"
     passed = pc.sum(pc.less(pc.struct_field(alerts["candidate"], "magpsf"), 18)).as_py()
@@ -395,38 +405,24 @@ def test_check_schema_and_test_agree_with_what_is_published(
     assert (second["passed"], second["night_mb"]) == (0, 0.0)
     assert fink("consume", "--topic", bright, "--until-end", "-o", "json").stdout == ""
 
-    refused = fink("distribute", "schema", "--config", str(config), timeout=SPARK_SECONDS)
+    refused = spark_fink("distribute", "schema", "--config", str(config))
     assert refused.returncode == 2
     assert bright in refused.stderr
     file = tmp_path / "bright.avsc"
-    written = fink(
-        *("distribute", "schema", "--config", str(config), "--stream", bright, "--out", str(file)),
-        timeout=SPARK_SECONDS,
-    )
+    words = ("--config", str(config), "--stream", bright, "--out", str(file))
+    written = spark_fink("distribute", "schema", *words)
     assert written.returncode == 0, written.stderr
 
     only = write(
         tmp_path / "only.toml",
         f'topic = "{bright}"\nfilter = "candidate.magpsf < 18"\ncolumns = ["candid", "objectId"]',
     )
-    run(fink, "run", "--once", "--config", str(only), "--schema", str(tmp_path / "run.avsc"))
+    run(spark_fink, "run", "--once", "--config", str(only), "--schema", str(tmp_path / "run.avsc"))
     keys = {each.key().decode() for each in read_topic(cluster.connection, bright)}
     assert keys == {file.read_text().strip()} == {(tmp_path / "run.avsc").read_text().strip()}
 
-    shown = fink(
-        *(
-            "distribute",
-            "test",
-            "--topic",
-            bright,
-            "--schema",
-            str(file),
-            "--once",
-            "--rows",
-            "999",
-        ),
-        timeout=SPARK_SECONDS,
-    )
+    words = ("--topic", bright, "--schema", str(file), "--once", "--rows", "999")
+    shown = fink("distribute", "test", *words, timeout=SPARK_SECONDS)
     assert shown.returncode == 0, shown.stderr
     assert f"Batch 0: {passed} alerts" in shown.stdout
     # What an alert is stands first: its object, then its own id.

@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.fink import Fink
 
-SPARK_SECONDS = 240
 ROW_METADATA = b"org.apache.spark.sql.parquet.row.metadata"
 WHEN = datetime(2026, 11, 22, 1, 2, 3, 456789)
 
@@ -76,19 +75,19 @@ def source(science_dir: Path, tmp_path: Path) -> Path:
 
 
 def test_files_of_several_writers_are_one_source(
-    fink: Fink, make_topic: Any, source: Path, tmp_path: Path
+    fink: Fink, spark_fink: Fink, make_topic: Any, source: Path, tmp_path: Path
 ) -> None:
     topics = {"all": make_topic(), "some": make_topic()}
     config = tmp_path / "streams.toml"
     config.write_text(STREAMS.format(**topics))
     words = ("--config", str(config), "--source", str(source))
-    done = fink("distribute", "check", *words, timeout=SPARK_SECONDS)
+    done = spark_fink("distribute", "check", *words)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stderr.split())
     assert "mangrove.2MASS_name as mangrove._2MASS_name" in said
     assert "Nanoseconds, published down to the microsecond: when, prv[].jd." in said
 
-    done = fink("distribute", "run", "--once", *words, "-o", "json", timeout=SPARK_SECONDS)
+    done = spark_fink("distribute", "run", "--once", *words, "-o", "json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["published"] == {topics["all"]: 8, topics["some"]: 5}

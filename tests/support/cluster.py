@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fink_cli.settings import resolve_connection
 
+from fink_cli.admin.topics import create_topics
 from fink_cli.cluster.process import free_ports
 from fink_cli.connection import Connection
+from fink_cli.settings import resolve_connection
 from tests.support.environment import clean_environ
 from tests.support.fink import run_fink
 
@@ -33,6 +34,18 @@ class TestCluster:
             "FINK_USERNAME": user,
             "FINK_PASSWORD": password,
         }
+
+    def create_topic(
+        self, name: str, partitions: int = 1, copies: int | None = None, **config: str
+    ) -> None:
+        """Create a topic, without a run of the program."""
+        create_topics(
+            self.connection,
+            [name],
+            partitions=partitions,
+            replication_factor=copies,
+            config=config,
+        )
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Watch:
 
     def look(self, done: threading.Event) -> None:
         """Read the arguments of every process, as `ps` does, again and again."""
-        while not done.is_set():
+        while not done.wait(0.02):
             for process in psutil.process_iter(["cmdline"]):
                 text = " ".join(process.info["cmdline"] or [])
                 self.seen |= {f"ps: {text}" for secret in self.secrets if secret in text}
