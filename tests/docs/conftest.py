@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.admin.topics import create_topics
 from tests.support.cluster import broker_log_end, running_cluster
 from tests.support.environment import PROGRAM, ROOT
 from tests.support.fink import run_fink
@@ -28,9 +27,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory, science_dir: Path) -> Itera
             "PATH": f"{PROGRAM.parent}:{cluster.environ['PATH']}",
             "FINK_SLACK_API_URL": slack.url,
         }
-        create_topics(
-            cluster.connection, ["my_alerts"], partitions=4, replication_factor=None, config={}
-        )
+        cluster.create_topic("my_alerts", 4)
         words = ("distribute", "run", "--once", "--source", str(science_dir), "--topic")
         done = run_fink(*words, "my_alerts", env=environ, timeout=SECONDS)
         assert done.returncode == 0, done.stderr

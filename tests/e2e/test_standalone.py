@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
-from fink_cli.admin.topics import create_topics
 from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
@@ -85,9 +84,8 @@ class Standalone:
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
     """A Kafka cluster of three brokers."""
     with running_cluster(tmp_path_factory.mktemp("three"), brokers=3) as cluster:
-        create_topics(
-            cluster.connection, TOPICS, partitions=PARTITIONS, replication_factor=3, config={}
-        )
+        for topic in TOPICS:
+            cluster.create_topic(topic, PARTITIONS, 3)
         yield cluster
 
 
@@ -256,9 +254,7 @@ def test_a_lost_worker_makes_nothing_stand_twice(
     brokers: TestCluster, standalone: Standalone, tmp_path: Path
 ) -> None:
     """Spark begins the tasks of the lost worker again; what they had sent already stands there."""
-    create_topics(
-        brokers.connection, ["slow"], partitions=PARTITIONS, replication_factor=3, config={}
-    )
+    brokers.create_topic("slow", PARTITIONS, 3)
     write_science(simulate_alerts(ALERTS, seed=3), tmp_path / "science", files=2)
     config = tmp_path / "slow.toml"
     # A filter that takes a moment for each alert, so that some are sent before others.
@@ -299,9 +295,7 @@ def test_a_lost_worker_makes_nothing_stand_twice(
 def test_one_core_of_this_machine(brokers: TestCluster, streams: Path, tmp_path: Path) -> None:
     """The executors are the driver's own process then, whatever PYSPARK_PYTHON says."""
     topic = "by_one"
-    create_topics(
-        brokers.connection, [topic], partitions=PARTITIONS, replication_factor=3, config={}
-    )
+    brokers.create_topic(topic, PARTITIONS, 3)
     one = tmp_path / "one.toml"
     one.write_text(
         f'source = "science"\n[[stream]]\ntopic = "{topic}"\nfilter = "kinds.variable"\n'
