@@ -329,7 +329,8 @@ def test_a_profile_that_is_wrong(consumer: dict[str, str], text: str, said: str)
 
 
 def test_a_password_command_that_hangs(consumer: dict[str, str]) -> None:
-    env = profile_of(consumer, password_command="sleep 30")
+    # Its stderr is that of fink, whose end would not be seen before its own.
+    env = profile_of(consumer, password_command="sh -c 'exec sleep 30 2> /dev/null'")
     found = doctor(env)
     assert found["profile"]["state"] == "failure"
 

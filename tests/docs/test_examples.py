@@ -87,7 +87,7 @@ def test_files_and_what_was_done_before(tmp_path: Path) -> None:
 def test_what_goes_on_is_interrupted(tmp_path: Path) -> None:
     page = (
         "<!-- example: Ctrl-C after 1 s -->\n```sh\n"
-        "bash -c 'trap \"exit 130\" INT; sleep 9 & wait'\n```\n"
+        "bash -c 'trap \"exit 130\" INT; sleep 9 &> /dev/null & wait'\n```\n"
     )
     assert run_script(page, tmp_path)[0] == 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -98,15 +97,13 @@ def test_partitions_are_those_of_today_while_it_runs(
 
     def publish(part: pa.Table, read: int) -> dict[str, Any]:
         land(part, science)
-        deadline = time.monotonic() + SPARK_SECONDS
-        while True:
-            told = fink("distribute", "status", *which, "-o", "json")
-            report: dict[str, Any] = json.loads(told.stdout)
-            if report["read"] == read:
-                return report
+
+        def all_read() -> dict[str, Any] | None:
+            report = status(fink, *which)
             assert report["state"] == "running", report
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+            return report if report["read"] == read else None
+
+        return wait_for(all_read, SPARK_SECONDS)
 
     science.mkdir()
     (science / "note.parquet").write_text("not Parquet")

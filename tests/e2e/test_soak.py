@@ -17,6 +17,7 @@ from fink_cli.alerts.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM
 from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 BATCH_SECONDS = 240
 ALERTS_A_FILE = 4
@@ -62,10 +63,7 @@ def memory_in_use(driver: psutil.Process) -> Memory:
 
 
 def wait_for_batch(folder: Path, number: int) -> None:
-    deadline = time.monotonic() + BATCH_SECONDS
-    while report(folder)["status"]["batches"] < number:
-        assert time.monotonic() < deadline, f"batch {number} is not done: {report(folder)}"
-        time.sleep(0.02)
+    wait_for(lambda: report(folder)["status"]["batches"] >= number, BATCH_SECONDS, interval=0.02)
 
 
 @contextmanager

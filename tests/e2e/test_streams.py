@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from fink_cli.alerts.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
 from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SPARK_SECONDS = 240
 TopicMaker = Callable[..., str]
@@ -309,12 +309,12 @@ def test_a_message_too_large_and_a_topic_that_vanished_are_kept_for_later(
     )
     assert started.returncode == 0, started.stderr
     try:
-        report = wait_for(fink, config, lambda status: status["batches"] == 1)
+        report = wait_for_batch(fink, config, 1)
         assert report["published"] == {small: 17, large: 20}
         assert report["skipped"] == 3
         assert fink("kafka", "topic", "delete", large, "--yes").returncode == 0
         pq.write_table(made.slice(20), tmp_path / "science" / "b.parquet")
-        report = wait_for(fink, config, lambda status: status["batches"] == 2)
+        report = wait_for_batch(fink, config, 2)
         assert report["state"] == "running"
         assert report["published"] == {small: 27, large: 20}
     finally:
@@ -334,18 +334,17 @@ def test_a_message_too_large_and_a_topic_that_vanished_are_kept_for_later(
     assert ids(cluster, large) == Counter(map(str, made["candid"].to_pylist()[20:]))
 
 
-def wait_for(fink: Fink, config: Path, ready: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The status, as soon as it is so."""
-    deadline = time.monotonic() + SPARK_SECONDS
-    while True:
+def wait_for_batch(fink: Fink, config: Path, number: int) -> dict[str, Any]:
+    """Wait until a distribution has published so many batches; return its status."""
+
+    def status() -> dict[str, Any] | None:
         done = fink("distribute", "status", "--config", str(config), "-o", "json")
         assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
-        if ready(status):
-            return status
-        assert status["state"] == "running", status
-        assert time.monotonic() < deadline, status
-        time.sleep(0.3)
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert report["state"] == "running", report
+        return report if report["batches"] == number else None
+
+    return wait_for(status, SPARK_SECONDS)
 
 
 def test_mistakes_of_all_streams_are_told_before_anything_is_published(

@@ -21,6 +21,7 @@ from fink_cli import __version__
 from fink_cli.paths import cache_folder
 from tests.support.cluster import TestCluster
 from tests.support.environment import ROOT, clean_environ
+from tests.support.processes import processes_in
 
 # Come with a package that is declared, which promises them in turn.
 BY_ANOTHER = {"numpy", "py4j", "pydantic_core"}
@@ -119,7 +120,7 @@ def imported_packages(tree: ast.Module) -> Iterator[str]:
 
 
 def test_the_demo_runs_from_it(cluster: TestCluster, installed: Path, tmp_path: Path) -> None:
-    run_demo(installed, tmp_path)
+    run_demo(installed, tmp_path / "home")
 
 
 @pytest.mark.long
@@ -139,19 +140,39 @@ def test_it_installs_with_all_that_it_needs(
     pip = (folder / "bin" / "python", "-m", "pip", *words)
     run(*pip, "install", "--constraint", pins, wheel, cwd=tmp_path, timeout=900)
     run(*pip, "check", cwd=tmp_path)
-    run_demo(folder / "bin", tmp_path)
+    run_demo(folder / "bin", tmp_path / "home")
     assert "fink kafka start" in run(folder / "bin" / "fink_kafka", "--help", cwd=tmp_path)
 
 
 def run_demo(programs: Path, home: Path) -> None:
     """See all of it work, as somebody who has a home of their own and no checkout."""
+    home.mkdir()
     # The cluster's start has filled the cache of Kafka's jars.
     environ = clean_environ(
-        home / "none", HOME=str(home), XDG_CACHE_HOME=str(cache_folder().parent)
+        home / "none",
+        HOME=str(home),
+        TMPDIR=str(home),
+        XDG_CACHE_HOME=str(cache_folder().parent),
     )
     for key in ("FINK_HOME", "FINK_CONFIG"):
         del environ[key]
     environ["PATH"] = f"{programs}:/usr/bin:/bin"
-    done = run(programs / "fink", "demo", "--alerts", "40", cwd=home, env=environ)
     assert str(ROOT) not in run(programs / "python", "-c", WHERE, cwd=home)
-    assert sum(line.startswith("ZTF") for line in done.splitlines()) == 20
+    done = subprocess.run(
+        [programs / "fink", "demo"],
+        cwd=home,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sum(line.startswith("ZTF") for line in done.stdout.splitlines()) == 20
+    assert "Published 200 alerts" in done.stderr
+    commands = [line.strip() for line in done.stderr.splitlines()[-3:]]
+    assert [command.split()[1] for command in commands] == ["kafka", "distribute", "consume"]
+    assert "\x1b" not in done.stdout + done.stderr
+    # No process and no file of the demo stays.
+    assert not list(home.iterdir())
+    assert not processes_in(home)
