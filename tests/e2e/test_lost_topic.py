@@ -135,7 +135,7 @@ def test_partitions_are_those_of_today_while_it_runs(
 
 
 def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_alert(
-    fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
+    fink: Fink, spark_fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
 ) -> None:
     science, alerts = tmp_path / "science", simulate_alerts(20)
     land(alerts.slice(0, 10), science)
@@ -155,9 +155,7 @@ def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_aler
         assert names(cluster, topic) == []
     finally:
         assert fink("distribute", "stop", *which, timeout=SPARK_SECONDS).returncode == 0
-    again = fink(
-        *("distribute", "run", *which, "--once", "--master", "local[1]"), timeout=SPARK_SECONDS
-    )
+    again = spark_fink("distribute", "run", *which, "--once")
     assert again.returncode == 0, again.stderr
     assert names(cluster, topic) == ids(alerts)
     # Of the two that have these words, it is the new one.
