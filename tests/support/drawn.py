@@ -86,7 +86,7 @@ def limit(days: float, band: int, magnitude: float) -> dict[str, Any]:
 
 
 def ztf() -> dict[str, Any]:
-    """A supernova as Fink's science database would hold it."""
+    """Return a supernova as Fink's science database would hold it."""
     return {
         "objectId": "ZTF21abcdefg",
         "candid": 1786104593715015000,
@@ -119,7 +119,7 @@ def ztf() -> dict[str, Any]:
 
 
 def rubin() -> dict[str, Any]:
-    """The shape of a Rubin alert: fluxes in nJy, and forced ones."""
+    """Return a Rubin alert: fluxes in nJy, and forced ones."""
 
     def source(days: float, band: str, flux: float) -> dict[str, Any]:
         return {
@@ -150,7 +150,7 @@ def rubin() -> dict[str, Any]:
 
 
 def alert_of(content: dict[str, Any], offset: int = 12, **more: Any) -> Alert:
-    """An alert that came as JSON would."""
+    """Return an alert that came as JSON."""
     return Alert(
         "fink_sn", 0, offset, datetime(2026, 1, 2, tzinfo=UTC), inferred_schema(content), content,
         **({"size": 45_000} | more),
@@ -193,7 +193,7 @@ AVRO_SCHEMA = read_schema(
 
 
 def small(number: int, **more: Any) -> Alert:
-    """A small alert with an Avro schema."""
+    """Return a small alert with an Avro schema."""
     candidate = measured(number / 24, 1 + number % 2, 16 + number % 5) | {
         "ra": 10.0 + number,
         "dec": -20.0 + number / 7,

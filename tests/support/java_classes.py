@@ -29,8 +29,8 @@ from tests.support.fink import run_fink
 _END_SECONDS = 300
 
 
-def written(archive: Path) -> str:
-    """The options of a JVM that writes an archive as it ends."""
+def writing_options(archive: Path) -> str:
+    """Return the options of a JVM that writes an archive as it ends."""
     return f"-XX:ArchiveClassesAtExit={archive} -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
@@ -62,8 +62,8 @@ def main() -> None:
         home = Path(folder)
         environ = clean_environ(home, FINK_KAFKA_PORT=str(free_ports(1)[0]))
         os.environ |= environ | environment("local")
-        os.environ["SPARK_SUBMIT_OPTS"] = written(parts["spark"])
-        os.environ["KAFKA_HEAP_OPTS"] = f"-Xmx1g {written(parts['kafka'])}"
+        os.environ["SPARK_SUBMIT_OPTS"] = writing_options(parts["spark"])
+        os.environ["KAFKA_HEAP_OPTS"] = f"-Xmx1g {writing_options(parts['kafka'])}"
         try:
             for words in (["start"], ["topic", "create", "classes"]):
                 run_fink("kafka", *words, env=dict(os.environ), timeout=240).check_returncode()

@@ -10,7 +10,7 @@ from fink_cli.distribution.streams import single
 
 
 def a_job(folder: Path, source: Path) -> Job:
-    """A job of every alert to one topic, which no cluster is asked about."""
+    """Return a job of every alert to one topic, which no cluster is asked about."""
     return Job(
         name="t@science",
         named=False,

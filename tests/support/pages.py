@@ -55,7 +55,7 @@ class Block:
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The blocks of a page that have to do with its examples, in order."""
+    """Yield the blocks of a page that have to do with its examples, in order."""
     remark = ""
     for part in _PART.finditer(page):
         line = page.count("\n", 0, part.start()) + 1
@@ -73,7 +73,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def script(page: str) -> str:
-    """The page's examples as a Bash script; empty when none is run."""
+    """Return the examples of a page as a Bash script; empty when none is run."""
     parts = [each for block in blocks(page) for each in lines_of(block)]
     if not any(block.runs for block in blocks(page)):
         return ""
@@ -83,7 +83,7 @@ def script(page: str) -> str:
 
 
 def lines_of(block: Block) -> Iterator[str]:
-    """What a block adds to the script.
+    """Yield what a block adds to the script.
 
     Raises:
         BadRemarkError: its remark says nothing that is known.
@@ -105,14 +105,14 @@ def lines_of(block: Block) -> Iterator[str]:
 
 
 def checked(command: str, code: int, line: int) -> Iterator[str]:
-    """A command with its echo, and the check of its exit code."""
+    """Yield a command with its echo, and the check of its exit code."""
     yield f"printf '+ %s\\n' {shlex.quote(command)} >&2"
     yield command
     yield f"expect $? {code} {line}"
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a block: a line each, with those that it goes on in."""
+    """Return the commands of a block: a line each, with those that it goes on in."""
     joined = re.sub(r"\\\n\s*", "", text)
     lines = (each.strip() for each in joined.splitlines())
     return [each for each in lines if each and not each.startswith("#")]

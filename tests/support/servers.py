@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 @contextmanager
 def tls_server(folder: Path, begins: timedelta, ends: timedelta) -> Iterator[tuple[str, Path]]:
-    """A server with a certificate of its own for 127.0.0.1, that holds from now plus … to ….
+    """Serve TLS on 127.0.0.1 with a certificate of its own, valid between two times from now.
 
     Yields:
         Its address, and the file of the certificate.
@@ -80,7 +80,7 @@ def relayed(host: str, server: str) -> Iterator[str]:
 
 @contextmanager
 def silent_server() -> Iterator[str]:
-    """A server that takes connections and never says a word."""
+    """Take connections and never say a word; yields the address."""
     ended = threading.Event()
 
     class Silent(BaseRequestHandler):

@@ -110,15 +110,15 @@ class FakeSlack:
     _tries: int = 0
 
     def add_channel(self, name: str, member: bool = True, archived: bool = False) -> str:
-        found = f"C{len(self.channels):07d}"
+        channel = f"C{len(self.channels):07d}"
         self.channels[name] = {
-            "id": found,
+            "id": channel,
             "name": name,
             "is_channel": True,
             "is_member": member,
             "is_archived": archived,
         }
-        return found
+        return channel
 
     def add_person(self, user: str, real: str, display: str, email: str, **more: Any) -> None:
         profile = {"real_name": real, "display_name": display, "email": email}
@@ -130,14 +130,14 @@ class FakeSlack:
         return [each for each in self.posts if each.to == channel]
 
     def answer(self, method: str, token: str, given: dict[str, Any]) -> Answer:
-        """What Slack says to a call."""
+        """Answer a call as Slack does."""
         self.calls.append(method)
         refused = self._refusal(method, token, given)
         if refused is not None:
             return refused
         if method == "auth.test":
-            found = {"team": "Fink", "url": "https://fink.slack.test/", "user": "finkbot"}
-            return _ok(found, **{"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
+            who = {"team": "Fink", "url": "https://fink.slack.test/", "user": "finkbot"}
+            return _ok(who, **{"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
         if method == "users.list":
             return self._pages("members", self.people, given)
         if method == "conversations.list":
@@ -149,7 +149,7 @@ class FakeSlack:
         return self._share(given)
 
     def _refusal(self, method: str, token: str, given: dict[str, Any]) -> Answer | None:
-        """What stands in the way of any call."""
+        """Return the refusal of a call, whatever it is; `None` where there is none."""
         if method not in ARGUMENTS:
             return refused("method_deprecated" if method in RETIRED else "unknown_method")
         if not token:
@@ -218,7 +218,7 @@ class FakeSlack:
         return _ok({"upload_url": address, "file_id": file})
 
     def receive(self, file: str, token: str, data: bytes) -> tuple[int, bytes]:
-        """What the address of a file answers to its bytes. The token is not for it."""
+        """Take the bytes of a file, as its address does. The token is not for it."""
         if "upload" in self.file_faults:
             status, _, answer = self.file_faults["upload"]
             return status, json.dumps(answer).encode()
@@ -235,8 +235,8 @@ class FakeSlack:
             return refused("invalid_arguments")
         if not files or unknown or ("thread_ts" in given and "channel_id" not in given):
             return refused("invalid_arguments")
-        found = [self.uploads.get(each["id"]) for each in files]
-        if any(each is None or not each.data or each.to for each in found):
+        uploads = [self.uploads.get(file["id"]) for file in files]
+        if any(upload is None or not upload.data or upload.to for upload in uploads):
             return refused("file_not_found")
         # Only an id: unlike chat.postMessage it takes no name.
         name = next((k for k, v in self.channels.items() if v["id"] == given.get("channel_id")), "")
@@ -245,25 +245,25 @@ class FakeSlack:
         times = [self.ts(at + 1) for at, post in enumerate(self.posts) if post.to == name]
         if "thread_ts" in given and given["thread_ts"] not in times:
             return refused("invalid_thread_ts")
-        for each, about in zip(found, files, strict=True):
-            assert each is not None
-            each.title, each.to = about.get("title", ""), name
-            each.thread_ts = given.get("thread_ts", "")
+        for upload, about in zip(uploads, files, strict=True):
+            assert upload is not None
+            upload.title, upload.to = about.get("title", ""), name
+            upload.thread_ts = given.get("thread_ts", "")
         return _ok({"files": [{"id": each["id"], "title": each.get("title")} for each in files]})
 
     def _target(self, name: str) -> str | Answer:
         if any(each["id"] == name for each in self.people):
             return name
-        for each in self.channels.values():
-            if name in {each["id"], each["name"], f"#{each['name']}"}:
-                if each["is_archived"]:
+        for channel in self.channels.values():
+            if name in {channel["id"], channel["name"], f"#{channel['name']}"}:
+                if channel["is_archived"]:
                     return refused("is_archived")
-                return each["name"] if each["is_member"] else refused("not_in_channel")
+                return channel["name"] if channel["is_member"] else refused("not_in_channel")
         return refused("channel_not_found")
 
 
 def wrong_in(given: dict[str, Any]) -> str:
-    """The error of a message whose form or size Slack does not take; else empty."""
+    """Return the error of a message whose form or size Slack does not take; else empty."""
     blocks = given.get("blocks", [])
     if not given.get("text") and not blocks:
         return "no_text"
@@ -271,9 +271,9 @@ def wrong_in(given: dict[str, Any]) -> str:
         return "msg_too_long"
     if len(blocks) > 50:
         return "invalid_blocks"
-    for each in blocks:
-        texts = [each["text"]] if each["type"] == "section" else each.get("elements", [])
-        if each["type"] not in {"section", "context"} or not 1 <= len(texts) <= 10:
+    for block in blocks:
+        texts = [block["text"]] if block["type"] == "section" else block.get("elements", [])
+        if block["type"] not in {"section", "context"} or not 1 <= len(texts) <= 10:
             return "invalid_blocks"
         for text in texts:
             if text["type"] != "mrkdwn" or text.keys() - MRKDWN_KEYS:
