@@ -99,7 +99,7 @@ def _fork_server() -> socket.socket:
         server = subprocess.Popen(
             [sys.executable, fork_server.__file__, str(PROGRAM), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env=clean_environ(Path(os.devnull)),
+            env=clean_environ(Path(os.devnull), **fork_server.ONE_THREAD),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

@@ -2,8 +2,8 @@
 
 The tests run fink 540 times. A new interpreter spends most of its second of processor time on
 imports; a fork has them. It is a process of its own, with the exit code, streams, folder, umask and
-environment that it is given, and ends as every interpreter does. Only what it takes to start, its
-imports, its command line, and variables that Python reads as it starts can't be seen in it.
+environment that it is given. Only what it takes to start, its imports, its command line, and
+variables that Python reads as it starts can't be seen in it.
 
 A request is a packet on a socket: JSON, with the file descriptors of stdin, stdout, stderr, and a
 pipe on which the process's number and then its exit code are written, a line each.
@@ -11,6 +11,7 @@ pipe on which the process's number and then its exit code are written, a line ea
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -18,10 +19,14 @@ import pkgutil
 import signal
 import socket
 import sys
+import threading
+import traceback
 from contextlib import suppress
 from importlib import import_module
 
 LARGEST_REQUEST = 200_000
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Variables without which numpy and pyarrow begin threads, which a fork would not have."""
 # What commands import inside functions, beside fink's own modules.
 _LIBRARIES = (
     "confluent_kafka.admin",
@@ -79,6 +84,10 @@ def _become_fink(request: dict[str, object], streams: list[int]) -> list[str]:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    # As Python opens them when it starts; those of the server are of a file, not of a pipe.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(request["environ"])  # type: ignore[arg-type]
     os.chdir(str(request["folder"]))
@@ -98,6 +107,34 @@ def _report_end(pid: int, streams: list[int], report: int) -> None:
     os._exit(0)
 
 
+def _run_to_the_end() -> None:
+    """Run fink, and end as an interpreter does, but for freeing all that it has imported.
+
+    That would copy most of the memory that the fork shares with the server.
+    """
+    from fink_cli.app import main as fink
+
+    exit_code: object = 0
+    try:
+        fink()
+    except SystemExit as end:
+        exit_code = end.code or 0
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        exit_code = 1
+    if not isinstance(exit_code, int):
+        sys.stderr.write(f"{exit_code}\n")
+        exit_code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+
+
 def main() -> None:
     """Serve; in a forked process, be fink."""
     program = sys.argv[1]
@@ -105,6 +142,7 @@ def main() -> None:
     import_fink()
     threads = os.listdir("/proc/self/task")  # noqa: PTH208
     assert len(threads) == 1, f"a process with {len(threads)} threads must not be forked"
+    gc.collect()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[2])) as control:
         try:
@@ -112,9 +150,7 @@ def main() -> None:
         except KeyboardInterrupt:
             return
     sys.argv = [program, *arguments]
-    from fink_cli.app import main as fink
-
-    sys.exit(fink())  # type: ignore[func-returns-value]
+    _run_to_the_end()
 
 
 if __name__ == "__main__":
