@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def _run(job: Job, _watch: launch.Watch) -> launch.Ended:
     private_folder(folder.scratch)
     exit_code = 0
     try:
-        driver.run(job, threading.Event())
+        with folder.log.open("w") as log, redirect_stdout(log), redirect_stderr(log):
+            driver.run(job, threading.Event())
     except FinkError as error:
         exit_code = error.exit_code
     finally:
@@ -85,6 +87,8 @@ def _ask(session: SparkSession, module: str, question: str, _master: str) -> Ite
     """Answer as the process does that is asked; see :mod:`fink_cli.distribution.survey`."""
     assert module == "survey"
     try:
-        yield dump_findings(survey.find_out(session, load_question(question)))
+        with redirect_stderr(sys.__stderr__):
+            answer = dump_findings(survey.find_out(session, load_question(question)))
     except FAILURES as error:
         raise OperationFailedError(first_cause(str(error))) from error
+    yield answer
