@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fink_cli.admin.state_topics import ensure_topics
-from fink_cli.distribution import owner as owner_module
+from fink_cli.distribution.progress import owner as owner_module
 from fink_cli.distribution.progress.owner import Owner, told
 from fink_cli.distribution.progress.records import Published, SourceFile, published_record
 from fink_cli.distribution.progress.topics import open_consumer, partition_of, read_partition
-from tests.conftest import TestCluster
+from tests.support.cluster import TestCluster
 
 
 def test_a_summary_takes_the_place_of_the_records_before_it(

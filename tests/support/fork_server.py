@@ -41,7 +41,12 @@ _LIBRARIES = (
     "typer.rich_utils",
     "yaml",
 )
-_NOT_IMPORTED = ("fink_cli.__main__", "fink_cli.distribution.driver", "fink_cli.distribution.spark")
+_NOT_IMPORTED = (
+    "fink_cli.__main__",
+    "fink_cli.distribution.driver",
+    "fink_cli.distribution.dry_run",
+    "fink_cli.distribution.spark",
+)
 
 
 def import_fink() -> None:

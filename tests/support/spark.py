@@ -21,11 +21,13 @@ from typer.testing import CliRunner
 
 from fink_cli import terminal
 from fink_cli.app import app
-from fink_cli.distribution import check, driver, launch, state, survey
-from fink_cli.distribution.question import dump_findings, load_question
+from fink_cli.distribution.driver import __main__ as driver
+from fink_cli.distribution.dry_run import expectations, sample
+from fink_cli.distribution.dry_run.questions import dump_findings, load_question
+from fink_cli.distribution.job import Job
+from fink_cli.distribution.service import launch, state
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import FAILURES, first_cause
-from fink_cli.distribution.spec import Job
 from fink_cli.errors import FinkError, OperationFailedError
 from fink_cli.private import private_folder
 from tests.support.environment import PROGRAM, ROOT
@@ -51,7 +53,7 @@ def run_with_spark(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(driver, "open_spark", lambda _job: SharedSpark(session))
             patch.setattr(launch, "run", _run)
-            patch.setattr(check, "ask", partial(_ask, session))
+            patch.setattr(expectations, "ask", partial(_ask, session))
             result = CliRunner().invoke(app, arguments, env=env, prog_name="fink")
     finally:
         # The next run reads its filters anew.
@@ -67,7 +69,7 @@ def run_with_spark(
 
 
 def _run(job: Job, _watch: launch.Watch) -> launch.Ended:
-    """Do what the driver's process does; see :func:`fink_cli.distribution.driver.main`."""
+    """Do what the driver's process does; see :mod:`fink_cli.distribution.driver.__main__`."""
     folder = state.Folder(Path(job.folder))
     private_folder(folder.scratch)
     exit_code = 0
@@ -84,11 +86,11 @@ def _run(job: Job, _watch: launch.Watch) -> launch.Ended:
 
 
 def _ask(session: SparkSession, module: str, question: str, _master: str) -> Iterator[str]:
-    """Answer as the process does that is asked; see :mod:`fink_cli.distribution.survey`."""
-    assert module == "survey"
+    """Answer as the process does that is asked; see :mod:`fink_cli.distribution.dry_run.sample`."""
+    assert module == "dry_run.sample"
     try:
         with redirect_stderr(sys.__stderr__):
-            answer = dump_findings(survey.find_out(session, load_question(question)))
+            answer = dump_findings(sample.find_out(session, load_question(question)))
     except FAILURES as error:
         raise OperationFailedError(first_cause(str(error))) from error
     yield answer
