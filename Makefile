@@ -11,7 +11,7 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 export FINK_TEST_DATA ?= $(CURDIR)/../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help install wheel demo test test-long check docs reference lint format coverage bench lock clean
+.PHONY: help install native wheel demo test test-long check docs reference lint format coverage bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,20 +38,29 @@ $(VENV)/java-classes.stamp: tests/support/java_classes.py $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.java_classes
 	@touch $@
 
-install: $(VENV)/run.stamp ## Make .venv with the fink script in it
+# What is built stays; without cargo nothing is, and the line that says so comes each time.
+$(VENV)/native.stamp: tools/native.py native/crates.lock $(wildcard native/*.toml native/src/*.rs) $(VENV)/build.stamp
+	@$(BIN)/python tools/native.py
+	@! command -v cargo > /dev/null || touch $@
 
-wheel: $(VENV)/build.stamp ## Build the wheel into dist/, for pipx
-	@rm -f $(DIST)/fink_cli-*.whl
+install: $(VENV)/run.stamp ## Make .venv with the fink script in it
+	@$(MAKE) --no-print-directory native || echo "The native part could not be built: fink works without it, slower." >&2
+
+native: $(VENV)/native.stamp ## Build the native part, where there is cargo
+
+wheel: $(VENV)/build.stamp ## Build the wheels into dist/, for pipx
+	@rm -f $(DIST)/*.whl
 	@$(PIP) wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir $(DIST) .
-	@ls $(DIST)/fink_cli-*.whl
+	@$(BIN)/python tools/native.py --wheel $(DIST)
+	@ls $(DIST)/*.whl
 
 demo: $(VENV)/run.stamp ## See it all work: Kafka, Spark, decoded alerts
 	@$(BIN)/fink demo
 
-test: $(VENV)/java-classes.stamp ## Run the tests against a real broker and real Spark
+test: $(VENV)/java-classes.stamp $(VENV)/native.stamp ## Run the tests against a real broker and real Spark
 	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
-test-long: $(VENV)/java-classes.stamp ## Also the full counts of chaos, fuzz and soak runs
+test-long: $(VENV)/java-classes.stamp $(VENV)/native.stamp ## Also the full counts of chaos, fuzz and soak runs
 	@$(BIN)/python -m pytest --timeout 3600 $(ARGS)
 
 check: $(VENV)/dev.stamp lint docs ## Lint, types, import rules, documentation
@@ -75,10 +84,10 @@ format: $(VENV)/dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-coverage: $(VENV)/java-classes.stamp ## Run the tests, and list the lines that none of them reached
+coverage: $(VENV)/java-classes.stamp $(VENV)/native.stamp ## Run the tests, and list the lines that none of them reached
 	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-bench: $(VENV)/dev.stamp ## Measure, as ratios within one run
+bench: $(VENV)/dev.stamp $(VENV)/native.stamp ## Measure, as ratios within one run
 	@$(BIN)/python benchmarks/help.py
 	@$(BIN)/python benchmarks/topic_list.py
 	@$(BIN)/python benchmarks/access.py
@@ -97,6 +106,7 @@ lock: ## Pin the newest versions, by hash, and the jars
 	    --output-file requirements/$$set.txt; \
 	done
 	@rm -rf $(VENV)-lock
+	@$(BIN)/python tools/native.py --pin
 	@$(BIN)/python tools/lock_jars.py
 
 clean: ## Remove what was built and installed here; the cache of jars stays

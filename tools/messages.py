@@ -24,8 +24,8 @@ ROOTS = {"FinkError", "UndecodableError", "BadSchemaError"}
 # Functions that pass on what another process or function of fink said, whose sentences are found
 # where it says them; next_of takes them from a table beside it.
 PASSED_ON = {
-    ("fink_cli/alerts/binary.py", "next_of"),
-    ("fink_cli/alerts/codec.py", "_known"),
+    ("fink_cli/avro/reference.py", "next_of"),
+    ("fink_cli/avro/decoder.py", "_known"),
     ("fink_cli/distribution/dry_run/spark_process.py", "ask"),
     ("fink_cli/distribution/service/background.py", "_once_ready"),
 }

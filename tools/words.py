@@ -22,6 +22,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "fink_cli"
 ROOMS = (
     "admin",
+    "avro",
     "cluster",
     "commands",
     "compat",
@@ -30,6 +31,7 @@ ROOMS = (
     "doctor",
     "jars",
     "kafka",
+    "simulate",
     "slack",
 )
 VAGUE = {"each", "found"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fink_cli.alerts.schema import Schema, leaf_paths
+from fink_cli.avro.schema import Schema, leaf_paths
 from fink_cli.paths import shipped
 
 ID, OBJECT, TIME, RA, DEC, MAGNITUDE, ERROR, LIMIT, BAND, CLASS = (
@@ -106,7 +106,7 @@ def viewer_columns(schema: Schema) -> list[Column]:
     Object, time, position, magnitude, band and class, whichever the schema has; of an alert of
     unknown shape the first scalar columns, eight at most.
     """
-    paths = leaf_paths(schema.parsed)
+    paths = leaf_paths(schema)
     roles = load_roles()
     found = [roles.column(role, paths) for role in VIEWER_ROLES]
     if found[0] is None:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from fink_cli.alerts.far_times import MICROSECONDS_OF_DAY, FarDate, FarTime
+from fink_cli.avro.far_times import MICROSECONDS_OF_DAY, FarDate, FarTime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from fink_cli.alerts.select import value_at
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.sky import is_dec, is_ra
 from fink_cli.paths import shipped
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from fink_cli.alerts.comparison import Clock, Uuid, decimal_of
-from fink_cli.alerts.projection import types_at
-from fink_cli.alerts.schema import RECORDS, Schema
+from fink_cli.avro.projection import types_at
+from fink_cli.avro.schema import Schema
+from fink_cli.avro.types import ArrayType, AvroType, MapType, RecordType, ScalarType
 
 NUMBER, TEXT, BOOLEAN = "a number", "a text", "true or false"
 DECIMAL, MOMENT, CLOCK, UUID = "a decimal", "a time", "a time of day", "a UUID"
@@ -26,9 +27,7 @@ _OF_TYPE = {
     "boolean": BOOLEAN,
     "bytes": BYTES,
     "fixed": BYTES,
-    "array": LIST,
-    "map": RECORD,
-} | dict.fromkeys(RECORDS, RECORD)
+}
 _OF_LOGICAL_TYPE = {
     "int-date": MOMENT,
     "long-timestamp-millis": MOMENT,
@@ -54,14 +53,19 @@ _TOGETHER = (
 @lru_cache(maxsize=1024)
 def kinds_at(schema: Schema, steps: tuple[str | int, ...]) -> Kinds:
     """The kinds of values that alerts of a schema can have at a path; none where none is known."""
-    return frozenset(_kind(each) for each in types_at(schema.parsed, steps)) - {""}
+    return frozenset(_kind(each) for each in types_at(schema.root, steps)) - {""}
 
 
-def _kind(node: Any) -> str:
-    if not isinstance(node, Mapping):
-        return _OF_TYPE.get(node, "")
-    logical = _OF_LOGICAL_TYPE.get(f"{node['type']}-{node.get('logicalType')}")
-    return logical or _OF_TYPE.get(node["type"], "")
+def _kind(node: AvroType) -> str:
+    match node:
+        case ScalarType():
+            logical = _OF_LOGICAL_TYPE.get(f"{node.kind}-{node.logical}")
+            return logical or _OF_TYPE.get(node.kind, "")
+        case ArrayType():
+            return LIST
+        case RecordType() | MapType():
+            return RECORD
+    return ""
 
 
 def kind_of_value(value: Any) -> str:

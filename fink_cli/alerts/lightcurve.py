@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fink_cli.alerts.columns import BAND, ERROR, LIMIT, MAGNITUDE, TIME, Column, load_roles
-from fink_cli.alerts.select import value_at
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.times import mjd_of, moment_of
 from fink_cli.text import printable
 

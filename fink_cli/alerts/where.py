@@ -16,6 +16,7 @@ from typing import Any
 from simpleeval import SimpleEval
 
 from fink_cli.alerts.comparison import calculated, compared, contains, lacks, plain
+from fink_cli.alerts.fields import Mistake, Path, missing_paths, value_at
 from fink_cli.alerts.kinds import (
     BOOLEAN,
     NUMBER,
@@ -27,8 +28,7 @@ from fink_cli.alerts.kinds import (
     said,
     suits,
 )
-from fink_cli.alerts.schema import Schema
-from fink_cli.alerts.select import Mistake, Path, missing_paths, value_at
+from fink_cli.avro.schema import Schema
 from fink_cli.errors import UsageError
 
 LONGEST = 20_000

@@ -5,30 +5,27 @@ from __future__ import annotations
 from functools import cache, partial
 from pathlib import Path
 
-from fink_cli.alerts.codec import Decoder
-from fink_cli.alerts.schema import BadSchemaError, Schema, read_schema
+from fink_cli.avro.decoder import Decoder
+from fink_cli.avro.schema import BadSchemaError, Schema, read_schema
 from fink_cli.commands.consume_sinks import NeededFields
 from fink_cli.errors import UsageError
 
 
-def decoder_of(
-    schema: Path | None, needed: NeededFields | None, kind: type[Decoder] = Decoder
-) -> Decoder:
+def decoder_of(schema: Path | None, needed: NeededFields | None) -> Decoder:
     """Return a decoder of alerts.
 
     Args:
         schema: what ``--schema`` names, a file or a folder; ``None`` takes each message's own.
         needed: the fields that are needed of alerts of a schema; ``None`` for all.
-        kind: the class of the decoder.
 
     Raises:
         UsageError: the file can't be used.
     """
     if schema is None:
-        return kind(wanted=needed)
+        return Decoder(wanted=needed)
     if not schema.is_dir():
-        return kind(_read_schema_file(schema), needed)
-    return kind(wanted=needed, by_id=partial(_schema_of_id, schema))
+        return Decoder(_read_schema_file(schema), needed)
+    return Decoder(wanted=needed, by_id=partial(_schema_of_id, schema))
 
 
 @cache

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fink_cli.alerts.codec import Decoder, OutliningDecoder
+from fink_cli.alerts.fields import parse_fields
 from fink_cli.alerts.file_format import FileFormat
-from fink_cli.alerts.select import parse_fields
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
+from fink_cli.avro.decoder import Decoder
 from fink_cli.commands.consume_decoder import decoder_of
 from fink_cli.commands.consume_save import Saving, SavingSink, open_saver, saving_options
 from fink_cli.commands.consume_sinks import (
@@ -168,7 +168,7 @@ def run_consume(request: ConsumeRequest) -> bool:
 
 def _decoder(request: ConsumeRequest, where: Where | None, view: ViewOptions) -> Decoder:
     """Return what decodes as much of alerts as is needed."""
-    is_saved = request.save is not None and not request.browse
-    if is_saved and request.file_format is not FileFormat.NDJSON:
-        return decoder_of(request.schema, chosen_by(where), OutliningDecoder)
-    return decoder_of(request.schema, None if is_saved or request.browse else needed(view, where))
+    if request.browse:
+        return decoder_of(request.schema, None)
+    wanted = needed(view, where) if request.save is None else chosen_by(where)
+    return decoder_of(request.schema, wanted)

@@ -73,7 +73,7 @@ def show(
 def _print(alert: Alert, form: Format, position: Position) -> None:
     import orjson
 
-    from fink_cli.alerts.codec import to_json_bytes
+    from fink_cli.avro.json_text import to_json_bytes
     from fink_cli.commands.consume_sinks import record
     from fink_cli.consumer.view.alert_summary import describe
     from fink_cli.consumer.view.detail import DetailView
@@ -81,7 +81,7 @@ def _print(alert: Alert, form: Format, position: Position) -> None:
     if form is Format.TABLE:
         show_drawing(DetailView(describe(alert, position)))
         return
-    line = to_json_bytes(record(alert, None))
+    line = to_json_bytes(record(alert, alert.content))
     if form is Format.JSON:
         print_json(line)
     else:

@@ -16,13 +16,14 @@ from rich.rule import Rule
 from rich.text import Text
 
 from fink_cli import console, render, terminal
-from fink_cli.alerts.codec import to_json_bytes
 from fink_cli.alerts.columns import Column, viewer_columns
-from fink_cli.alerts.projection import Steps
-from fink_cli.alerts.schema import Schema
-from fink_cli.alerts.select import Path, pick
+from fink_cli.alerts.fields import Path, pick
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where
+from fink_cli.avro.json_text import to_json_bytes
+from fink_cli.avro.native import json_texts
+from fink_cli.avro.projection import Steps
+from fink_cli.avro.schema import Schema
 from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
@@ -50,6 +51,8 @@ from fink_cli.render import Format
 from fink_cli.text import printable
 
 KEPT_ROWS = 1000
+# So many alerts, or bytes of messages, are written as JSON at once.
+_TOGETHER, _TOGETHER_BYTES = 100, 4 * 1024 * 1024
 _KEPT_SKIPPED = 20
 _SKIPPED_BELOW = 3
 
@@ -82,10 +85,13 @@ class ViewOptions:
 @contextmanager
 def open_sink(view: ViewOptions, topics: Sequence[str]) -> Iterator[Printed | LiveTable]:
     """Yield the sink that shows alerts in a form, on this kind of stdout."""
-    if view.form is Format.JSON:
-        yield JsonLines(view.fields, view.again)
-    elif view.form is Format.YAML:
-        yield YamlDocuments(view.fields, view.again)
+    if view.form in {Format.JSON, Format.YAML}:
+        kind = JsonLines if view.form is Format.JSON else YamlDocuments
+        lines = kind(view.fields, view.again)
+        try:
+            yield lines
+        finally:
+            lines.print()
     elif view.detail:
         yield DetailViews(view.position, view.again)
     elif not is_redrawn(view):
@@ -108,8 +114,10 @@ def is_redrawn(view: ViewOptions) -> bool:
 def needed(view: ViewOptions, where: Where | None) -> NeededFields:
     """Return which fields the form and the selection need of alerts of a schema."""
     fields = view.fields
-    if view.detail or (fields is None and view.form is not Format.TABLE):
+    if view.detail:
         return lambda _schema: None
+    if fields is None and view.form is not Format.TABLE:
+        return chosen_by(where)
     paths = [*(fields or ()), *(where.paths if where else ())]
     steps = [path.steps for path in paths]
 
@@ -125,14 +133,14 @@ def chosen_by(where: Where | None) -> NeededFields:
     return lambda _schema: [each.steps for each in where.paths] if where else []
 
 
-def record(alert: Alert, fields: Fields) -> dict[str, Any]:
-    """Return an alert as a line of JSON has it."""
+def record(alert: Alert, content: Any) -> dict[str, Any]:
+    """Return an alert as a line of JSON has it, given what is shown of it."""
     return {
         "topic": alert.topic,
         "partition": alert.partition,
         "offset": alert.offset,
         "timestamp": alert.timestamp,
-        "alert": alert.content if fields is None else pick(alert.content, fields),
+        "alert": content,
     }
 
 
@@ -183,21 +191,43 @@ def say_skipped(skipped: Skipped) -> None:
 
 
 class JsonLines(Printed):
-    """A JSON object a line."""
+    """A JSON object a line; several alerts are written at once."""
 
     def __init__(self, fields: Fields, again: Again | None = None) -> None:
         self._fields = fields
         self._again = again
+        self._waiting: list[Alert] = []
+        self._bytes = 0
 
     def show(self, alert: Alert) -> None:
-        """Print an alert; one that came before says so."""
-        line = record(alert, self._fields)
-        if self._again is not None and self._again(alert):
-            line["duplicate"] = True
-        self.put(line)
+        """Take an alert, to be printed with others."""
+        self._waiting.append(alert)
+        self._bytes += alert.size
+        if len(self._waiting) >= _TOGETHER or self._bytes >= _TOGETHER_BYTES:
+            self.print()
+
+    def print(self) -> None:
+        """Print the alerts that wait; one that came before says so."""
+        alerts, self._waiting, self._bytes = self._waiting, [], 0
+        contents: Iterable[Any]
+        if self._fields is None:
+            contents = map(orjson.Fragment, json_texts(alerts))
+        else:
+            contents = (pick(alert.content, self._fields) for alert in alerts)
+        for alert, content in zip(alerts, contents, strict=True):
+            line = record(alert, content)
+            if self._again is not None and self._again(alert):
+                line["duplicate"] = True
+            self.put(line)
+
+    def flush(self) -> HeldOffsets:
+        """Print what waits, and send it out."""
+        self.print()
+        return super().flush()
 
     def skip(self, skipped: Skipped) -> None:
         """Say which message was skipped, or print its bytes."""
+        self.print()
         if skipped.raw:
             self.put(raw_record(skipped))
         else:

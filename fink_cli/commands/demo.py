@@ -35,7 +35,7 @@ def demo(
     show: Annotated[int, typer.Option(help="How many alerts to show.", min=1)] = 20,
 ) -> None:
     """Start Kafka, publish alerts of its own with Spark, show them decoded, stop everything."""
-    from fink_cli.alerts.simulate import simulate_alerts, write_science
+    from fink_cli.simulate import simulate_alerts, write_science
 
     with tempfile.TemporaryDirectory(prefix="fink-demo-") as folder, _kafka(Path(folder)) as admin:
         science = Path(folder) / "science"
@@ -115,7 +115,7 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
 
 
 def _show(consumer: Connection, limit: int) -> int:
-    from fink_cli.alerts.codec import Decoder
+    from fink_cli.avro.decoder import Decoder
     from fink_cli.commands.consume_sinks import ViewOptions, open_sink
     from fink_cli.consumer.loop import Counts, LoopOptions, follow
     from fink_cli.consumer.topic_reader import open_topics

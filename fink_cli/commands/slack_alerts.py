@@ -11,8 +11,8 @@ from typing import Any
 
 from fink_cli import console
 from fink_cli.admin.topic_rights import usable_topic
-from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.lightcurve import LightCurve, light_curve
+from fink_cli.avro.decoder import Decoder
 from fink_cli.connection import Connection
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Skipped

@@ -1,66 +1,84 @@
-"""Decode a Kafka message into alerts."""
+"""Decode Kafka messages into alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from fink_cli.alerts.binary import UndecodableError
-from fink_cli.alerts.codec import Decoder
+from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.reference import UndecodableError
 from fink_cli.consumer.message import Alert, Skipped
 
 _LONGEST_HEADER = 256
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_message(message: Message, decoder: Decoder) -> list[Alert] | Skipped:
-    """Decode a message: one alert, several from an Avro container, or a skipped message."""
-    topic, partition, offset = (
-        message.topic() or "",
-        message.partition() or 0,
-        message.offset() or 0,
-    )
-    key, value = _bytes(message.key()), _bytes(message.value())
-    try:
-        records = decoder.records(key, value)
-    except UndecodableError as error:
-        return Skipped(topic, partition, offset, str(error), _timestamp(message), key, value)
-    timestamp, size = _timestamp(message), len(value or b"") // len(records)
-    name = _header(message, "alert-id") if len(records) == 1 else None
-    published = _moment(_header(message, "published-at"))
+def read_messages(
+    messages: Sequence[Message], decoder: Decoder
+) -> Iterator[tuple[Message, list[Alert] | Skipped]]:
+    """Yield each message with its alerts, several from an Avro container, or as skipped."""
+    pairs = [(_bytes(message.key()), _bytes(message.value())) for message in messages]
+    results = decoder.batch(pairs)
+    for message, (key, value), result in zip(messages, pairs, results, strict=True):
+        if isinstance(result, UndecodableError):
+            yield message, _skipped(message, key, value, str(result))
+        else:
+            yield message, _alerts(message, decoder.same_key(key), value, result)
+
+
+def _alerts(
+    message: Message, key: bytes | None, value: bytes | None, results: list[Decoded]
+) -> list[Alert]:
+    timestamp, size = _timestamp(message), len(value or b"") // len(results)
+    headers = _headers(message)
+    published = _moment(headers.get("published-at"))
     # A container may be compressed: its message is then shorter than its alerts.
     return [
         Alert(
-            topic,
-            partition,
-            offset,
+            message.topic() or "",
+            message.partition() or 0,
+            message.offset() or 0,
             timestamp,
-            *record,
-            max(size, len(record.encoded or b"")),
-            name,
+            *result,
+            max(size, len(result.encoded or b"")),
+            headers.get("alert-id") if len(results) == 1 else None,
             published,
-            decoder.same_key(key),
+            key,
             value,
         )
-        for record in records
+        for result in results
     ]
+
+
+def _skipped(message: Message, key: bytes | None, value: bytes | None, reason: str) -> Skipped:
+    return Skipped(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        reason,
+        _timestamp(message),
+        key,
+        value,
+    )
 
 
 def _bytes(part: bytes | str | None) -> bytes | None:
     return part.encode() if isinstance(part, str) else part
 
 
-def _header(message: Message, name: str) -> str | None:
+def _headers(message: Message) -> dict[str, str]:
+    """Return the headers by name; the first of each name counts."""
     headers: Any = message.headers() or []
-    for key, value in headers:
-        if key == name and value is not None:
-            text = value.decode(errors="replace") if isinstance(value, bytes) else value
-            return text[:_LONGEST_HEADER]
-    return None
+    return {
+        name: (value.decode(errors="replace") if isinstance(value, bytes) else value)[
+            :_LONGEST_HEADER
+        ]
+        for name, value in reversed(headers)
+        if value is not None
+    }
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
-from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import ID, OBJECT, load_roles
-from fink_cli.alerts.projection import Steps
-from fink_cli.alerts.schema import Schema, leaf_paths
-from fink_cli.alerts.select import value_at
-from fink_cli.consumer.decoding import read_message
+from fink_cli.alerts.fields import value_at
+from fink_cli.avro.decoder import Decoder
+from fink_cli.avro.projection import Steps
+from fink_cli.avro.schema import Schema, leaf_paths
+from fink_cli.consumer.decoding import read_messages
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.topic_reader import TopicReader
 
@@ -62,9 +62,8 @@ def find_alert(
     newest: Message | None = None
     newest_time = _LONG_AGO
     while not reader.finished:
-        for message in reader.poll():
+        for message, alerts in read_messages(reader.poll(), ids_only):
             result.read += 1
-            alerts = read_message(message, ids_only)
             reader.handled(message)
             if isinstance(alerts, Skipped):
                 result.undecodable += 1
@@ -75,14 +74,14 @@ def find_alert(
             if matches and (matches[-1].timestamp or _LONG_AGO) >= newest_time:
                 newest, newest_time = message, matches[-1].timestamp or _LONG_AGO
         report(result.read, reader.lag)
-    alerts = [] if newest is None else read_message(newest, decoder(None))
-    if isinstance(alerts, list):
-        result.alert = next((each for each in reversed(alerts) if _matches(each, wanted)), None)
+    for _, alerts in read_messages([] if newest is None else [newest], decoder(None)):
+        if isinstance(alerts, list):
+            result.alert = next((each for each in reversed(alerts) if _matches(each, wanted)), None)
     return result
 
 
 def _id_paths(schema: Schema) -> Iterable[list[str]]:
-    paths, roles = leaf_paths(schema.parsed), load_roles()
+    paths, roles = leaf_paths(schema), load_roles()
     id_paths = (roles.find(role, paths) for role in (ID, OBJECT))
     return [path.split(".") for path in id_paths if path is not None]
 

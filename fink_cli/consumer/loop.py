@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fink_cli.alerts.codec import Decoder
-from fink_cli.consumer.decoding import read_message
+from fink_cli.avro.decoder import Decoder
+from fink_cli.consumer.decoding import read_messages
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import FLUSH_OFTEN, PULSE_SECONDS, FlushWhen, HeldOffsets, Sink
 from fink_cli.consumer.topic_reader import TopicReader
@@ -159,9 +159,9 @@ class _Loop:
         """Read until the loop has ended."""
         while not (self._has_ended() or self._reader.finished):
             self._report_and_flush()
-            for message in self._reader.poll():
+            for message, result in read_messages(self._reader.poll(), self._decoder):
                 self._counts.read += 1
-                if not self._take(read_message(message, self._decoder)):
+                if not self._take(result):
                     break
                 self._reader.handled(message)
                 self._report_and_flush()

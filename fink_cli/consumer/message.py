@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fink_cli.alerts.outline import Outline
-from fink_cli.alerts.schema import Schema
+from fink_cli.avro.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Alert:
         schema: the schema that decoded it.
         content: its fields.
         encoded: its bytes as schemaless Avro; ``None`` if it came in another format.
-        outline: the positions of items of arrays and maps; ``content`` is then incomplete.
+        is_whole: whether ``content`` is the complete alert; else it is what was wanted of it.
         size: the bytes of its message, or its share of a container; its own if that is larger.
         id: the header ``alert-id``; ``None`` if the message holds several alerts.
         published: the header ``published-at``.
@@ -37,7 +36,7 @@ class Alert:
     schema: Schema
     content: dict[str, Any]
     encoded: bytes | None = None
-    outline: Outline | None = None
+    is_whole: bool = True
     size: int = 0
     id: str | None = None
     published: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from fink_cli.alerts.select import Mistake, Path, missing_paths, shows_no_such
+from fink_cli.alerts.fields import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.message import Alert

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from confluent_kafka.admin import AdminClient
 
 from fink_cli.admin.topic_rights import ONE_KEY, compacted_topics, uncompacted, usable_topic
-from fink_cli.alerts.binary import UndecodableError
-from fink_cli.alerts.codec import Decoder
+from fink_cli.avro.decoder import Decoder
+from fink_cli.avro.reference import UndecodableError
 from fink_cli.connection import Address, Connection
 from fink_cli.consumer.topic_names import is_pattern, selected
 from fink_cli.doctor.check_result import (

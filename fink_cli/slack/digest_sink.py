@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from fink_cli.alerts.columns import CLASS, ID, OBJECT, Column, load_roles, viewer_columns
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.lightcurve import LightCurve
-from fink_cli.alerts.schema import Schema, leaf_paths
-from fink_cli.alerts.select import value_at
+from fink_cli.avro.schema import Schema, leaf_paths
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import HeldOffsets
 from fink_cli.consumer.view.cells import cell
@@ -164,7 +164,7 @@ class DigestSink:
 
 
 def _columns_of(schema: Schema) -> _SchemaColumns:
-    path = load_roles().find(CLASS, leaf_paths(schema.parsed))
+    path = load_roles().find(CLASS, leaf_paths(schema))
     # The class stands above the table.
     columns = tuple(column for column in viewer_columns(schema) if column.role != CLASS)
     return _SchemaColumns(columns, tuple(path.split(".")) if path else ())

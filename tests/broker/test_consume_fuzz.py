@@ -23,15 +23,11 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Producer
 
-from fink_cli.alerts.codec import (
-    Decoded,
-    Decoder,
-    OutliningDecoder,
-    UndecodableError,
-    to_json_bytes,
-)
-from fink_cli.alerts.columnar import Columns
-from fink_cli.alerts.parquet import arrow_schema, arrow_table
+from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of, table_of_alerts
+from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.json_text import to_json_bytes
+from fink_cli.avro.native import json_texts
+from fink_cli.avro.reference import UndecodableError
 from tests.support.avro import (
     ALERTS,
     LOGICAL,
@@ -48,6 +44,7 @@ from tests.support.fink import Fink
 
 SEED = 20261122
 LONGEST_SECONDS = 1.0
+BATCH = 100
 FULL = [pytest.param(3_000), pytest.param(20_000, marks=pytest.mark.long)]
 
 
@@ -81,38 +78,34 @@ def test_no_accident_takes_long(raw_dir: Path, count: int) -> None:
     for key, value in accidents(raw_dir, count):
         for decoder in (whole, part):
             start = time.process_time()
-            with suppress(UndecodableError):
-                for each in decoder.records(key, value):
-                    to_json_bytes(each.content)
+            for result in decoder.batch([(key, value)]):
+                if not isinstance(result, UndecodableError):
+                    json_texts(result)
             longest = max(longest, time.process_time() - start)
     assert longest < LONGEST_SECONDS
 
 
-def decodings(decoder: Decoder, key: bytes | None, value: bytes | None) -> list[Decoded] | None:
-    """The alerts in a message; none where it is undecodable."""
-    try:
-        return decoder.records(key, value)
-    except UndecodableError:
-        return None
-
-
 @pytest.mark.parametrize("count", FULL)
 def test_columns_hold_what_objects_hold(raw_dir: Path, count: int) -> None:
-    whole, outlining = Decoder(), OutliningDecoder()
+    part = Decoder(wanted=lambda _schema: [])
     pairs: dict[str, list[tuple[Decoded, Decoded]]] = {}
-    for key, value in accidents(raw_dir, count):
-        expected, found = decodings(whole, key, value), decodings(outlining, key, value)
-        assert (expected is None) == (found is None)
-        for both in zip(expected or (), found or (), strict=True):
-            if both[1].outline is not None:
+    messages = list(accidents(raw_dir, count))
+    for first in range(0, count, BATCH):
+        some = messages[first : first + BATCH]
+        for whole, result in zip(Decoder().batch(some), part.batch(some), strict=True):
+            if isinstance(whole, UndecodableError) or isinstance(result, UndecodableError):
+                assert str(whole) == str(result)
+                continue
+            for both in zip(whole, result, strict=True):
                 pairs.setdefault(both[1].schema.text, []).append(both)
-    assert sum(map(len, pairs.values())) > count / 20
-    for some in pairs.values():
-        schema = some[0][1].schema
-        shape = arrow_schema(schema)
-        table = Columns(schema, shape).of([found for _, found in some])
-        objects = arrow_table(shape, [expected.content for expected, _ in some])
-        assert repr(table.to_pylist()) == repr(objects.to_pylist())
+    for some_pairs in pairs.values():
+        schema = some_pairs[0][0].schema
+        expected, alerts = [whole.content for whole, _ in some_pairs], [a for _, a in some_pairs]
+        assert json_texts(alerts) == [to_json_bytes(content) for content in expected]
+        with suppress(NoArrowError):
+            target = arrow_schema(schema)
+            table = table_of_alerts(target, alerts)
+            assert repr(table.to_pylist()) == repr(table_of(target, expected).to_pylist())
 
 
 @pytest.mark.parametrize("count", FULL)

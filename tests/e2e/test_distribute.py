@@ -28,8 +28,8 @@ from fink_cli.admin.acl.model import CONSUMER
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
-from fink_cli.alerts.schema import fingerprint
-from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.avro.schema import fingerprint
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM, ROOT
 from tests.support.fink import Fink, run_fink

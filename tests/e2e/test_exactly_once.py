@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.process import free_ports
 from fink_cli.cluster.record import read_cluster
 from fink_cli.connection import Connection
 from fink_cli.settings import local_login_file
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.distributions import batch_runs
 from tests.support.environment import PROGRAM, clean_environ
 from tests.support.fink import run_fink

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
 from tests.support.topics import read_topic

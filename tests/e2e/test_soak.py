@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM
 from tests.support.topics import read_topic

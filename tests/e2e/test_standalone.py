@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
 from fink_cli.cluster.java import find_java
 from fink_cli.cluster.process import free_ports
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster, running_cluster
 from tests.support.environment import PROGRAM
 from tests.support.fink import Fink, run_fink

@@ -19,7 +19,7 @@ import pytest
 from fink_filters.rubin.blocks import b_outside_galactic_plane_20_deg
 from fink_filters.ztf.filter_rrlyr.filter import rrlyr
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
 from tests.support.topics import read_topic

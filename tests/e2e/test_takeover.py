@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fink_cli.alerts.simulate import simulate_alerts, write_science
+from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM
 from tests.support.fink import run_fink

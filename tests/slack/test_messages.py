@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fink_cli.alerts.lightcurve import LightCurve
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.offsets import Partition

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import fastavro
 
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.reference import UndecodableError
+from fink_cli.avro.schema import read_schema
 
 LOGICAL = {
     "type": "record",
@@ -53,12 +55,30 @@ def encoded(schema: str, alert: dict[str, Any]) -> tuple[bytes, bytes]:
     return schema.encode(), out.getvalue()
 
 
+def records(decoder: Decoder, key: bytes | None, value: bytes | None) -> list[Decoded]:
+    """Return the alerts in a message, read as one of a batch.
+
+    Raises:
+        UndecodableError: the message is no alert.
+    """
+    (result,) = decoder.batch([(key, value)])
+    if isinstance(result, UndecodableError):
+        raise result
+    return result
+
+
+def content(decoder: Decoder, key: bytes | None, value: bytes | None) -> dict[str, Any]:
+    """Return the alert in a message."""
+    (record,) = records(decoder, key, value)
+    return record.content
+
+
 def survey_messages(raw_dir: Path) -> list[tuple[bytes, bytes, dict[str, Any]]]:
     """Return key, value and content of the survey's alerts, encoded as they are published."""
     messages = []
     for file in sorted(raw_dir.glob("*.avro")):
-        with file.open("rb") as content:
-            reader = fastavro.reader(content)
+        with file.open("rb") as stream:
+            reader = fastavro.reader(stream)
             for alert in reader:
                 assert isinstance(alert, dict)
                 messages.append((*encoded(reader.metadata["avro.schema"], alert), alert))
@@ -67,18 +87,18 @@ def survey_messages(raw_dir: Path) -> list[tuple[bytes, bytes, dict[str, Any]]]:
 
 def mutated(value: bytes, dice: random.Random) -> bytes:
     """Return a message after an accident: bytes changed, cut, or put in."""
-    content = bytearray(value)
+    changed = bytearray(value)
     odd = [b"\xff" * 9 + b"\x01", b"\xff" * 40, b"\x80" * 5, b"\xfe" + b"\xff" * 8 + b"\x01"]
     for _ in range(dice.choice((1, 1, 2, 5, 20))):
-        at = dice.randrange(len(content) or 1)
+        at = dice.randrange(len(changed) or 1)
         accident = dice.random()
         if accident < 0.6:
-            content[at : at + 1] = bytes([dice.randrange(256)])
+            changed[at : at + 1] = bytes([dice.randrange(256)])
         elif accident < 0.8:
-            del content[at:]
+            del changed[at:]
         else:
-            content[at:at] = dice.choice(odd)
-    return bytes(content)
+            changed[at:at] = dice.choice(odd)
+    return bytes(changed)
 
 
 RECORD: dict[str, Any] = {

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from fink_cli.alerts.loose import inferred_schema
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.json_alerts import inferred_schema
+from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.message import Alert
 
 SCREENS = Path(__file__).parent.parent / "screens"

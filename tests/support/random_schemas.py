@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from fink_cli.alerts.binary import decoded
-from fink_cli.alerts.codec import UndecodableError
-from fink_cli.alerts.schema import Schema
+from fink_cli.avro.reference import UndecodableError, decoded
+from fink_cli.avro.schema import Schema
 
 SCALARS = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 LOGICAL_TYPES = [

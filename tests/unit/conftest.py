@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from fink_cli.alerts import parts
+from fink_cli.avro import native
 
 
-@pytest.fixture
-def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regular expressions are made after a few alerts, so that a test has some before and after."""
-    monkeypatch.setattr(parts, "COMPILED_AFTER", 6)
+@pytest.fixture(params=["fink_native", "fastavro"])
+def either_reader(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Messages are read by the native package, and once more by fastavro alone."""
+    if request.param == "fastavro":
+        monkeypatch.setattr(native, "library", None)
+    elif native.library is None:
+        pytest.skip("the native part is not built: make install")
+    native.reader_of.cache_clear()
+    yield
+    native.reader_of.cache_clear()

@@ -17,7 +17,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.browse.app import Browser, FilterLine

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.alerts.columns import VIEWER_ROLES, load_roles, viewer_columns
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.schema import read_schema
 
 
 def rubin() -> dict[str, Any]:

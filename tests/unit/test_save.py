@@ -15,16 +15,14 @@ from typing import Any
 from uuid import UUID
 
 import fastavro
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fink_cli.alerts.codec import Decoder, to_json_bytes
 from fink_cli.alerts.file_format import FileFormat
-from fink_cli.alerts.formats import UnwritableError
-from fink_cli.alerts.loose import inferred_schema
-from fink_cli.alerts.parquet import arrow_schema, arrow_table
-from fink_cli.alerts.schema import Schema, read_schema
+from fink_cli.avro.decoder import Decoder
+from fink_cli.avro.json_alerts import inferred_schema
+from fink_cli.avro.json_text import to_json_bytes
+from fink_cli.avro.schema import Schema, read_schema
 from fink_cli.commands.consume_save import Saving, open_saver
 from fink_cli.consumer.files.saved_ranges import FileKey, saved_before
 from fink_cli.consumer.files.saver import PACKED_BYTES, Saver
@@ -32,7 +30,6 @@ from fink_cli.consumer.loop import Counts
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.errors import OperationFailedError
 from tests.support.avro import LOGICAL, LOGICAL_ALERT
-from tests.support.random_schemas import Sampler, reference
 
 SCHEMA = read_schema(
     json.dumps({"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]})
@@ -437,22 +434,3 @@ def test_alerts_that_came_as_json_share_a_file(tmp_path: Path) -> None:
     save(tmp_path, found, form="parquet")
     [file] = tmp_path.iterdir()
     assert rows(file) == [{"n": 1, "x": None}, {"n": None, "x": [1, 2]}, {"n": None, "x": []}]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_parquet_holds_what_pyarrow_itself_would(tmp_path: Path, seed: int) -> None:
-    sampler = Sampler(seed)
-    schema = read_schema(json.dumps(sampler.record()))
-    found = [sampler.value(schema.parsed | {"type": "record"}) for _ in range(40)]
-    decoded = [each for value in found if (each := reference(value, schema)) is not None]
-    try:
-        expected = pa.Table.from_pylist(decoded, arrow_schema(schema))
-    except (UnwritableError, pa.ArrowException, OverflowError, ValueError):
-        expected = None
-    try:
-        table = arrow_table(arrow_schema(schema), decoded)
-    except (UnwritableError, pa.ArrowException, OverflowError, ValueError):
-        table = None
-    assert (table is None) == (expected is None)
-    if table is not None and expected is not None:
-        assert repr(table.to_pylist()) == repr(expected.to_pylist())

@@ -161,7 +161,7 @@ def test_an_alert_of_nothing() -> None:
 
 
 def test_fields_that_are_times_and_positions_by_name() -> None:
-    from fink_cli.alerts.select import parse_fields
+    from fink_cli.alerts.fields import parse_fields
 
     rows = Rows(
         parse_fields("objectId,candidate.jd,candidate.ra,cdsxmatch"), ["fink_sn"], Position.HMS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fink_cli.alerts.select import parse_fields, pick, shows_no_such
+from fink_cli.alerts.fields import parse_fields, pick, shows_no_such
 from fink_cli.errors import UsageError
 
 ALERT: dict[str, Any] = {

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from fink_cli.alerts.columns import Column, viewer_columns
-from fink_cli.alerts.schema import read_schema
+from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.loop import Counts, Pace, ReadProgress
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.view.cells import cell, time_text, value_text

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from fink_cli.alerts.far_times import FarDate, FarTime
-from fink_cli.alerts.schema import read_schema
 from fink_cli.alerts.where import parse_where
+from fink_cli.avro.far_times import FarDate, FarTime
+from fink_cli.avro.schema import read_schema
 from fink_cli.errors import UsageError
 
 ALERT: dict[str, Any] = {

@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 
 from fink_cli.alerts.columns import ID, OBJECT, load_roles
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.file_format import FileFormat
-from fink_cli.alerts.formats import UnwritableError, package
-from fink_cli.alerts.schema import leaf_paths
-from fink_cli.alerts.select import value_at
+from fink_cli.avro.schema import leaf_paths
+from fink_cli.consumer.files.formats import UnwritableError, package
 from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError
 from fink_cli.private import make_durable
@@ -61,7 +61,7 @@ def _link(part: Path, folder: Path, name: str, ending: str) -> Path:
 
 
 def _name(alert: Alert) -> str:
-    paths, roles = leaf_paths(alert.schema.parsed), load_roles()
+    paths, roles = leaf_paths(alert.schema), load_roles()
     name_paths = [roles.find(role, paths) for role in (OBJECT, ID)]
     values = [value_at(alert.content, path.split(".")) for path in name_paths if path is not None]
     parts = [

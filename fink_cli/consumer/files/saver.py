@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import cast
 
 from fink_cli.alerts.file_format import FileFormat
-from fink_cli.alerts.formats import Package, Unfit, UnwritableError, package
-from fink_cli.alerts.schema import Schema
+from fink_cli.avro.schema import Schema
+from fink_cli.consumer.files.formats import Package, Unfit, UnwritableError, package
 from fink_cli.consumer.files.part_file import PartFile, open_part, remove_abandoned
 from fink_cli.consumer.files.saved_ranges import FileKey, OffsetRange, SavedRanges, saved_before
 from fink_cli.consumer.message import Alert, Skipped
@@ -76,7 +76,7 @@ class _PendingFile:
         self.last = alert.offset
         self.count += 1
         self.unpacked.append(alert)
-        self.weight += alert.size * (DECODED if alert.outline is None else 1)
+        self.weight += alert.size * (DECODED if alert.is_whole else 1)
 
     def pack(self, form: FileFormat, folder: Path) -> tuple[PartFile, Package, list[Unfit]]:
         """Pack the alerts that are not packed yet.

@@ -8,11 +8,11 @@ from typing import Any
 
 from fink_cli.alerts.columns import DEC, ID, OBJECT, RA, TIME, Column, load_roles
 from fink_cli.alerts.facts import Cutout, Link, cutouts_of, facts_of, links_of
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.lightcurve import LightCurve, Point, light_curve
-from fink_cli.alerts.schema import leaf_paths
-from fink_cli.alerts.select import value_at
 from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
 from fink_cli.alerts.times import mjd_of
+from fink_cli.avro.schema import leaf_paths
 from fink_cli.consumer.message import Alert
 from fink_cli.consumer.view.cells import NOTHING, cell, named_text, value_text
 from fink_cli.text import printable
@@ -88,7 +88,7 @@ def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
 
 
 def _columns(alert: Alert) -> dict[str, Column]:
-    paths, roles = leaf_paths(alert.schema.parsed), load_roles()
+    paths, roles = leaf_paths(alert.schema), load_roles()
     columns = ((role, roles.column(role, paths)) for role in (ID, OBJECT, TIME, RA, DEC))
     return {role: column for role, column in columns if column is not None}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fink_cli.alerts.columns import BAND, DEC, MAGNITUDE, RA, TIME, Column, load_roles
 from fink_cli.alerts.facts import time_unit
-from fink_cli.alerts.select import value_at
+from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
 from fink_cli.alerts.times import UNITS, mjd_of, moment_of
 from fink_cli.text import counted, printable

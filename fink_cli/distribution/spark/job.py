@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import DataFrame, SparkSession
 
-from fink_cli.alerts.schema import fingerprint
+from fink_cli.avro.schema import fingerprint
 from fink_cli.distribution.columns.columns import Struct
 from fink_cli.distribution.driver.batch import UnknownFailureError
 from fink_cli.distribution.publisher.work import Outcome, Work

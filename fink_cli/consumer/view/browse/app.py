@@ -15,10 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, Input, Static
 
-from fink_cli.alerts.codec import Decoder
 from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
+from fink_cli.avro.decoder import Decoder
 from fink_cli.consumer.files.one_alert import keep_alert
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.message import Alert

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from fink_cli.alerts.memory import memory_of
+from fink_cli.avro.limits import memory_of
 from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
@@ -85,8 +85,9 @@ class Feed:
 
 
 def _memory(alert: Alert) -> int:
-    own_schema = alert.schema.parsed if alert.schema.inferred else None
-    return memory_of(alert.content) + memory_of(own_schema) + len(alert.encoded or b"")
+    # A schema that was made from one alert takes about as much as the alert.
+    copies = 2 if alert.schema.inferred else 1
+    return copies * memory_of(alert.content) + len(alert.encoded or b"")
 
 
 @dataclass(frozen=True)

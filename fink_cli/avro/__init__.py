@@ -1,0 +1,1 @@
+"""Avro: schemas as a tree, messages into alerts, JSON or Arrow, and what is refused beforehand."""

@@ -1,0 +1,168 @@
+"""Alerts as Parquet, by way of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of, table_of_alerts
+from fink_cli.avro.native import ReadAlert
+from fink_cli.avro.schema import Schema
+from fink_cli.consumer.files.formats import Unfit, UnwritableError
+from fink_cli.consumer.files.inferred import InferredType, misfits
+
+# So many alerts show what the columns hold. Bytes of which so much is left are compressed already;
+# a dictionary is for columns of which so few values are distinct.
+_SAMPLE = 100
+_SAMPLED_BYTES = 10
+_HARDLY_SMALLER = 0.9
+_REPEATED = 0.5
+
+
+class RowGroups:
+    """A Parquet file of alerts of one schema, several of them a row group."""
+
+    def __init__(self, schema: Schema, file: Path) -> None:
+        try:
+            self._schema = arrow_schema(schema)
+        except NoArrowError as error:
+            raise UnwritableError(str(error)) from error
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+        """Take alerts; see :class:`~fink_cli.consumer.files.formats.Package`."""
+        unfit: list[Unfit] = []
+        tables = list(_fitting(alerts, partial(table_of_alerts, self._schema), unfit))
+        if tables:
+            table = pa.concat_tables(tables)
+            try:
+                if self._writer is None:
+                    self._writer = pq.ParquetWriter(self._file, self._schema, **encoding_of(table))
+                self._writer.write_table(table)
+            except pa.ArrowException as error:
+                raise UnwritableError(str(error)[:200]) from error
+        return unfit
+
+    def finish(self) -> list[Unfit]:
+        """End the file.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        if self._writer is not None:
+            self._writer.close()
+        return []
+
+
+def _fitting(
+    alerts: Sequence[ReadAlert],
+    table: Callable[[Sequence[ReadAlert]], pa.Table],
+    unfit: list[Unfit],
+) -> Iterator[pa.Table]:
+    """Yield alerts as tables; those that Parquet can't hold are searched for by halves."""
+    try:
+        yield table(alerts)
+    except (NoArrowError, pa.ArrowException) as error:
+        if len(alerts) == 1:
+            unfit.append(Unfit(alerts[0], f"Parquet can't hold it: {str(error)[:200]}"))
+            return
+        middle = len(alerts) // 2
+        yield from _fitting(alerts[:middle], table, unfit)
+        yield from _fitting(alerts[middle:], table, unfit)
+
+
+class InferredTable:
+    """A Parquet file of alerts without a schema: each field has the type of most alerts."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._alerts: list[ReadAlert] = []
+
+    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+        """Take alerts; a field that one lacks will be null."""
+        self._alerts += alerts
+        return []
+
+    def finish(self) -> list[Unfit]:
+        """Write the file.
+
+        Returns:
+            The alerts that do not fit among the others.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        odd, together = misfits([each.content for each in self._alerts])
+        unfit = [Unfit(self._alerts[at], reason) for at, reason in odd.items()]
+        fitting = [each for at, each in enumerate(self._alerts) if at not in odd]
+        if fitting:
+            schema = pa.schema(list(together.arrow()))
+            completed = partial(_completed_table, schema, together)
+            tables = list(_fitting(fitting, completed, unfit))
+            if tables:
+                pq.write_table(pa.concat_tables(tables), self._file, compression="zstd")
+        return unfit
+
+
+def _completed_table(
+    schema: pa.Schema, together: InferredType, alerts: Sequence[ReadAlert]
+) -> pa.Table:
+    return table_of(schema, [together.completed(each.content) for each in alerts])
+
+
+def encoding_of(table: pa.Table) -> dict[str, Any]:
+    """Return how the columns of a file are written, of which some rows are known.
+
+    A dictionary is for what repeats itself: of other numbers it takes longer and saves nothing.
+    Bytes that are compressed already, as most surveys' cutouts are, are not compressed again.
+    """
+    few = table.slice(0, _SAMPLE)
+    leaves = dict(
+        leaf
+        for name, column in zip(few.schema.names, few.columns, strict=True)
+        for leaf in _leaves(name, column.combine_chunks())
+    )
+    return {
+        "use_dictionary": [path for path, values in leaves.items() if _repeats(values)],
+        "compression": {
+            path: "none" if _is_compressed(values) else "zstd" for path, values in leaves.items()
+        },
+    }
+
+
+def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the columns of a Parquet file that a column becomes, by their paths there."""
+    if pa.types.is_struct(values.type):
+        for field in values.type:
+            yield from _leaves(f"{path}.{field.name}", values.field(field.name))
+    elif pa.types.is_map(values.type):
+        yield from _leaves(f"{path}.key_value.key", values.keys)
+        yield from _leaves(f"{path}.key_value.value", values.items)
+    elif pa.types.is_list(values.type):
+        yield from _leaves(f"{path}.list.element", values.flatten())
+    else:
+        yield path, values
+
+
+def _repeats(values: pa.Array) -> bool:
+    if pa.types.is_binary(values.type) or pa.types.is_null(values.type):
+        return False
+    present = values.drop_null()
+    return len(present.unique()) <= _REPEATED * len(present)
+
+
+def _is_compressed(values: pa.Array) -> bool:
+    if not pa.types.is_binary(values.type):
+        return False
+    values = values[:_SAMPLED_BYTES]
+    content = b"".join(filter(None, values.to_pylist()))
+    if not content:
+        return False
+    packed = pa.compress(content, codec="zstd", asbytes=True)
+    return len(packed) > _HARDLY_SMALLER * len(content)
