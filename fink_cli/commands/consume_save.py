@@ -90,7 +90,9 @@ def saving_options(
 ) -> LoopOptions:
     """Return the options for saving: whole messages, and files of some size."""
     discard = partial(_discard, saver, recent)
-    return replace(options, whole=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress)
+    return replace(
+        options, complete_containers=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress
+    )
 
 
 def _discard(saver: Saver, recent: RecentIds) -> None:

@@ -289,7 +289,7 @@ def _follow(
         )
         counts = Counts()
         rules = LoopOptions(
-            whole=True,
+            complete_containers=True,
             flush_when=FlushWhen(request.interval),
             commits=commit,
             discard=waiting.clear,

@@ -64,7 +64,7 @@ class LoopOptions:
         selected: whether to show an alert; ``None`` for all. The others count as read.
         keep: takes each message that is not an alert, and makes it durable.
         raw: whether to show such messages as bytes.
-        whole: whether to show all alerts of a container, even beyond the limit.
+        complete_containers: whether to show all alerts of a container, even beyond the limit.
         flush_when: when to flush the sink, and then commit.
         commits: whether to commit a group's offsets.
         discard: called when messages that were added but not committed will be read again, by this
@@ -77,7 +77,7 @@ class LoopOptions:
     selected: Callable[[Alert], bool] | None = None
     keep: Callable[[Skipped], None] | None = None
     raw: bool = False
-    whole: bool = False
+    complete_containers: bool = False
     flush_when: FlushWhen = FLUSH_OFTEN
     commits: bool = True
     discard: Callable[[], None] | None = None
@@ -189,7 +189,7 @@ class _Loop:
         if isinstance(result, list):
             self._keep_newest(result[0].published)
             for alert in result:
-                if not options.whole and self._has_ended():
+                if not options.complete_containers and self._has_ended():
                     return False
                 counts.alerts += 1
                 if options.selected is None or options.selected(alert):
