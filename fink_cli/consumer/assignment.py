@@ -83,7 +83,7 @@ class Assignment:
         # The partitions that existed at the beginning: --from applies to these.
         self._first: set[Partition] = set()
         # By partition: the offsets it held when it was first assigned, and where reading started;
-        # how far it was read when it went away; the end still to reach; the end at the last refresh.
+        # how far it was read when it was dropped; the end still to reach; the last known end.
         self._spans: dict[Partition, Span] = {}
         self._starts: dict[Partition, int] = {}
         self._left: dict[Partition, int] = {}
