@@ -67,23 +67,10 @@ def on_topic(environ: dict[str, str], partitions: int = 3) -> Counter[str]:
     return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
 
-def require_each_once(environ: dict[str, str], partitions: int = 3) -> None:
-    found = on_topic(environ, partitions)
+def require_each_once(environ: dict[str, str]) -> None:
+    found = on_topic(environ)
     assert len(found) == ALERTS
     assert set(found.values()) == {1}
-
-
-def something_stands_there(
-    environ: dict[str, str], partitions: Sequence[int] = range(3)
-) -> Callable[[], bool]:
-    """True as soon as some partition of the topic is not empty."""
-    consumer = Consumer({**admin(environ).librdkafka(), "group.id": "look"})
-    places = [TopicPartition("t", number) for number in partitions]
-
-    def look() -> bool:
-        return any(consumer.get_watermark_offsets(each, timeout=10)[1] for each in places)
-
-    return look
 
 
 def driver(environ: dict[str, str]) -> psutil.Process | None:
@@ -95,11 +82,6 @@ def driver(environ: dict[str, str]) -> psutil.Process | None:
         ):
             return each
     return None
-
-
-def run_and_kill(environ: dict[str, str], science: Path, ready: Callable[[], bool]) -> None:
-    """Begin a run of one topic, and kill its driver at once when ``ready`` says so."""
-    assert interrupted(environ, command(science), ready, kill_driver), "it ended before"
 
 
 def a_batch_runs(environ: dict[str, str], since: float) -> bool:
@@ -137,54 +119,6 @@ def wait_for_a_batch(environ: dict[str, str], running: subprocess.Popen[str]) ->
         assert time.monotonic() < deadline
         assert running.poll() is None
         time.sleep(0.02)
-
-
-def test_a_batch_that_was_published_in_part_is_completed(
-    environ: dict[str, str], science: Path
-) -> None:
-    """The driver dies as soon as the first alerts of its batch stand on the topic.
-
-    Meanwhile a file of the batch that was refused, since it was half written, becomes whole.
-    """
-    half = max(science.rglob("*.parquet"))
-    whole = half.read_bytes()
-    half.write_bytes(whole[: len(whole) // 2])
-    run_and_kill(environ, science, something_stands_there(environ))
-    assert on_topic(environ).total() > 0
-    half.write_bytes(whole)
-    done = run_fink(*command(science), env=environ, timeout=180)
-    assert done.returncode == 0, done.stderr
-    require_each_once(environ)
-
-
-@pytest.mark.long
-def test_a_batch_is_killed_again_after_its_topic_was_given_partitions(
-    environ: dict[str, str], science: Path
-) -> None:
-    """What the second attempt put on the new partitions is aborted as well."""
-    run_and_kill(environ, science, something_stands_there(environ))
-    grown = run_fink("kafka", "topic", "alter", "t", "--partitions", "6", "--yes", env=environ)
-    assert grown.returncode == 0, grown.stderr
-    run_and_kill(environ, science, something_stands_there(environ, range(3, 6)))
-    done = run_fink(*command(science), env=environ, timeout=180)
-    assert done.returncode == 0, done.stderr
-    require_each_once(environ, 6)
-
-
-@pytest.mark.long
-def test_a_topic_is_created_anew_with_fewer_partitions_after_a_kill(
-    environ: dict[str, str], science: Path, tmp_path: Path
-) -> None:
-    """What it held was not committed, so all alerts of the batch are published to the new one."""
-    (config := tmp_path / "d.toml").write_text('[[stream]]\ntopic = "t"\n')
-    words = ["distribute", "run", "--once", "--config", str(config), "--source", str(science)]
-    assert interrupted(environ, words, something_stands_there(environ), kill_driver)
-    assert run_fink("kafka", "topic", "delete", "t", "--yes", env=environ).returncode == 0
-    made = run_fink("kafka", "topic", "create", "t", "--partitions", "2", env=environ)
-    assert made.returncode == 0, made.stderr
-    done = run_fink(*words, "-o", "json", env=environ, timeout=180)
-    assert done.returncode == 0, done.stderr
-    require_each_once(environ, 2)
 
 
 def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science: Path) -> None:

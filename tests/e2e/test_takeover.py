@@ -50,6 +50,7 @@ class Held:
     def __init__(self, cluster: TestCluster, topic: str, folder: Path) -> None:
         self.cluster, self.topic, self.folder = cluster, topic, folder
         self.hold, self.held = folder / "hold", folder / "held"
+        self.alerts, self.partitions = ALERTS, 1
         self.held.mkdir()
         alerts = simulate_alerts(ALERTS, seed=5)
         write_science(alerts, folder / "science", files=2)
@@ -107,12 +108,12 @@ class Held:
 
     def standing(self) -> Counter[str]:
         """How often each alert stands on the topic."""
-        found = read_topic(self.cluster.connection, self.topic)
+        found = read_topic(self.cluster.connection, self.topic, self.partitions)
         return Counter(dict(each.headers())["alert-id"].decode() for each in found)
 
     def require_each_once(self) -> None:
         found = self.standing()
-        assert len(found) == ALERTS
+        assert len(found) == self.alerts
         assert set(found.values()) == {1}
 
 
@@ -150,7 +151,14 @@ def test_a_driver_that_was_frozen_until_another_took_over_publishes_nothing_more
 def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
     held: Held,
 ) -> None:
-    """Neither its folder nor the path of its source is needed for that, nor that of a file."""
+    """Neither its folder nor the path of its source is needed for that, nor that of a file.
+
+    Meanwhile a file that was refused, since it was half written, is finished.
+    """
+    (file,) = write_science(simulate_alerts(10, seed=8), held.folder / "landing", files=1)
+    content = file.read_bytes()
+    late = held.folder / "science" / "late.parquet"
+    late.write_bytes(content[: len(content) // 2])
     with held.begin("one") as running:
         wait_for(lambda: len(held.standing()) == ALERTS // 2, SECONDS)
         for process in held.processes("one"):
@@ -159,11 +167,13 @@ def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
     moved = held.folder / "elsewhere"
     (held.folder / "science").rename(moved)
     (held.folder / "science").symlink_to(moved)
+    late.write_bytes(content)
+    held.alerts += 10
     report = held.finish("two")
-    assert report["read"] == ALERTS
-    assert report["session"]["read"] == ALERTS // 2
+    assert report["read"] == held.alerts
+    assert report["session"]["read"] == ALERTS // 2 + 10
     held.require_each_once()
-    file = max(moved.glob("*.parquet"))
+    file = max(moved.glob("part*.parquet"))
     (moved / "archive").mkdir()
     file.rename(moved / "archive" / file.name)
     assert held.finish("three")["session"]["read"] == 0
@@ -171,6 +181,7 @@ def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
 
 
 def test_a_stream_that_is_renamed_after_a_kill_publishes_each_alert_once(held: Held) -> None:
+    """Its topic is given partitions as well."""
     with held.begin("one") as running:
         wait_for(lambda: len(held.standing()) == ALERTS // 2, SECONDS)
         for process in held.processes("one"):
@@ -178,6 +189,9 @@ def test_a_stream_that_is_renamed_after_a_kill_publishes_each_alert_once(held: H
         running.kill()
     config = held.folder / "d.toml"
     config.write_text(f'{config.read_text()}name = "everything"\n')
+    grown = ["kafka", "topic", "alter", held.topic, "--partitions", "3", "--yes"]
+    assert run_fink(*grown, env=held.environ("one")).returncode == 0
+    held.partitions = 3
     held.finish("one")
     held.require_each_once()
 
