@@ -36,7 +36,7 @@ from fink_cli.distribution.progress.topics import (
     transactional_id,
 )
 from fink_cli.distribution.publisher.failures import failure_of
-from fink_cli.distribution.publisher.work import UNREACHABLE
+from fink_cli.distribution.publisher.work import FENCED, UNREACHABLE
 from fink_cli.errors import FinkError, LoginRefusedError, UnreachableError, UsageError
 from fink_cli.kafka.client import ErrorWatch, connect_admin, explained, kafka_errors, settings_for
 
@@ -255,7 +255,11 @@ class Owner:
             # opened where nobody else took over, and looked at once more before it writes.
             self._producer = None
             self.read()
-            self._write(records, taken_away)
+            try:
+                self._write(records, taken_away)
+            except FinkError:
+                self._producer = None
+                raise
 
     def _write(self, records: Sequence[Record], taken_away: Sequence[str]) -> None:
         with self._transactions():
@@ -277,7 +281,9 @@ class Owner:
             yield
         except KafkaException as error:
             failure = failure_of(error.args[0])
-            if failure.kind == UNREACHABLE:
+            # Brokers that were away may answer late, and twice: a producer is fenced then although
+            # no other driver came. Whether one did its record says, which is read at the next try.
+            if failure.kind in (UNREACHABLE, FENCED):
                 raise UnreachableError(
                     f"The brokers end no transaction at present: {failure.reason}.",
                     "See whether all of them run: fink kafka status",
