@@ -23,8 +23,9 @@ from tests.support.spark import run_with_spark
 def spark(cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One for all: a process has one JVM, and keeps the jars and the login it was started with."""
     files = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", lambda *_: None)
-    settings = Spark("local[1]", [str(file) for file in files])
     folder = tmp_path_factory.mktemp("spark")
+    elsewhere = {"spark.sql.warehouse.dir": str(folder / "warehouse")}
+    settings = Spark("local[1]", [str(file) for file in files], elsewhere)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("JAVA_TOOL_OPTIONS", "SPARK_SUBMIT_OPTS"):
             patch.setenv(name, clean_environ(folder)[name])
