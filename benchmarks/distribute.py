@@ -92,7 +92,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from fink_cli.distribution.driver.run import Run
 from fink_cli.distribution.job import Job
-from fink_cli.distribution.prepare import Wish, prepare, spark_of
+from fink_cli.distribution.prepare import Options, prepare, spark_of
 from fink_cli.distribution.service.processes import environment
 from fink_cli.distribution.source.parquet_files import read_footer
 from fink_cli.distribution.spark.job import SparkJob
@@ -161,8 +161,8 @@ def declare(night: Night, wanted: Mapping[str, str]) -> Job:
     ]
     config.write_text("\n".join(streams))
     # A name of its own each time: under one that the cluster knows nothing would be published.
-    wish = Wish(config=config, source=night.source, once=True, name=uuid.uuid4().hex)
-    return prepare(wish, resolve_connection(), fink_home(), lambda *_: None)
+    options = Options(config=config, source=night.source, once=True, name=uuid.uuid4().hex)
+    return prepare(options, resolve_connection(), fink_home(), lambda *_: None)
 
 
 def ours(night: Night, wanted: Mapping[str, str]) -> None:
@@ -295,7 +295,7 @@ def opened(alerts: int) -> Iterator[Night]:
         scratch.mkdir()
         source = home / "science"
         files = write_alerts(source, alerts)
-        wished = spark_of(Wish(), lambda *_: None)
+        wished = spark_of(Options(), lambda *_: None)
         spark = open_session(wished, scratch, "fink benchmark", resolve_connection())
         try:
             yield Night(spark, source, files, scratch, alerts)
@@ -315,20 +315,20 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure, and print medians."""
-    wish = arguments()
-    with opened(wish.alerts) as night:
+    options = arguments()
+    with opened(options.alerts) as night:
         size = sum(file.stat().st_size for file in night.files) / 1e6
         print(
-            f"{wish.alerts:,} alerts in {size:,.0f} MB of Parquet, {os.cpu_count()} cores, load "
-            f"{os.getloadavg()[0]:.1f} at the start; medians of {wish.rounds} rounds in turn, "
+            f"{options.alerts:,} alerts in {size:,.0f} MB of Parquet, {os.cpu_count()} cores, load "
+            f"{os.getloadavg()[0]:.1f} at the start; medians of {options.rounds} rounds in turn, "
             "after one to warm up"
         )
         print("streams  one pass  query each    noop  queries / pass  pass / noop  alerts/s a core")
-        for streams in wish.streams:
-            against_peers(night, streams, wish.rounds)
+        for streams in options.streams:
+            against_peers(night, streams, options.rounds)
         print(f"goals: queries / pass {GOALS['peer']} at 20 streams, pass / noop {GOALS['noop']}")
-        if not wish.without_many:
-            against_few(night, wish.rounds)
+        if not options.without_many:
+            against_few(night, options.rounds)
 
 
 if __name__ == "__main__":

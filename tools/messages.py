@@ -26,8 +26,8 @@ ROOTS = {"FinkError", "UndecodableError", "BadSchemaError"}
 PASSED_ON = {
     ("fink_cli/avro/reference.py", "next_of"),
     ("fink_cli/avro/decoder.py", "_known"),
-    ("fink_cli/distribution/dry_run/spark_process.py", "ask"),
-    ("fink_cli/distribution/service/background.py", "_once_ready"),
+    ("fink_cli/distribution/dry_run/__main__.py", "main"),
+    ("fink_cli/distribution/service/status.py", "error"),
 }
 # An entry of the page: a line of its own that is one piece of code.
 _ENTRY = re.compile(r"^`([^`]+)`$", re.MULTILINE)

@@ -100,13 +100,13 @@ def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
 
 def _publish(science: Path, producer: Connection, home: Path) -> int:
     from fink_cli.commands.distribute import progress
-    from fink_cli.distribution.prepare import Wish, prepare
+    from fink_cli.distribution.prepare import Options, prepare
     from fink_cli.distribution.service import launch
-    from fink_cli.distribution.service.state import DONE
+    from fink_cli.distribution.service.status import DONE
 
-    wish = Wish(source=science, topic=_TOPIC, once=True)
+    options = Options(source=science, topic=_TOPIC, once=True)
     with console.fetching("Spark's connectors") as report:
-        job = prepare(wish, producer, home, report)
+        job = prepare(options, producer, home, report)
     with progress() as watch:
         status = launch.run(job, watch).status
     if status.state != DONE or status.bad_files:

@@ -29,15 +29,15 @@ from fink_cli.commands.distribute_options import (
 )
 from fink_cli.commands.distribute_service import logs, start, status, stop
 from fink_cli.commands.options import Output, Profile, Servers
-from fink_cli.errors import USAGE, FinkError, OperationFailedError, UsageError
+from fink_cli.errors import OperationFailedError
 from fink_cli.render import Format
 from fink_cli.tables import as_data
 
 if TYPE_CHECKING:
     from fink_cli.distribution.job import Job
-    from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.service.launch import Ended, Watch
-    from fink_cli.distribution.service.state import Status
+    from fink_cli.distribution.prepare import Options
+    from fink_cli.distribution.service.launch import Watch
+    from fink_cli.distribution.service.status import Status
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -71,9 +71,9 @@ def run(
     servers: Servers = None,
 ) -> None:
     """Publish the alerts of a folder, once or for ever. What was published is not sent again."""
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.prepare import Options
 
-    wish = Wish(
+    options = Options(
         config=config,
         source=source,
         topic=without_topic(context, config, topic),
@@ -86,7 +86,7 @@ def run(
         name=name,
         again=again or [],
     )
-    _run(wish, form, profile, servers)
+    _run(options, form, profile, servers)
 
 
 def replay(
@@ -103,9 +103,9 @@ def replay(
     servers: Servers = None,
 ) -> None:
     """Publish what was skipped of a stream: after its filter or its topic was mended."""
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.prepare import Options
 
-    wish = Wish(
+    options = Options(
         config=config,
         source=source,
         topic=without_topic(context, config, topic),
@@ -114,88 +114,81 @@ def replay(
         replay=stream,
         name=name,
     )
-    _run(wish, form, profile, servers)
+    _run(options, form, profile, servers)
 
 
-def _run(wish: Wish, form: Format, profile: str | None, servers: str | None) -> None:
+def _run(options: Options, form: Format, profile: str | None, servers: str | None) -> None:
     from fink_cli.commands.distribute_job import prepared
     from fink_cli.distribution.service import launch
 
-    job = prepared(wish, profile, servers)
+    job = prepared(options, profile, servers)
     try:
         with progress() as watch:
-            ended = launch.run(job, watch)
+            report = launch.run(job, watch)
     except launch.RunInterruptedError as interrupted:
         _show(interrupted.status, form)
         raise
-    _show(ended.status, form)
-    _judge(ended, job, wish)
+    _show(report.status, form)
+    report.raise_failure()
+    _judge(report.status, job, options)
 
 
-def _show(fared: Status, form: Format) -> None:
+def _show(status: Status, form: Format) -> None:
     if form is Format.JSON:
         # One line: the last line of what a script reads.
-        render.print_json(json.dumps(as_data(fared)).encode())
+        render.print_json(json.dumps(as_data(status)).encode())
     else:
-        render.emit(fared, form)
+        render.emit(status, form)
 
 
 @contextmanager
 def progress() -> Iterator[Watch]:
-    """Show how a distribution fares: files, alerts, alerts a second."""
+    """Show the progress of a distribution: files, alerts, alerts a second."""
     counts = "files  {task.fields[alerts]:,} alerts  {task.fields[rate]:,.0f}/s"
     with console.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
 
-        def watch(fares: Status) -> None:
+        def watch(status: Status) -> None:
             bar.update(
                 task,
                 description="Publishing",
-                completed=fares.files + (fares.files_in_hand or 0),
-                total=fares.files_found,
-                alerts=sum(fares.session.published.values()),
-                rate=fares.rate,
+                completed=status.files + (status.files_in_hand or 0),
+                total=status.files_found,
+                alerts=sum(status.session.published.values()),
+                rate=status.rate,
             )
 
         yield watch
 
 
-def _judge(ended: Ended, job: Job, wish: Wish) -> None:
+def _judge(status: Status, job: Job, options: Options) -> None:
+    """Warn of what was not published; raise an error where ``--once`` left files behind."""
     from fink_cli.distribution.progress.earlier_runs import why_nothing
-    from fink_cli.distribution.service.state import DIED, FAILED, Folder, options_of, read_about
+    from fink_cli.distribution.service.folder import Folder, read_about
 
-    fared = ended.status
-    if ended.exit_code == USAGE:
-        raise UsageError(fared.error or "The distribution can't be done as it is declared.")
-    if ended.exit_code or fared.state in (FAILED, DIED):
-        raise FinkError(
-            f"The distribution failed: {fared.error}",
-            f"Its log: {Path(job.folder) / 'driver.log'}",
-            ended.exit_code,
-        )
-    if fared.warning:
-        console.warn(fared.warning)
-    folder = Folder(Path(job.folder))
-    if fared.session.read == 0 and not fared.bad_files and wish.replay is None:
-        why = why_nothing(fared, Path(job.source))
+    if status.warning:
+        console.warn(status.warning)
+    if status.session.read == 0 and not status.bad_files and options.replay is None:
+        why = why_nothing(status, Path(job.source))
         if why is not None:
             console.note(why)
-    if fared.skipped:
+    if status.skipped:
+        named = read_about(Folder(job.folder)).options
         console.warn(
-            f"{fared.skipped} alert(s) were skipped and are kept as dead letters.\n"
-            f"See which and why: fink distribute status --skipped {options_of(read_about(folder))}"
+            f"{status.skipped} alert(s) were skipped and are kept as dead letters.\n"
+            f"See which and why: fink distribute status --skipped {named}"
         )
-    if fared.replaced_files:
-        first = shlex.quote(fared.replaced_files[0])
+    if status.replaced_files:
+        first = shlex.quote(status.replaced_files[0])
         console.warn(
-            f"{len(fared.replaced_files)} file(s) were replaced after they were published: "
-            f"{', '.join(fared.replaced_files[:5])}.\n"
+            f"{len(status.replaced_files)} file(s) were replaced after they were published: "
+            f"{', '.join(status.replaced_files[:5])}.\n"
             f"Publish one once more: fink distribute run --again {first}"
         )
-    if fared.bad_files:
-        named = "\n".join(f"  {each.file}: {each.reason}" for each in fared.bad_files)
-        sentence = f"{len(fared.bad_files)} file(s) were not published:\n{named}"
-        if wish.once:
+    if status.bad_files:
+        named = "\n".join(f"  {each.file}: {each.reason}" for each in status.bad_files)
+        sentence = f"{len(status.bad_files)} file(s) were not published:\n{named}"
+        if options.once:
             raise OperationFailedError(
                 sentence, "Repair or remove them, and run again: they are published then."
             )

@@ -25,8 +25,8 @@ from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.dry_run.questions import Findings
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.dry_run.requests import SampleResult
+    from fink_cli.distribution.prepare import Options
 
 _SAMPLE = 2000
 
@@ -54,41 +54,41 @@ def check(
     servers: Servers = None,
 ) -> None:
     """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
-    from fink_cli.distribution.dry_run.expectations import expectations
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.dry_run.estimates import estimate_night
+    from fink_cli.distribution.prepare import Options
 
-    wish = Wish(
+    options = Options(
         config=config,
         source=source,
         topic=without_topic(context, config, topic),
         master=master,
         settings=spark_settings(spark_conf),
     )
-    _look_at_topics(wish, profile, servers)
-    findings = _survey(wish, sample, "Trying the filters with Spark")
-    render.emit(expectations(findings, night), form)
+    _check_topics(options, profile, servers)
+    result = _try(options, sample, "Trying the filters with Spark")
+    render.emit(estimate_night(result, night), form)
     console.note(
-        f"Tried on {findings.sample:,} alerts; a night has {night or findings.night:,}. "
+        f"Tried on {result.sample:,} alerts; a night has {night or result.night:,}. "
         "Brokers store less: they compress."
     )
-    if findings.renamed:
-        names = ", ".join(f"{path} as {name}" for path, name in findings.renamed.items())
+    if result.renamed:
+        names = ", ".join(f"{path} as {name}" for path, name in result.renamed.items())
         console.note(f"Published under a name that Avro takes: {names}.")
-    if findings.rounded:
+    if result.rounded:
         console.note(
-            f"Nanoseconds, published down to the microsecond: {', '.join(findings.rounded)}."
+            f"Nanoseconds, published down to the microsecond: {', '.join(result.rounded)}."
         )
-    _judge(findings)
+    _judge(result)
 
 
-def _survey(wish: Wish, sample: int, title: str) -> Findings:
-    from fink_cli.distribution.dry_run.expectations import survey
+def _try(options: Options, sample: int, title: str) -> SampleResult:
+    from fink_cli.distribution.dry_run.estimates import try_sample
 
     with console.fetching("Spark's connectors") as report, console.spinner(title):
-        return survey(wish, sample, report)
+        return try_sample(options, sample, report)
 
 
-def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> None:
+def _check_topics(options: Options, profile: str | None, servers: str | None) -> None:
     """Warn of topics that can't be published to; without a cluster there is nothing to say.
 
     Raises:
@@ -97,7 +97,7 @@ def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> Non
     from fink_cli.admin.topic_rights import find_usable_topics, no_such_topics, refuse_compacted
     from fink_cli.distribution.prepare import declared
 
-    distribution, _ = declared(wish)
+    distribution, _ = declared(options)
     topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
     try:
         connection = resolve_connection(profile, servers)
@@ -111,13 +111,13 @@ def _look_at_topics(wish: Wish, profile: str | None, servers: str | None) -> Non
     refuse_compacted(connection, list(there))
 
 
-def _judge(findings: Findings) -> None:
-    undecided = {each.stream: each for each in findings.tried if each.undecided}
+def _judge(result: SampleResult) -> None:
+    undecided = {each.stream: each for each in result.streams if each.undecided}
     wrong = [
         f"Stream {title} did not decide {each.undecided} alert(s): {each.reason}"
         for title, each in undecided.items()
     ]
-    wrong += [f"{each.file}: {each.reason}" for each in findings.bad_files]
+    wrong += [f"{each.file}: {each.reason}" for each in result.bad_files]
     if wrong:
         raise OperationFailedError(
             "Not all would be published:\n" + "\n".join(f"  {each}" for each in wrong),
@@ -139,13 +139,13 @@ def schema(
     master: Master = "local[*]",
 ) -> None:
     """Write the Avro schema of what is published."""
-    from fink_cli.distribution.dry_run.expectations import schema_of
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.dry_run.estimates import schema_of
+    from fink_cli.distribution.prepare import Options
 
-    wish = Wish(
+    options = Options(
         config=config, source=source, topic=without_topic(context, config, topic), master=master
     )
-    text = schema_of(_survey(wish, 0, "Reading the columns with Spark"), stream)
+    text = schema_of(_try(options, 0, "Reading the columns with Spark"), stream)
     if out is None:
         render.print_json(text.encode())
         return
@@ -181,18 +181,18 @@ def read_back(
 ) -> None:
     """Read a topic back with Spark, decode it, and print the alerts."""
     from fink_cli.admin.topic_rights import usable_topic
-    from fink_cli.distribution.dry_run.questions import Reading, dump_reading
-    from fink_cli.distribution.dry_run.spark_process import ask
-    from fink_cli.distribution.prepare import Wish, spark_of
+    from fink_cli.distribution.dry_run.ask import ask
+    from fink_cli.distribution.dry_run.requests import ReadRequest
+    from fink_cli.distribution.prepare import Options, spark_of
 
     if topic is None:
         raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
     connection = resolve_connection(profile, servers)
     usable_topic(connection, topic, "READ")
-    wish = Wish(topic=topic, master=master, settings=spark_settings(spark_conf))
+    options = Options(topic=topic, master=master, settings=spark_settings(spark_conf))
     with console.fetching("Spark's connectors") as report:
-        spark = spark_of(wish, report)
-    reading = Reading(
+        spark = spark_of(options, report)
+    request = ReadRequest(
         topic=topic,
         connection=connection,
         schema=_read(schema) if schema else None,
@@ -203,7 +203,7 @@ def read_back(
         width=shutil.get_terminal_size((160, 24)).columns,
     )
     console.note("Starting Spark …")
-    for line in ask("dry_run.read_back", dump_reading(reading), master):
+    for line in ask(request):
         render.print_text(line)
         render.flush()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fink_cli import console
 from fink_cli.distribution.job import Job
-from fink_cli.distribution.prepare import Wish, prepare
-from fink_cli.distribution.service.state import Folder, options_of, read_about
+from fink_cli.distribution.prepare import Options, prepare
+from fink_cli.distribution.service.folder import Folder, read_about
 from fink_cli.paths import fink_home
 from fink_cli.settings import resolve_connection
 
 
-def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
+def prepared(options: Options, profile: str | None, servers: str | None) -> Job:
     """Return the job, after a warning of what its topics lack.
 
     Raises:
@@ -20,7 +18,7 @@ def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
     """
     connection = resolve_connection(profile, servers)
     with console.fetching("Spark's connectors") as report:
-        job = prepare(wish, connection, fink_home(), report)
+        job = prepare(options, connection, fink_home(), report)
     _warn_of_missing(job)
     return job
 
@@ -28,10 +26,10 @@ def prepared(wish: Wish, profile: str | None, servers: str | None) -> Job:
 def _warn_of_missing(job: Job) -> None:
     missing = [topic for topic, target in job.targets.items() if target.topic_id is None]
     if missing:
-        options = options_of(read_about(Folder(Path(job.folder))))
+        named = read_about(Folder(job.folder)).options
         console.warn(
             f"These topics are not there any more: {', '.join(missing)}. "
             "Alerts for them become dead letters; all others are published.\n"
             f"Create them: fink kafka topic create {' '.join(missing)}, "
-            f"then publish what was skipped: fink distribute replay --stream S {options}"
+            f"then publish what was skipped: fink distribute replay --stream S {named}"
         )

@@ -37,8 +37,7 @@ from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.service.background import Known
+    from fink_cli.distribution.service.local import LocalDistribution
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,12 @@ def start(
 ) -> None:
     """Publish in the background: returns once the filters are accepted and it is on its way."""
     from fink_cli.commands.distribute_job import prepared
-    from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.service import background
-    from fink_cli.distribution.service.state import ALIVE
+    from fink_cli.distribution.prepare import Options
+    from fink_cli.distribution.service import launch
+    from fink_cli.distribution.service.folder import Folder, read_about
+    from fink_cli.distribution.service.status import ALIVE
 
-    wish = Wish(
+    options = Options(
         config=config,
         source=source,
         topic=without_topic(context, config, topic),
@@ -88,38 +88,17 @@ def start(
         schema=schema,
         name=name,
     )
-    job = prepared(wish, profile, servers)
+    job = prepared(options, profile, servers)
     with console.spinner("Starting Spark"):
-        status = background.start(job, arguments(wish, profile, servers))
+        status = launch.start(job)
     render.emit(status, form)
     if status.state not in ALIVE:
         return
-    which = background.the_one(background.known(fink_home(), wish))
+    named = read_about(Folder(job.folder)).options
     console.advice(
         "It goes on by itself:",
-        [f"fink distribute {verb} {which.options}" for verb in ("status", "logs -f", "stop")],
+        [f"fink distribute {verb} {named}" for verb in ("status", "logs -f", "stop")],
     )
-
-
-def arguments(wish: Wish, profile: str | None, servers: str | None) -> list[str]:
-    """Return the arguments of ``fink distribute run`` that ask for the same."""
-    options = {
-        "--config": wish.config and wish.config.absolute(),
-        "--source": wish.source and wish.source.resolve(),
-        "--topic": wish.topic,
-        "--trigger": wish.trigger,
-        "--exit-after": wish.exit_after,
-        "--schema": wish.schema and wish.schema.resolve(),
-        "--name": wish.name,
-        "--master": wish.master,
-        "--profile": profile,
-        "--bootstrap-servers": servers,
-    }
-    wanted = {flag: str(value) for flag, value in options.items() if value is not None}
-    given = [part for option in wanted.items() for part in option]
-    for name, value in wish.settings.items():
-        given += ["--spark-conf", f"{name}={value}"]
-    return [*given, *(["--once"] if wish.once else [])]
 
 
 def stop(
@@ -136,13 +115,13 @@ def stop(
     _master: SameMaster = None,
 ) -> None:
     """Let a distribution finish its batch, and end."""
-    from fink_cli.distribution.service import background
+    from fink_cli.distribution.service import launch
 
     which = _which(context, config, source, topic, name)
     if not which.running:
-        console.note(f"The distribution {which.name} does not run.")
+        console.note(f"The distribution {which.about.name} does not run.")
     with console.spinner("Finishing the batch"):
-        status = background.stop(which)
+        status = launch.stop(which)
     render.emit(status, form)
 
 
@@ -165,53 +144,53 @@ def status(
     _master: SameMaster = None,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
-    from fink_cli.distribution.prepare import Wish
+    from fink_cli.distribution.prepare import Options
     from fink_cli.distribution.progress.owner import dead_letters_of
-    from fink_cli.distribution.service import background
+    from fink_cli.distribution.service.local import choose_one, local_distributions
 
     topic = without_topic(context, config, topic)
-    wish = Wish(config=config, source=source, topic=topic, name=name)
-    distributions = background.known(fink_home(), wish)
+    options = Options(config=config, source=source, topic=topic, name=name)
+    distributions = local_distributions(fink_home(), options)
     if not skipped and len(distributions) > 1:
         _show_all(distributions, form)
         return
-    which = background.the_one(distributions)
+    which = choose_one(distributions)
     if skipped:
         connection = resolve_connection(profile, servers)
-        letters = dead_letters_of(connection, which.name, Path(which.source))
+        letters = dead_letters_of(connection, which.about.name, Path(which.about.source))
         render.emit(letters, form, "No alert was skipped.")
         return
     if which.report is None:
         raise OperationFailedError(
-            f"The distribution {which.name} has not begun.",
-            f"Start it: fink distribute start {which.options}",
+            f"The distribution {which.about.name} has not begun.",
+            f"Start it: fink distribute start {which.about.options}",
         )
     render.emit(which.report.status, form)
     _judge([which])
 
 
-def _show_all(distributions: Sequence[Known], form: Format) -> None:
+def _show_all(distributions: Sequence[LocalDistribution], form: Format) -> None:
     if form is Format.TABLE:
         render.emit([_overview(each) for each in distributions], form)
         # Once, where the topic or the cluster was made anew.
-        options = dict.fromkeys(each.options for each in distributions)
+        options = dict.fromkeys(each.about.options for each in distributions)
         console.advice("More of one:", [f"fink distribute status {each}" for each in options])
     else:
         render.emit([each.report.status for each in distributions if each.report], form)
     _judge(distributions)
 
 
-def _judge(distributions: Sequence[Known]) -> None:
+def _judge(distributions: Sequence[LocalDistribution]) -> None:
     """End with 1 where a distribution does not publish though it should."""
-    from fink_cli.distribution.service.state import DIED, FAILED, STUCK
+    from fink_cli.distribution.service.status import DIED, FAILED, STUCK
 
     reports = (each.report for each in distributions)
     if any(report and report.status.state in (FAILED, DIED, STUCK) for report in reports):
         raise typer.Exit(1)
 
 
-def _overview(distribution: Known) -> Overview:
-    name = distribution.name
+def _overview(distribution: LocalDistribution) -> Overview:
+    name = distribution.about.name
     if distribution.report is None:
         return Overview(name, "-", 0, 0, 0, 0, 0.0)
     status = distribution.report.status
@@ -244,8 +223,8 @@ def logs(
     which = _which(context, config, source, topic, name)
     if not which.folder.log.exists():
         raise OperationFailedError(
-            f"The distribution {which.name} has no log yet.",
-            f"Start it: fink distribute start {which.options}",
+            f"The distribution {which.about.name} has no log yet.",
+            f"Start it: fink distribute start {which.about.options}",
         )
     show_log(which.folder.log, lines, follow)
 
@@ -256,10 +235,10 @@ def _which(
     source: Path | None,
     topic: str | None,
     name: str | None,
-) -> Known:
-    from fink_cli.distribution.prepare import Wish
-    from fink_cli.distribution.service import background
+) -> LocalDistribution:
+    from fink_cli.distribution.prepare import Options
+    from fink_cli.distribution.service.local import choose_one, local_distributions
 
     topic = without_topic(context, config, topic)
-    wish = Wish(config=config, source=source, topic=topic, name=name)
-    return background.the_one(background.known(fink_home(), wish))
+    options = Options(config=config, source=source, topic=topic, name=name)
+    return choose_one(local_distributions(fink_home(), options))

@@ -62,6 +62,7 @@ class Job:
         replay: publish only what was skipped of this stream, and end.
         schema: file to write the Avro schema of what is published to.
         again: files, within the source, that are published once more.
+        stays: whether the driver goes on when the process ends that started it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Job:
     replay: str | None = None
     schema: str | None = None
     again: list[str] = field(default_factory=list)
+    stays: bool = False
 
 
 def dump_job(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Who a distribution is on its cluster: a name that it keeps when its source or file is moved."""
+"""The name of a distribution on its cluster, which it keeps when its source or file is moved."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from pathlib import Path
 
 from fink_cli.admin.publishers import DISTRIBUTIONS
 from fink_cli.connection import Connection
-from fink_cli.distribution.progress.owner import told
+from fink_cli.distribution.progress.owner import progress_errors
 from fink_cli.distribution.progress.records import DRIVER, Record, read_driver, record_name
-from fink_cli.distribution.progress.topics import (
-    open_consumer,
-    read_every,
-)
-from fink_cli.distribution.service import state
+from fink_cli.distribution.progress.topics import open_consumer, read_every
+from fink_cli.distribution.service.folder import Folder, read_about
 from fink_cli.kafka.client import ErrorWatch, settings_for
 
 
@@ -27,27 +24,24 @@ def default_name(called: str, source: Path, topics: Collection[str]) -> str:
         source: the folder of the science database, as it was typed.
         topics: the topics of its streams.
     """
-    told_apart = hashlib.sha256("\n".join(sorted(topics)).encode()).hexdigest()[:6]
-    return f"{_beginning(called, source)}{told_apart}"
+    digest = hashlib.sha256("\n".join(sorted(topics)).encode()).hexdigest()[:6]
+    return f"{_start(called, source)}{digest}"
 
 
-def _beginning(called: str, source: Path) -> str:
+def _start(called: str, source: Path) -> str:
     return f"{called}@{Path(os.path.normpath(source.absolute())).name}-"
 
 
 def name_kept_here(home: Path, source: Path, config: Path | None, topic: str | None) -> str | None:
     """Return the name that a distribution had when it was begun in this ``FINK_HOME``."""
-    for folder in map(state.Folder, sorted((home / "distributions").glob("*"))):
+    for folder in map(Folder, sorted((home / "distributions").glob("*"))):
         if not folder.about.exists():
             continue
-        about = state.read_about(folder)
+        about = read_about(folder)
         if about.source != str(source.resolve()):
             continue
-        if config is not None and about.config is not None:
-            same = state.is_called(config, about.config)
-        else:
-            same = config is None and about.config is None and about.topics == [topic]
-        if same:
+        same_topic = about.config is None and about.topics == [topic]
+        if same_topic if config is None else about.has_config(config):
             return about.name
     return None
 
@@ -72,11 +66,11 @@ def name_on_cluster(
     """
     consumer = open_consumer(settings_for(connection, ErrorWatch()))
     try:
-        with told(connection, "READ", DISTRIBUTIONS):
+        with progress_errors(connection, "READ", DISTRIBUTIONS):
             messages = read_every(consumer, DISTRIBUTIONS)
     finally:
         consumer.close()
-    alike: str | None = None
+    similar: str | None = None
     for key, value in messages:
         if value is None:
             continue
@@ -89,9 +83,9 @@ def name_on_cluster(
         former = Path(driver.source)
         gone = not former.is_dir() or former.samefile(source)
         if (
-            other.startswith(_beginning(called, source))
+            other.startswith(_start(called, source))
             and gone
             and (set(topics) & set(driver.topic_ids))
         ):
-            alike = other
-    return alike or name
+            similar = other
+    return similar or name

@@ -21,7 +21,12 @@ from fink_cli.connection import Connection
 from fink_cli.distribution.job import Job, Spark, TopicTarget
 from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
 from fink_cli.distribution.progress.owner import Owner
-from fink_cli.distribution.service import state
+from fink_cli.distribution.service.folder import (
+    About,
+    config_name,
+    distribution_folder,
+    write_about,
+)
 from fink_cli.distribution.source.parquet_files import require_files, require_folder
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
@@ -34,20 +39,20 @@ _MASTER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a user asks of ``fink distribute``; see :class:`fink_cli.distribution.job.Job`.
+class Options:
+    """The options of ``fink distribute``; see :class:`fink_cli.distribution.job.Job`.
 
     Attributes:
-        config: the distribution file; none publishes every alert to ``topic``.
-        source: the folder of the science database; none takes that of the file.
+        config: the distribution file; ``None`` publishes every alert to ``topic``.
+        source: the folder of the science database; ``None`` takes that of the file.
         topic: the topic, without a distribution file.
         master: Spark's master.
         settings: more of Spark's settings.
         once: end when all that is there is published.
-        trigger: seconds between two looks for new files; none takes that of the file.
+        trigger: seconds between two searches for new files; ``None`` takes that of the file.
         exit_after: seconds after which it stops.
         replay: publish only the dead letters of this stream.
-        name: who the distribution is on its cluster; ``None`` takes that of the file, or its own.
+        name: the distribution's name on its cluster; ``None`` takes that of the file, or makes one.
         again: files, within the source, to publish once more.
         schema: file to write the Avro schema of what is published to.
     """
@@ -66,115 +71,117 @@ class Wish:
     again: Sequence[str] = ()
 
 
-def declared(wish: Wish) -> tuple[Distribution, Path]:
-    """The streams that are asked for, and the folder of the science database.
+def declared(options: Options) -> tuple[Distribution, Path]:
+    """Return the streams that are asked for, and the folder of the science database.
 
     Raises:
         UsageError: neither a file nor a topic is named, or no source; or the file has a mistake.
     """
-    if wish.config is not None:
-        found = read_distribution(wish.config)
-    elif wish.topic is not None:
-        found = single(wish.topic)
+    if options.config is not None:
+        distribution = read_distribution(options.config)
+    elif options.topic is not None:
+        distribution = single(options.topic)
     else:
         raise UsageError(
             "No topic is named to publish to.",
             "Name one: --topic T, or a file of streams: --config FILE",
         )
-    source = wish.source
-    if source is None and wish.config is not None and found.source is not None:
-        source = wish.config.resolve().parent / found.source
+    source = options.source
+    if source is None and options.config is not None and distribution.source is not None:
+        source = options.config.resolve().parent / distribution.source
     if source is None:
         raise UsageError(
             "No folder of alerts is named.",
             "Name the science database: --source DIR, or set FINK_SOURCE",
         )
-    titles = [stream.title for stream in found.stream]
-    if wish.replay is not None and wish.replay not in titles:
+    titles = [stream.title for stream in distribution.stream]
+    if options.replay is not None and options.replay not in titles:
         all_titles = ", ".join(titles)
         raise UsageError(
-            f"There is no stream {wish.replay}.",
-            did_you_mean(wish.replay, titles, all_titles, f"There are: {all_titles}"),
+            f"There is no stream {options.replay}.",
+            did_you_mean(options.replay, titles, all_titles, f"There are: {all_titles}"),
         )
-    return found, source
+    return distribution, source
 
 
-def prepare(wish: Wish, connection: Connection, home: Path, report: jars.Report) -> Job:
+def prepare(options: Options, connection: Connection, home: Path, report: jars.Report) -> Job:
     """Check all that can be checked before Spark starts.
 
     Args:
-        wish: what is asked.
+        options: the options of the command.
         connection: the cluster, and the login that publishes.
         home: the ``FINK_HOME``.
-        report: is told of the progress when jars are fetched.
+        report: is called with the progress when jars are fetched.
 
     Raises:
         FinkError: something is missing, with the way out.
     """
-    distribution, source = declared(wish)
+    distribution, source = declared(options)
     require_folder(source)
-    wanted = _topics(distribution, wish.replay)
-    facts, missing = find_usable_topics(connection, wanted, "WRITE")
+    topics = _topics(distribution, options.replay)
+    facts, missing = find_usable_topics(connection, topics, "WRITE")
     if not facts:
         raise no_such_topics(connection, missing)
     ensure_topics(connection)
     cluster = next(iter(facts.values())).cluster_id
-    name = _name(wish, distribution, source, connection, home)
+    name = _name(options, distribution, source, connection, home)
     if missing:
-        known = _topics_seen(connection, name)
-        if not known.issuperset(missing):
-            raise no_such_topics(connection, [topic for topic in missing if topic not in known])
-    folder = state.distribution_folder(home, name, cluster)
+        deleted = _former_topics(connection, name)
+        if never := [topic for topic in missing if topic not in deleted]:
+            raise no_such_topics(connection, never)
+    folder = distribution_folder(home, name, cluster)
     if not folder.about.exists():
         require_files(source)  # later, the nights may be elsewhere
     refuse_compacted(connection, list(facts))
     largest = largest_messages(connection, list(facts))
     private_folder(folder.path)
     private_folder(folder.schemas)
-    config = state.called(wish.config) if wish.config else None
-    state.write_about(
-        folder, state.About(name, str(source.resolve()), config, _topics(distribution, None))
-    )
+    config = config_name(options.config) if options.config else None
+    write_about(folder, About(name, str(source.resolve()), config, _topics(distribution, None)))
     return Job(
         name=name,
-        named=(wish.name or distribution.name) is not None,
+        named=(options.name or distribution.name) is not None,
         source=str(source.resolve()),
         folder=str(folder.path),
         distribution=distribution,
-        code=str(wish.config.resolve().parent) if wish.config else None,
-        targets={topic: _target(facts.get(topic), largest.get(topic)) for topic in wanted},
+        code=str(options.config.resolve().parent) if options.config else None,
+        targets={topic: _target(facts.get(topic), largest.get(topic)) for topic in topics},
         connection=connection,
-        spark=spark_of(wish, report),
-        once=wish.once,
-        trigger=distribution.trigger if wish.trigger is None else wish.trigger,
-        exit_after=wish.exit_after,
-        replay=wish.replay,
-        schema=str(wish.schema.resolve()) if wish.schema else None,
-        again=list(wish.again),
+        spark=spark_of(options, report),
+        once=options.once,
+        trigger=distribution.trigger if options.trigger is None else options.trigger,
+        exit_after=options.exit_after,
+        replay=options.replay,
+        schema=str(options.schema.resolve()) if options.schema else None,
+        again=list(options.again),
     )
 
 
 def _name(
-    wish: Wish, distribution: Distribution, source: Path, connection: Connection, home: Path
+    options: Options, distribution: Distribution, source: Path, connection: Connection, home: Path
 ) -> str:
     """Find the name of a distribution; see :mod:`fink_cli.distribution.naming`."""
-    given = wish.name or distribution.name or name_kept_here(home, source, wish.config, wish.topic)
+    given = (
+        options.name
+        or distribution.name
+        or name_kept_here(home, source, options.config, options.topic)
+    )
     if given is not None:
         return given
-    called = wish.config.stem if wish.config else str(wish.topic)
+    called = options.config.stem if options.config else str(options.topic)
     topics = _topics(distribution, None)
     name = default_name(called, source, topics)
     return name_on_cluster(connection, name, called, source, topics)
 
 
 def _topics(distribution: Distribution, stream: str | None) -> list[str]:
-    """The topics of a stream, or of all; a replay needs no others than its own."""
+    """List the topics of a stream, or of all; a replay needs no others than its own."""
     streams = [each for each in distribution.stream if stream in (None, each.title)]
     return list(dict.fromkeys(route.topic for each in streams for route in each.routes()))
 
 
-def _topics_seen(connection: Connection, name: str) -> set[str]:
-    """The topics that were there in a run before: one of these that is missing was lost since."""
+def _former_topics(connection: Connection, name: str) -> set[str]:
+    """Return the topics of the last run: one of these that is missing was deleted since."""
     owner = Owner(connection, name)
     owner.read()
     return set(owner.progress.driver.topic_ids) if owner.progress.driver else set()
@@ -187,23 +194,23 @@ def _target(facts: TopicFacts | None, largest: int | None) -> TopicTarget:
     return TopicTarget(facts.partitions, largest, facts.topic_id)
 
 
-def spark_of(wish: Wish, report: jars.Report) -> Spark:
-    """How Spark is run: its jars are fetched where they are missing.
+def spark_of(options: Options, report: jars.Report) -> Spark:
+    """Return how Spark is run; fetch its jars where they are missing.
 
     Raises:
         UsageError: the address of Spark's master is not one.
         OperationFailedError: there is no Java that Spark runs on, the master does not answer, or
             the jars can't be fetched.
     """
-    _require_master(wish.master)
+    _require_master(options.master)
     java = find_java()
     if java.version > _NEWEST_JAVA:
         raise OperationFailedError(
             f"Spark does not run on Java {java.version}.",
             "Set JAVA_HOME to the folder of a Java 17 or 21.",
         )
-    found = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", report)
-    return Spark(wish.master, [str(jar) for jar in found], dict(wish.settings))
+    files = jars.fetch(jars.read_lock("spark"), cache_folder() / "spark", report)
+    return Spark(options.master, [str(file) for file in files], dict(options.settings))
 
 
 def _require_master(master: str) -> None:

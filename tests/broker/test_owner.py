@@ -6,7 +6,7 @@ import pytest
 
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.distribution.progress import owner as owner_module
-from fink_cli.distribution.progress.owner import Owner, told
+from fink_cli.distribution.progress.owner import Owner, progress_errors
 from fink_cli.distribution.progress.records import Published, SourceFile, published_record
 from fink_cli.distribution.progress.topics import open_consumer, partition_of, read_partition
 from tests.support.cluster import TestCluster
@@ -34,7 +34,7 @@ def test_a_summary_takes_the_place_of_the_records_before_it(
     assert second.progress.counts == {("s", "t"): 60}
     assert (second.progress.read, second.progress.batches) == (60, 60)
     consumer = open_consumer(cluster.connection.librdkafka())
-    with told(cluster.connection, "READ", "fink_distributions"):
+    with progress_errors(cluster.connection, "READ", "fink_distributions"):
         messages, _ = read_partition(consumer, "fink_distributions", partition_of(topic), 0)
     consumer.close()
     left = {key: value for key, value in messages if topic in key}

@@ -9,14 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.distribution.service.state import (
-    About,
-    Folder,
-    Report,
-    Status,
-    write_about,
-    write_report,
-)
+from fink_cli.distribution.service.folder import About, Folder, write_about
+from fink_cli.distribution.service.status import Report, Status, write_report
 from tests.support.cluster import TestCluster
 from tests.support.environment import clean_environ, fake_java
 from tests.support.fink import Fink, run_fink

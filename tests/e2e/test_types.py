@@ -26,7 +26,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from pyspark.sql.avro.functions import to_avro
 
 from fink_cli.distribution.columns.columns import read_type
-from fink_cli.distribution.source.parquet_files import read_footer, sort_out
+from fink_cli.distribution.source.parquet_files import check_files, read_footer
 from fink_cli.distribution.spark.schemas import (
     avro_schema,
     describe_alerts,
@@ -142,7 +142,7 @@ def on_the_wire(
     spark: SparkSession, *files: Path, drop: Sequence[str] = ()
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The Avro schema of the alerts of some files, and what fastavro decodes of them."""
-    found = sort_out(files, None)
+    found = check_files(files, None)
     assert found.columns is not None
     assert found.bad == []
     alerts = describe_alerts(found.columns, single("t"))

@@ -18,7 +18,7 @@ from pyspark import SparkContext
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.distribution.driver.run import Run
-from fink_cli.distribution.prepare import Wish, prepare
+from fink_cli.distribution.prepare import Options, prepare
 from fink_cli.distribution.service.processes import environment
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import open_session
@@ -38,8 +38,8 @@ def distribute(source: Path, home: Path) -> None:
     """Publish real alerts in this process, and wait for the end of its JVM."""
     config = home / "distribution.toml"
     config.write_text('[[stream]]\ntopic = "classes"\nfilter = "candidate.rb > 0.5"\n')
-    wish = Wish(config=config, source=source, once=True)
-    job = prepare(wish, resolve_connection(), home, lambda *_: None)
+    options = Options(config=config, source=source, once=True)
+    job = prepare(options, resolve_connection(), home, lambda *_: None)
     session = open_session(job.spark, home, "java classes", job.connection)
     run = Run(job, threading.Event(), lambda: SparkJob(session))
     run.read_progress()

@@ -11,9 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -22,10 +21,13 @@ from typer.testing import CliRunner
 from fink_cli import terminal
 from fink_cli.app import app
 from fink_cli.distribution.driver import __main__ as driver
-from fink_cli.distribution.dry_run import expectations, sample
-from fink_cli.distribution.dry_run.questions import dump_findings, load_question
+from fink_cli.distribution.dry_run import estimates
+from fink_cli.distribution.dry_run.__main__ import sample
+from fink_cli.distribution.dry_run.requests import SampleRequest, dump
 from fink_cli.distribution.job import Job
-from fink_cli.distribution.service import launch, state
+from fink_cli.distribution.service import launch
+from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.service.status import Report, read_report
 from fink_cli.distribution.spark.job import SparkJob
 from fink_cli.distribution.spark.session import FAILURES, first_cause
 from fink_cli.errors import FinkError, OperationFailedError
@@ -53,7 +55,7 @@ def run_with_spark(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(driver, "open_spark", lambda _job: SharedSpark(session))
             patch.setattr(launch, "run", _run)
-            patch.setattr(expectations, "ask", partial(_ask, session))
+            patch.setattr(estimates, "ask", partial(_ask, session))
             result = CliRunner().invoke(app, arguments, env=env, prog_name="fink")
     finally:
         # The next run reads its filters anew.
@@ -68,29 +70,31 @@ def run_with_spark(
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
-def _run(job: Job, _watch: launch.Watch) -> launch.Ended:
+def _run(job: Job, _watch: launch.Watch) -> Report:
     """Do what the driver's process does; see :mod:`fink_cli.distribution.driver.__main__`."""
-    folder = state.Folder(Path(job.folder))
+    folder = Folder(job.folder)
     private_folder(folder.scratch)
-    exit_code = 0
     try:
-        with folder.log.open("w") as log, redirect_stdout(log), redirect_stderr(log):
+        # What fails stands in the report.
+        with (
+            folder.log.open("w") as log,
+            redirect_stdout(log),
+            redirect_stderr(log),
+            suppress(FinkError),
+        ):
             driver.run(job, threading.Event())
-    except FinkError as error:
-        exit_code = error.exit_code
     finally:
         shutil.rmtree(folder.scratch)
-    report = state.last_report(folder)
+    report = read_report(folder)
     assert report is not None
-    return launch.Ended(report.status, exit_code)
+    return report
 
 
-def _ask(session: SparkSession, module: str, question: str, _master: str) -> Iterator[str]:
-    """Answer as the process does that is asked; see :mod:`fink_cli.distribution.dry_run.sample`."""
-    assert module == "dry_run.sample"
+def _ask(session: SparkSession, request: SampleRequest) -> Iterator[str]:
+    """Answer as the process does; see :mod:`fink_cli.distribution.dry_run.__main__`."""
     try:
         with redirect_stderr(sys.__stderr__):
-            answer = dump_findings(sample.find_out(session, load_question(question)))
+            answer = dump(sample(session, request))
     except FAILURES as error:
         raise OperationFailedError(first_cause(str(error))) from error
     yield answer

@@ -1,10 +1,10 @@
-"""Who runs a distribution, or is about to: real processes, and one that stops them."""
+"""The report of a distribution's driver: real processes, and one that stops them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,58 +13,89 @@ import psutil
 import pytest
 
 from fink_cli.distribution.job import Job
-from fink_cli.distribution.service import background, report, state
+from fink_cli.distribution.service.folder import About, Folder, write_about
+from fink_cli.distribution.service.launch import run, start, stop
+from fink_cli.distribution.service.local import LocalDistribution
+from fink_cli.distribution.service.status import (
+    STOPPED,
+    ErrorReport,
+    Report,
+    first_status,
+    read_report,
+    settle_stopped,
+    write_report,
+)
+from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.processes import beginning
 from tests.support.jobs import a_job
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return a_job(tmp_path / "state", tmp_path / "science")
+    job = a_job(tmp_path / "state", tmp_path / "science")
+    Folder(job.folder).path.mkdir()
+    write_about(Folder(job.folder), About(job.name, job.source, None, list(job.targets)))
+    return job
 
 
 @contextmanager
-def waiting() -> Iterator[psutil.Process]:
-    """A process that is about to start a driver, and never does."""
+def waiting(job: Job) -> Iterator[psutil.Process]:
+    """A driver that has reported, and waits for its job."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        yield psutil.Process(child.pid)
+        process = psutil.Process(child.pid)
+        status = first_status(job, child.pid)
+        write_report(Folder(job.folder), Report(child.pid, beginning(process), status))
+        yield process
         child.kill()
 
 
-def known(job: Job) -> background.Known:
-    folder = state.Folder(Path(job.folder))
-    found = state.read_report(folder)
-    return background.Known(folder, job.name, job.source, None, list(job.targets), found)
+def known(job: Job) -> LocalDistribution:
+    folder = Folder(job.folder)
+    about = About(job.name, job.source, None, list(job.targets))
+    return LocalDistribution(folder, about, read_report(folder))
 
 
-def test_one_process_at_a_time_is_about_to_run_it(job: Job) -> None:
-    with waiting() as first, waiting() as second:
-        assert report.claim(job, first)
-        assert report.claim(job, first)
-        assert not report.claim(job, second)
+@pytest.mark.parametrize("begin", [start, lambda job: run(job, lambda _: None)])
+def test_a_second_driver_is_refused(job: Job, begin: Callable[[Job], object]) -> None:
+    with waiting(job):
+        with pytest.raises(OperationFailedError, match="runs already"):
+            begin(job)
         assert known(job).running
-        first.kill()
-        first.wait()
-        assert report.claim(job, second)
+    assert not known(job).running
 
 
-def test_stop_ends_who_is_about_to_run_it(job: Job) -> None:
-    with waiting() as process:
-        assert report.claim(job, process)
-        assert background.stop(known(job)).state == state.STOPPED
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (UsageError("Wrong.", "Right it."), 2, "Wrong. Right it."),
+        (FileNotFoundError(2, "No such file", "x"), 1, "No such file: x"),
+        (ValueError("odd"), 1, "ValueError: odd"),
+    ],
+)
+def test_an_error_keeps_its_words_and_exit_code(error: Exception, code: int, text: str) -> None:
+    report = ErrorReport.of(error)
+    assert (report.error().exit_code, str(report)) == (code, text)
+
+
+def test_stop_ends_a_driver_that_starts(job: Job) -> None:
+    with waiting(job) as process:
+        assert stop(known(job)).state == STOPPED
         assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     # One that is stopped already is left alone.
-    assert background.stop(known(job)).state == state.STOPPED
+    assert stop(known(job)).state == STOPPED
 
 
-def test_a_driver_tells_its_end_by_itself(job: Job) -> None:
-    folder = state.Folder(Path(job.folder))
-    with waiting() as driver:
-        status = replace(report.first_status(job, driver.pid), read=7)
-        report.tell(folder, driver, status, ready=True)
-        report.settle(folder, driver.pid, state.STOPPED)
+def test_a_driver_that_was_ready_reports_its_end_by_itself(job: Job) -> None:
+    folder = Folder(job.folder)
+    with waiting(job) as driver:
+        settle_stopped(folder, driver.pid + 1)
         assert known(job).running
-        report.settle(folder, driver.pid + 1, state.FAILED, "another one")
+        report = read_report(folder)
+        assert report is not None
+        write_report(folder, replace(report, ready=True))
+        settle_stopped(folder, driver.pid)
         assert known(job).running
-    found = known(job).report
-    assert found is not None
-    assert "died" in str(found.status.error)
+    report = known(job).report
+    assert report is not None
+    assert "died" in str(report.status.error)
+    assert report.failure is not None

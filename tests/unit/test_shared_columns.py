@@ -11,7 +11,7 @@ import pytest
 
 from fink_cli.distribution.columns.columns import dump_columns, load_columns, published_type
 from fink_cli.distribution.columns.nanoseconds import rounded_columns
-from fink_cli.distribution.source.parquet_files import Sorted, read_footer, sort_out
+from fink_cli.distribution.source.parquet_files import CheckedFiles, check_files, read_footer
 
 TEXT, NUMBER, VOID = pa.string(), pa.float64(), pa.null()
 US, MS, NS = (pa.timestamp(unit) for unit in ("us", "ms", "ns"))
@@ -27,7 +27,7 @@ def written(folder: Path, *kinds: Any, **settings: Any) -> list[Path]:
     return files
 
 
-def column_of(found: Sorted) -> Any:
+def column_of(found: CheckedFiles) -> Any:
     assert found.columns is not None
     return published_type(found.columns.fields["c"])
 
@@ -53,7 +53,7 @@ def column_of(found: Sorted) -> Any:
 def test_files_that_spark_reads_alike_go_together(
     kinds: list[Any], published: str, turned: bool, tmp_path: Path
 ) -> None:
-    found = sort_out(written(tmp_path, *(kinds[::-1] if turned else kinds)), None)
+    found = check_files(written(tmp_path, *(kinds[::-1] if turned else kinds)), None)
     assert found.bad == []
     assert column_of(found) == published
 
@@ -65,7 +65,7 @@ def test_it_holds_within_lists_structs_and_maps(tmp_path: Path) -> None:
 
     files = written(tmp_path, nested(VOID, US, 1), nested(NUMBER, VOID, -1), VOID)
     pq.write_table(pq.read_table(files[0]), files[0], use_compliant_nested_type=False)
-    found = sort_out(files, None)
+    found = check_files(files, None)
     assert found.bad == []
     (x, y) = column_of(found)["elementType"]["fields"]
     assert (x["type"], y["type"]["valueType"]) == ("double", "timestamp_ntz")
@@ -91,19 +91,22 @@ def test_files_that_differ_are_told_apart_by_most_and_not_by_the_first(
     one: Any, other: Any, tmp_path: Path
 ) -> None:
     files = written(tmp_path, one, other, other, VOID)
-    found = sort_out(files, None)
+    found = check_files(files, None)
     assert set(found.good) == set(files[1:])
     ((file, reason),) = [(each.file, each.reason) for each in found.bad]
     assert file == str(files[0])
     assert reason.startswith("of another schema: ")
     # A type that is published stays, whatever comes after.
-    assert set(sort_out(files, sort_out(files[:1], None).columns).good) == {files[0], files[3]}
+    assert set(check_files(files, check_files(files[:1], None).columns).good) == {
+        files[0],
+        files[3],
+    }
 
 
 def test_what_differs_is_named_with_both_types(tmp_path: Path) -> None:
     kinds = [pa.struct([("x", each), (name, TEXT)]) for each, name in ((TEXT, "y"), (US, "z"))]
     first, second = written(tmp_path, *kinds)
-    (bad,) = sort_out([second], read_footer(first).columns).bad
+    (bad,) = check_files([second], read_footer(first).columns).bad
     assert bad.reason == (
         "of another schema: lacks c.y; has more c.z; "
         "has another type c.x (timestamp[us], not string)"
@@ -117,15 +120,15 @@ def test_int96_goes_with_both_kinds_of_timestamps(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(old), anew)
     (utc,) = written(tmp_path / "..", UTC)
     for files in ([old, anew, utc], [anew, old, utc], [utc, old, anew]):
-        found = sort_out(files, None)
+        found = check_files(files, None)
         assert (found.bad, column_of(found)) == ([], "timestamp")
-    assert len(sort_out([old, anew], read_footer(anew).columns).good) == 2
+    assert len(check_files([old, anew], read_footer(anew).columns).good) == 2
 
 
 def test_a_column_of_nulls_gets_its_type_from_a_later_batch(tmp_path: Path) -> None:
     nulls, numbers, texts = written(tmp_path, VOID, NUMBER, TEXT)
-    before = sort_out([nulls], None)
-    after = sort_out([numbers, texts], before.columns)
+    before = check_files([nulls], None)
+    after = check_files([numbers, texts], before.columns)
     assert column_of(after) == "double"
     assert [each.file for each in after.bad] == [str(texts)]
 

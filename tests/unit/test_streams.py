@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fink_cli.distribution.columns.selection import Tree, all_paths, reduced
-from fink_cli.distribution.prepare import Wish, declared
+from fink_cli.distribution.prepare import Options, declared
 from fink_cli.distribution.streams import Route, read_distribution, topic_part
 from fink_cli.errors import UsageError
 from tests.support.environment import ROOT
@@ -150,10 +150,10 @@ def test_a_stream_that_is_misspelt_has_its_close_names(tmp_path: Path) -> None:
     file = tmp_path / "streams.toml"
     file.write_text("".join(f'[[stream]]\ntopic = "{name}"\n' for name in ("fink_sso", "other")))
     with pytest.raises(UsageError) as caught:
-        declared(Wish(config=file, source=tmp_path, replay="fink_sos"))
+        declared(Options(config=file, source=tmp_path, replay="fink_sos"))
     assert caught.value.hint == "Did you mean fink_sso? See all: fink_sso, other"
     with pytest.raises(UsageError) as caught:
-        declared(Wish(config=file, source=tmp_path, replay="x"))
+        declared(Options(config=file, source=tmp_path, replay="x"))
     assert caught.value.hint == "There are: fink_sso, other"
 
 

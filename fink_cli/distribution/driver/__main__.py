@@ -1,32 +1,34 @@
-"""The driver: the process that runs a distribution. ``launch`` starts it and hands it the job.
+"""The driver: the process that runs a distribution.
 
-The job comes as one line on stdin. The pipe then stays open as long as whoever started the driver
-lives: its end, or SIGTERM, asks the driver to finish the batch and stop.
+:mod:`fink_cli.distribution.service.launch` starts it, and writes the job to its stdin as one line.
+SIGTERM asks it to finish the batch and stop; so does the end of stdin, unless the job ``stays``.
+What ends it stands in its report (``status.json``), and with its traceback in the log.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from fink_cli.distribution.driver.run import Run
 from fink_cli.distribution.job import Job, load_job
-from fink_cli.distribution.service import state
-from fink_cli.distribution.service.processes import stop_with_parent
-from fink_cli.errors import FinkError, OperationFailedError
+from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.service.processes import LOCK_SECONDS, end_former, stop_with_parent
+from fink_cli.distribution.service.status import DONE, STOPPED
+from fink_cli.errors import OperationFailedError
 
 if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 # With a trigger of 0 s, the source is not looked at without a pause.
 _LEAST_PAUSE_SECONDS = 0.05
 _NO_JVM = "JAVA_GATEWAY_EXITED"
@@ -38,35 +40,29 @@ def run(job: Job, stop: threading.Event) -> None:
     """Do the job until all is published, or it is asked to stop.
 
     Raises:
-        FinkError: it can't be done; the status says so as well.
+        Exception: any; the report holds it as well.
     """
     current = Run(job, stop, lambda: open_spark(job))
-    # The first act: whoever wants to stop it finds it from now on.
-    current.report.tell()
+    current.report.update()
     end = threading.Event()
-    teller = threading.Thread(target=_tell_within, args=(current, end), daemon=True)
+    updates = threading.Thread(target=_update_within, args=(current, end), daemon=True)
     try:
+        end_former(Path(job.folder))
         current.read_progress()
         if current.has_work():
             current.start_spark()
             current.patiently(current.take_over)
-            teller.start()
+            updates.start()
             _publish(current)
-    except FinkError as error:
-        current.report.tell(state=state.FAILED, error=f"{error.message} {error.hint}".strip())
-        raise
-    except OSError as error:
-        current.report.tell(state=state.FAILED, error=f"{error.strerror}: {error.filename}")
-        raise
     except Exception as error:
         # Nothing that ends the driver may look as if all were published.
-        current.report.tell(state=state.FAILED, error=f"{type(error).__name__}: {error}")
+        current.report.fail(error)
         raise
     finally:
         end.set()
         current.end_spark()
     done = job.once and not stop.is_set()
-    current.report.tell(state=state.DONE if done else state.STOPPED, files_in_hand=None)
+    current.report.update(state=DONE if done else STOPPED, files_in_hand=None)
 
 
 def _publish(current: Run) -> None:
@@ -87,14 +83,14 @@ def _publish(current: Run) -> None:
         while not stop.is_set() and time.monotonic() < wake:
             if deadline is not None and time.monotonic() >= deadline:
                 stop.set()
-            stop.wait(min(_LOOK_SECONDS, max(0.0, wake - time.monotonic())))
+            stop.wait(min(_POLL_SECONDS, max(0.0, wake - time.monotonic())))
         if deadline is not None and time.monotonic() >= deadline:
             stop.set()
 
 
-def _tell_within(current: Run, end: threading.Event) -> None:
-    while not end.wait(_LOOK_SECONDS):
-        current.look_within()
+def _update_within(current: Run, end: threading.Event) -> None:
+    while not end.wait(_POLL_SECONDS):
+        current.update_batch()
 
 
 def open_spark(job: Job) -> SparkJob:
@@ -106,7 +102,7 @@ def open_spark(job: Job) -> SparkJob:
     from fink_cli.distribution.spark.job import SparkJob
     from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
 
-    folder = state.Folder(Path(job.folder))
+    folder = Folder(job.folder)
     try:
         title = f"fink {folder.path.name}"
         return SparkJob(open_session(job.spark, folder.scratch, title, job.connection))
@@ -121,25 +117,18 @@ def open_spark(job: Job) -> SparkJob:
 
 def main() -> None:
     """Read the job from stdin, hold the distribution's lock, and run."""
-    job = load_job(sys.stdin.readline())
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop_with_parent(stop)
-    code = 0
-    try:
-        with FileLock(state.Folder(Path(job.folder)).lock, timeout=state.LOCK_SECONDS):
+    job = load_job(sys.stdin.readline())
+    if not job.stays:
+        stop_with_parent(stop)
+    folder = Folder(job.folder)
+    with FileLock(folder.lock, timeout=LOCK_SECONDS):
+        try:
             run(job, stop)
-    except Timeout:
-        code = state.LOCKED
-    except FinkError as error:
-        traceback.print_exc()
-        code = error.exit_code
-    except Exception:
-        # The log keeps what fink does not know; who started the driver is told by the code.
-        traceback.print_exc()
-        code = 1
-    sys.exit(code)
+        finally:
+            shutil.rmtree(folder.scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ from fink_cli.distribution.publisher.work import (
     Work,
     batch_bytes,
 )
-from fink_cli.distribution.service import report
-from fink_cli.distribution.source.parquet_files import BadFile, sort_out
+from fink_cli.distribution.service.status import now
+from fink_cli.distribution.source.parquet_files import BadFile, check_files
 from fink_cli.distribution.source.waiting import WaitingFiles
 from fink_cli.errors import OperationFailedError, UnreachableError, explain_kafka
 
@@ -215,19 +215,19 @@ class BatchPublisher:
 
     def _follow_topics(self) -> None:
         """Look at the topics of today: one is created, another is given more partitions."""
-        now = topics_now(self._job.connection, list(self._job.targets))
+        current = topics_now(self._job.connection, list(self._job.targets))
         for name, target in self._job.targets.items():
-            if name not in now:
+            if name not in current:
                 self._closed[name] = NO_TOPIC
                 continue
-            if self._job.code is None and now[name].topic_id not in (None, target.topic_id):
+            if self._job.code is None and current[name].topic_id not in (None, target.topic_id):
                 raise OperationFailedError(
                     f"The topic '{name}' was created anew while it was published to.",
                     "Start again: then all of the source is published to it.",
                 )
-            partitions = now[name].partitions or self._targets[name].partitions
+            partitions = current[name].partitions or self._targets[name].partitions
             self._targets[name] = replace(self._targets[name], partitions=partitions)
-            if not now[name].writable or time.monotonic() < self._refused.get(name, 0.0):
+            if not current[name].writable or time.monotonic() < self._refused.get(name, 0.0):
                 self._closed[name] = NOT_ALLOWED
             else:
                 self._closed.pop(name, None)
@@ -286,7 +286,7 @@ class BatchPublisher:
     def _set_bad_aside(self, paths: Sequence[Path]) -> bool:
         """Refuse the files of a failed batch that can't be read; whether there are any."""
         there = [path for path in paths if self._waiting.name(path) in self._waiting.files]
-        bad = sort_out(there, self._waiting.columns).bad
+        bad = check_files(there, self._waiting.columns).bad
         bad = bad or self._spark.unreadable(there)
         self._waiting.set_aside(bad)
         return bool(bad)
@@ -302,7 +302,7 @@ class BatchPublisher:
 
     def _note_empty(self, work: Work, files: Sequence[SourceFile]) -> None:
         """Note that files without an alert are done: no slot sees a row of them."""
-        at = report.now()
+        at = now()
         for part, first in enumerate(range(0, len(files), _MOST_FILES_A_RECORD)):
             some = [(file, [(0, 0)]) for file in files[first : first + _MOST_FILES_A_RECORD]]
             published = Published(self._owner.id, work.batch, -1, part, at, some, {}, {})

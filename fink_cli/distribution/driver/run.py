@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 from fink_cli.admin.publishers import DEAD_LETTERS
 from fink_cli.distribution.columns.columns import Struct, dump_columns, load_columns
 from fink_cli.distribution.driver.batch import BatchPublisher, TryAgainError, UnknownFailureError
-from fink_cli.distribution.driver.progress_report import RunReport
+from fink_cli.distribution.driver.report import RunReport
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.progress.dead_letters import DeadLetter, read_dead_letters
 from fink_cli.distribution.progress.earlier_runs import changed_streams, definitions
 from fink_cli.distribution.progress.owner import Owner, read_all
 from fink_cli.distribution.progress.records import Record, again_record
-from fink_cli.distribution.service import state
+from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.service.status import RUNNING, STUCK
 from fink_cli.distribution.source.folder import footer_digest
-from fink_cli.distribution.source.parquet_files import sort_out
+from fink_cli.distribution.source.parquet_files import check_files
 from fink_cli.distribution.source.waiting import WaitingFiles
 from fink_cli.errors import LoginRefusedError, UnreachableError, UsageError
 from fink_cli.private import write_private
@@ -54,7 +55,7 @@ class Run:
         """
         self.job = job
         self.stop = stop
-        self.folder = state.Folder(Path(job.folder))
+        self.folder = Folder(job.folder)
         self.owner = Owner(job.connection, job.name)
         self.waiting = WaitingFiles(Path(job.source), self.owner.progress)
         self.report = RunReport(job, self.owner.progress, self.waiting)
@@ -65,10 +66,12 @@ class Run:
         self._planned: Struct | None = None
         self._files_in_hand = 0
 
-    def look_within(self) -> None:
-        """Tell how far the batch is."""
+    def update_batch(self) -> None:
+        """Report how far the batch is."""
         if self._spark is not None and self.report.status.files_in_hand is not None:
-            self.report.tell(files_in_hand=round(self._files_in_hand * self._spark.share_done(), 1))
+            self.report.update(
+                files_in_hand=round(self._files_in_hand * self._spark.share_done(), 1)
+            )
 
     def read_progress(self) -> None:
         """Read what the distribution has published so far, and look for files.
@@ -84,13 +87,13 @@ class Run:
                 self.waiting.columns = load_columns(progress.driver.columns)
             changed = changed_streams(progress.driver.streams, self.job.distribution.stream)
             if changed and self.job.replay is None:
-                self.report.tell(
+                self.report.update(
                     warning=f"New, or not as in the last run: {', '.join(changed)}. This holds for "
                     "files to come: what was published before is not published again."
                 )
         self.report.begin()
         self.waiting.look(full=True)
-        self.report.tell_progress()
+        self.report.update_progress()
 
     def _require_same_source(self) -> None:
         """Refuse to go on where the name is that of another source's distribution."""
@@ -206,7 +209,7 @@ class Run:
         """
         if self.waiting.columns is None:
             self.report.ready = True
-            self.report.tell(state=state.RUNNING)
+            self.report.update(state=RUNNING)
             return  # there is no good file yet; the first one tells
         columns = self.waiting.columns
         code = Path(self.job.code) if self.job.code else None
@@ -218,7 +221,7 @@ class Run:
         if self.job.schema:
             _write_wanted(Path(self.job.schema), self.spark.schemas())
         self.report.ready = True
-        self.report.tell_progress(state=state.RUNNING)
+        self.report.update_progress(state=RUNNING)
 
     def publish_waiting(self) -> bool:
         """Publish one micro-batch of the files that wait.
@@ -232,7 +235,7 @@ class Run:
         self.waiting.look()
         if not self.waiting.files:
             if self.report.status.bad_files != self.waiting.bad_files():
-                self.report.tell_progress()
+                self.report.update_progress()
             return False
         if self._planned != self.waiting.columns:
             # The first good file, or the first with a type for a column.
@@ -242,13 +245,13 @@ class Run:
         most = _BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
-        self.report.tell(files_in_hand=0.0)
+        self.report.update(files_in_hand=0.0)
         began = time.monotonic()
         self.patiently(partial(self.batches.publish_files, files))
         self.report.busy_seconds += time.monotonic() - began
         done = sum(self.batches.is_done(file.name) for file in files)
-        self.report.tell_progress(
-            state=state.RUNNING,
+        self.report.update_progress(
+            state=RUNNING,
             error=None,
             files=self.report.status.files + done,
             files_in_hand=None,
@@ -284,8 +287,8 @@ class Run:
                 if failed >= _MOST_ATTEMPTS:
                     raise
                 said, stuck, pause = str(error), True, _PAUSE_SECONDS
-            now = state.STUCK if stuck and self.report.ready else self.report.status.state
-            self.report.tell(state=now, error=f"It is tried again: {said}")
+            now = STUCK if stuck and self.report.ready else self.report.status.state
+            self.report.update(state=now, error=f"It is tried again: {said}")
             self.stop.wait(pause)
 
     def replay(self) -> None:
@@ -295,15 +298,16 @@ class Run:
         for letter in letters.values():
             if letter.stream == self.job.replay:
                 rows.setdefault(letter.file, []).append(letter.row)
-        there = {name: self.waiting.path(name) for name in sorted(rows)}
-        found = sort_out([path for path in there.values() if path.exists()], self.waiting.columns)
-        good = found.good
-        self.waiting.set_aside([*found.bad, *self.spark.unreadable(list(good))])
+        paths = {name: self.waiting.path(name) for name in sorted(rows)}
+        existing = [path for path in paths.values() if path.exists()]
+        checked = check_files(existing, self.waiting.columns)
+        good = checked.good
+        self.waiting.set_aside([*checked.bad, *self.spark.unreadable(list(good))])
         self.waiting.files = {}
-        unfit = {each.file for each in self.waiting.bad_files()}
+        unfit = {bad.file for bad in self.waiting.bad_files()}
         changed = []
         files = []
-        for name, path in there.items():
+        for name, path in paths.items():
             published = self.owner.progress.files.get(name)
             if path not in good or str(path) in unfit or published is None:
                 continue
@@ -314,7 +318,7 @@ class Run:
             else:
                 changed.append(name)
         if changed:
-            self.report.tell(
+            self.report.update(
                 warning=f"{len(changed)} file(s) were replaced since: {', '.join(changed[:5])}. "
                 f"Their dead letters are left. Publish the files again: --again {changed[0]}"
             )
@@ -322,7 +326,7 @@ class Run:
             if self.stop.is_set():
                 break
             self.patiently(partial(self.batches.replay_file, file, rows[file.name]))
-            self.report.tell_progress(error=None)
+            self.report.update_progress(error=None)
 
 
 def _topic_ids(job: Job) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What would be published, tried on a sample in a process of its own."""
+"""What would be published, tried on a sample, and what was; each asked of a process of its own."""

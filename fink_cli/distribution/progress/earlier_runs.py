@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from fink_cli.distribution.service.state import Status
+from fink_cli.distribution.service.status import Status
 from fink_cli.distribution.source.parquet_files import parquet_files
 from fink_cli.distribution.streams import Stream
 

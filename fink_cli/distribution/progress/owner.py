@@ -83,7 +83,7 @@ class Owner:
             FencedError: another driver took over.
             FinkError: the brokers do not answer, or refuse.
         """
-        with told(self._connection, "READ", DISTRIBUTIONS):
+        with progress_errors(self._connection, "READ", DISTRIBUTIONS):
             if self._consumer is None:
                 self._consumer = open_consumer(self._settings)
             records, self.offset = read_records(self._consumer, self._name, self.offset)
@@ -292,7 +292,7 @@ class Owner:
 
 
 @contextmanager
-def told(connection: Connection, operation: str, topic: str) -> Iterator[None]:
+def progress_errors(connection: Connection, operation: str, topic: str) -> Iterator[None]:
     """Turn what goes wrong with the two topics into errors for the user."""
     with kafka_errors(connection.attempt(operation, "topic", topic)):
         try:
@@ -314,12 +314,12 @@ def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, s
         FinkError: the brokers do not answer, or refuse.
     """
     client = connect_admin(connection)
-    with told(connection, "DESCRIBE", topic):
+    with progress_errors(connection, "DESCRIBE", topic):
         if topic not in client.list_topics(timeout=_ANSWER_SECONDS).topics:
             return []
     consumer = open_consumer(settings_for(connection, ErrorWatch()))
     try:
-        with told(connection, "READ", topic):
+        with progress_errors(connection, "READ", topic):
             return read_partition(consumer, topic, partition_of(name), 0)[0]
     finally:
         consumer.close()

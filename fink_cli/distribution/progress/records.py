@@ -272,6 +272,13 @@ class Progress:
             elif kind == TOTALS:
                 self._set_totals(json.loads(record.value))
 
+    def by_topic(self) -> Counter[str]:
+        """Count the messages of each topic."""
+        published: Counter[str] = Counter()
+        for (_, topic), count in self.counts.items():
+            published[topic] += count
+        return published
+
     def summary(self) -> list[Record]:
         """Make the records that say all of this anew, and take away those that said it so far.
 

@@ -1,154 +1,185 @@
-"""Start the driver of a distribution, follow it, and end it with all that it started."""
+"""Start a distribution's driver, in the foreground or by itself, and stop it."""
 
 from __future__ import annotations
 
-import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 import psutil
+from filelock import FileLock, Timeout
 
 from fink_cli.distribution.job import Job, dump_job
-from fink_cli.distribution.service import report, state
-from fink_cli.distribution.service.processes import end, environment, last_lines
-from fink_cli.errors import FAILED, OperationFailedError
+from fink_cli.distribution.service.folder import Folder, read_about
+from fink_cli.distribution.service.local import LocalDistribution
+from fink_cli.distribution.service.processes import DRIVER_OF, LOCK_SECONDS, end, environment
+from fink_cli.distribution.service.status import (
+    ALIVE,
+    STOPPED,
+    Report,
+    Status,
+    first_status,
+    read_report,
+    settle_stopped,
+    write_report,
+)
+from fink_cli.errors import OperationFailedError
 from fink_cli.interrupts import signals_held_back
 from fink_cli.private import private_folder
-from fink_cli.processes import still_running
+from fink_cli.processes import beginning, find, still_running
 
-_LOOK_SECONDS = 0.2
-# A batch is at most 256 MB of Parquet a core. One that is not done by then comes again in the
-# next run.
+_POLL_SECONDS = 0.1
+# A batch is finished first: at most 256 MB of Parquet a core. One that takes longer in the
+# foreground is published by the next run.
 _BATCH_SECONDS = 120.0
-_END_SECONDS = 10.0
+_STOP_SECONDS = 150.0
 
-# Tells whose a process is, whatever the folder is called today and wherever the process works:
-# what the driver starts inherits it, and nobody else has it.
-_DRIVER_OF = "FINK_DRIVER_OF"
-
-Watch = Callable[[state.Status], None]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run that has ended.
-
-    Attributes:
-        status: how it fared.
-        exit_code: what it ended with, of those that fink ends with.
-    """
-
-    status: state.Status
-    exit_code: int
+Watch = Callable[[Status], None]
 
 
 class RunInterruptedError(KeyboardInterrupt):
     """The user interrupted; the driver has finished its batch.
 
     Attributes:
-        status: how the run fared until then.
+        status: the last status of the run.
     """
 
-    def __init__(self, status: state.Status) -> None:
+    def __init__(self, status: Status) -> None:
         super().__init__()
         self.status = status
 
 
-def run(job: Job, watch: Watch) -> Ended:
+def run(job: Job, watch: Watch) -> Report:
     """Run the driver to its end, and leave no process of it behind.
 
     Args:
-        job: what to do.
-        watch: is shown the status, a few times a second.
+        job: the job.
+        watch: is called with the status, a few times a second.
 
     Returns:
-        How it ended.
+        The last report, with the error that ended the driver, if one did.
 
     Raises:
-        OperationFailedError: another driver of the same distribution runs, or Spark did not start.
-        KeyboardInterrupt: the user interrupted; a RunInterruptedError, unless nothing had begun.
+        OperationFailedError: another driver of the same distribution runs.
+        RunInterruptedError: the user interrupted.
     """
-    folder, own = state.Folder(Path(job.folder)), psutil.Process()
-    if not report.claim(job, own):
-        raise _runs_already(job)
-    try:
-        _end_former(folder)
-        return _run(job, folder, watch)
-    except KeyboardInterrupt:
-        report.settle(folder, own.pid, state.STOPPED)
-        raise
-    except OperationFailedError as error:
-        report.settle(folder, own.pid, state.FAILED, f"{error.message} {error.hint}".strip())
-        raise
-
-
-def _run(job: Job, folder: state.Folder, watch: Watch) -> Ended:
-    interrupted: KeyboardInterrupt | None = None
+    interrupted = False
     with signals_held_back() as let_through:  # so that a driver that was begun is ended
-        driver = _launch(job, folder)
+        driver = _launch(job)
         try:
             let_through()
             _hand_over(job, driver)
-            _follow(driver, folder, watch)
-        except KeyboardInterrupt as error:
-            interrupted = error
-            _ask_to_stop(driver)
+            while driver.poll() is None:
+                report = read_report(Folder(job.folder))
+                if report is not None and report.ready:
+                    watch(report.status)
+                time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            interrupted = True
+            _stop_driver(driver, _BATCH_SECONDS)
         finally:
             end(driver)
-            shutil.rmtree(folder.scratch, ignore_errors=True)
-    if driver.returncode == state.LOCKED:
-        raise _runs_already(job)
-    found = state.read_report(folder)
-    begun = found is not None and found.pid == driver.pid
-    if interrupted is not None:
-        raise RunInterruptedError(found.status) if found and begun else interrupted
-    if found is None or not begun:
-        raise OperationFailedError(
-            "Spark did not start. Its log ends so:\n" + "\n".join(last_lines(folder.log)),
-            f"The whole log: {folder.log}",
-        )
-    return Ended(found.status, driver.returncode if driver.returncode >= 0 else FAILED)
+    report = _last_report(job, driver)
+    if interrupted:
+        raise RunInterruptedError(report.status)
+    return report
 
 
-def _runs_already(job: Job) -> OperationFailedError:
-    options = state.options_of(state.read_about(state.Folder(Path(job.folder))))
-    return OperationFailedError(
-        f"The distribution of {job.source} to {', '.join(job.targets)} runs already.",
-        f"Stop it, or press Ctrl-C where it runs: fink distribute stop {options}",
-    )
+def start(job: Job) -> Status:
+    """Start a driver that goes on by itself, and wait until its streams are accepted.
+
+    Returns:
+        Its status, also where it was stopped while Spark started.
+
+    Raises:
+        FinkError: another driver of the same distribution runs, or the driver failed: its error.
+        KeyboardInterrupt: the user interrupted; the driver has ended.
+    """
+    with signals_held_back() as let_through:
+        driver = _launch(job)
+        try:
+            let_through()
+            _hand_over(replace(job, stays=True), driver)
+            if driver.stdin is not None:
+                driver.stdin.close()
+            while driver.poll() is None:
+                report = read_report(Folder(job.folder))
+                if report is not None and report.ready:
+                    return report.status
+                time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            _stop_driver(driver, _STOP_SECONDS)
+            end(driver)
+            _last_report(job, driver)
+            raise
+    report = _last_report(job, driver)
+    report.raise_failure()
+    return report.status
 
 
-def _end_former(folder: state.Folder) -> None:
-    """End what is left of a driver that was killed: its JVM may still be writing."""
-    name = _name(folder)
-    left = [
-        each
-        for each in psutil.process_iter(["environ"])
-        if (each.info["environ"] or {}).get(_DRIVER_OF) == name
-    ]
-    for each in left:
+def stop(distribution: LocalDistribution) -> Status:
+    """Let a driver finish its batch, and wait for its end.
+
+    Raises:
+        OperationFailedError: it does not end.
+    """
+    folder, report = distribution.folder, distribution.report
+    process = find(report.pid, report.began) if report else None
+    family: list[psutil.Process] = []
+    if process is not None:
         with suppress(psutil.NoSuchProcess):
-            each.kill()
-    if still_running(left, _END_SECONDS):
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+    try:
+        if still_running(family, _STOP_SECONDS):
+            raise Timeout(str(folder.lock))
+        with FileLock(folder.lock, timeout=_STOP_SECONDS):
+            pass
+    except Timeout as error:
+        about = distribution.about
         raise OperationFailedError(
-            f"Processes of a former run do not end: {', '.join(str(each.pid) for each in left)}.",
-            "See what holds them: ps -o pid,stat,wchan,args -p PID",
-        )
+            f"The distribution {about.name} still finishes its batch.",
+            f"See what it does: fink distribute logs {about.options}",
+        ) from error
+    if process is not None:
+        settle_stopped(folder, process.pid)
+    report = read_report(folder)
+    return report.status if report else Status(state=STOPPED)
 
 
-def _name(folder: state.Folder) -> str:
-    return str(folder.path.resolve())
+def _launch(job: Job) -> subprocess.Popen[str]:
+    """Start a driver that waits for its job, and report it, so that `stop` finds it.
+
+    Raises:
+        OperationFailedError: another driver of the same distribution runs.
+    """
+    folder = Folder(job.folder)
+    try:
+        with FileLock(folder.lock, timeout=LOCK_SECONDS):
+            former = read_report(folder)
+            if former is not None and former.status.state in ALIVE:
+                raise Timeout(str(folder.lock))
+            if folder.log.exists():
+                folder.log.replace(folder.former_log)
+            driver = _begin(job, folder)
+            with suppress(psutil.NoSuchProcess):
+                began = beginning(psutil.Process(driver.pid))
+                write_report(folder, Report(driver.pid, began, first_status(job, driver.pid)))
+            return driver
+    except Timeout as error:
+        raise OperationFailedError(
+            f"The distribution of {job.source} to {', '.join(job.targets)} runs already.",
+            "Stop it, or press Ctrl-C where it runs: "
+            f"fink distribute stop {read_about(folder).options}",
+        ) from error
 
 
-def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
+def _begin(job: Job, folder: Folder) -> subprocess.Popen[str]:
     private_folder(folder.scratch)
-    if folder.log.exists():
-        folder.log.replace(folder.former_log)
     with folder.log.open("w") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "fink_cli.distribution.driver"],
@@ -159,28 +190,31 @@ def _launch(job: Job, folder: state.Folder) -> subprocess.Popen[str]:
             cwd=folder.path,
             # Its own session: Ctrl-C must reach fink alone, which lets the batch be finished.
             start_new_session=True,
-            env={**environment(job.spark.master), _DRIVER_OF: _name(folder)},
+            env={**environment(job.spark.master), DRIVER_OF: str(folder.path.resolve())},
         )
 
 
 def _hand_over(job: Job, driver: subprocess.Popen[str]) -> None:
-    with suppress(BrokenPipeError):  # it has ended: its log says why
+    with suppress(BrokenPipeError):  # it has ended: its report or its log says why
         if driver.stdin is not None:
             driver.stdin.write(dump_job(job) + "\n")
             driver.stdin.flush()
 
 
-def _follow(driver: subprocess.Popen[str], folder: state.Folder, watch: Watch) -> None:
-    while driver.poll() is None:
-        found = state.read_report(folder)
-        if found is not None and found.pid == driver.pid and found.ready:
-            watch(found.status)
-        time.sleep(_LOOK_SECONDS)
-
-
-def _ask_to_stop(driver: subprocess.Popen[str]) -> None:
+def _stop_driver(driver: subprocess.Popen[str], seconds: float) -> None:
     driver.terminate()
     try:
-        driver.wait(_BATCH_SECONDS)
+        driver.wait(seconds)
     except subprocess.TimeoutExpired:
         driver.kill()
+
+
+def _last_report(job: Job, driver: subprocess.Popen[str]) -> Report:
+    """Read the report of a driver that has ended; one ended by SIGTERM as it loaded was stopped."""
+    folder = Folder(job.folder)
+    if driver.returncode == -signal.SIGTERM:
+        settle_stopped(folder, driver.pid)
+    report = read_report(folder)
+    if report is None:
+        raise RuntimeError("The driver was not reported.")
+    return report

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import psutil
 
+from fink_cli.errors import OperationFailedError
 from fink_cli.processes import still_running
+
+DRIVER_OF = "FINK_DRIVER_OF"
+"""The variable that names a driver's folder, in the environment of all that the driver starts."""
+LOCK_SECONDS = 1.0
+"""How long to wait for a distribution's lock: whoever does not run it keeps it for a moment."""
 
 # Settings of another Spark on this machine would change which Spark runs.
 _FOREIGN = {"SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "FINK_PASSWORD"}
@@ -21,16 +27,16 @@ _LAST_LINES = 15
 
 
 def environment(master: str) -> dict[str, str]:
-    """The environment variables of a process that runs Spark on a master."""
-    kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
-    kept["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    """Return the environment variables of a process that runs Spark on a master."""
+    variables = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
+    variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
     # Executors on other machines may have theirs elsewhere.
-    if master.startswith("local") or "PYSPARK_PYTHON" not in kept:
-        kept["PYSPARK_PYTHON"] = sys.executable
+    if master.startswith("local") or "PYSPARK_PYTHON" not in variables:
+        variables["PYSPARK_PYTHON"] = sys.executable
     if master.startswith("local"):
-        kept.pop("SPARK_CONF_DIR", None)
-        kept["SPARK_LOCAL_IP"] = "127.0.0.1"
-    return kept
+        variables.pop("SPARK_CONF_DIR", None)
+        variables["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return variables
 
 
 def stop_with_parent(stop: threading.Event) -> None:
@@ -51,7 +57,8 @@ def end(leader: subprocess.Popen[str]) -> None:
     A JVM outlives the Python process that started it, when that one is killed.
     """
     if leader.stdin is not None:
-        leader.stdin.close()
+        with suppress(BrokenPipeError):
+            leader.stdin.close()
     killed = leader.poll() is not None and leader.returncode < 0
     still_running(_group(leader.pid), 0 if killed else _END_SECONDS)
     if still_running(_group(leader.pid), 0):
@@ -61,14 +68,39 @@ def end(leader: subprocess.Popen[str]) -> None:
 
 
 def _group(leader: int) -> list[psutil.Process]:
-    found = []
-    for each in psutil.process_iter():
+    group = []
+    for process in psutil.process_iter():
         with suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(each.pid) == leader:
-                found.append(each)
-    return found
+            if os.getpgid(process.pid) == leader:
+                group.append(process)
+    return group
+
+
+def end_former(folder: Path) -> None:
+    """Kill what is left of a driver of this folder that was killed: its JVM may still write.
+
+    The process that calls this is the driver that runs now; it has started nothing yet.
+
+    Raises:
+        OperationFailedError: a process does not end.
+    """
+    former = [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get(DRIVER_OF) == str(folder.resolve())
+        and process.pid != os.getpid()
+    ]
+    for process in former:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    if still_running(former, _END_SECONDS):
+        pids = ", ".join(str(process.pid) for process in former)
+        raise OperationFailedError(
+            f"Processes of a former run do not end: {pids}.",
+            "See what holds them: ps -o pid,stat,wchan,args -p PID",
+        )
 
 
 def last_lines(log: Path) -> list[str]:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]

@@ -178,7 +178,7 @@ def read_footer(file: Path) -> Footer:
 
 
 @dataclass(frozen=True)
-class Sorted:
+class CheckedFiles:
     """The files that can be published together, and those that can't.
 
     Attributes:
@@ -192,7 +192,7 @@ class Sorted:
     columns: Struct | None
 
 
-def sort_out(files: Sequence[Path], expected: Struct | None) -> Sorted:
+def check_files(files: Sequence[Path], expected: Struct | None) -> CheckedFiles:
     """Tell the files that can be published from those that can't.
 
     Args:
@@ -212,7 +212,7 @@ def sort_out(files: Sequence[Path], expected: Struct | None) -> Sorted:
         else:
             columns = refined_columns(columns, footer.columns)
             good[file] = footer.rows
-    return Sorted(good, bad, columns)
+    return CheckedFiles(good, bad, columns)
 
 
 def columns_of_files(files: Sequence[Path]) -> dict[Path, Struct]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fink_cli.distribution.columns.columns import Struct
 from fink_cli.distribution.progress.records import Progress, SourceFile
 from fink_cli.distribution.source.folder import SourceFolder, Stamp, footer_digest, stamp_of
-from fink_cli.distribution.source.parquet_files import BadFile, sort_out
+from fink_cli.distribution.source.parquet_files import BadFile, check_files
 
 # What kept a file from being read may have been no fault of its own.
 _BAD_SECONDS = 60.0
@@ -154,7 +154,7 @@ class WaitingFiles:
         for name, done in self._progress.files.items():
             content = done.file.size, done.file.modified, done.file.footer
             published.setdefault(content, []).append(name)
-        found = sort_out(sorted(by_path), self.columns)
+        found = check_files(sorted(by_path), self.columns)
         self.columns = found.columns
         for path, rows in found.good.items():
             stamp, name = by_path[path], self.name(path)

@@ -1,4 +1,4 @@
-"""The streams of a distribution, tried on some alerts."""
+"""Try the streams of a distribution on some alerts."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from fink_cli.distribution.dry_run.questions import Tried
+from fink_cli.distribution.dry_run.requests import StreamSample
 from fink_cli.distribution.spark.messages import Plan, slot_rows
 from fink_cli.distribution.spark.reasons import sql_error
 from fink_cli.distribution.spark.schemas import read_alerts
 
 
-def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: int) -> list[Tried]:
+def try_streams(
+    spark: SparkSession, plan: Plan, files: Sequence[Path], count: int
+) -> list[StreamSample]:
     """Try each stream on the first alerts of some files; a row for each of its topics."""
     alerts = read_alerts(spark, files, plan.alerts).limit(count)
-    ways = slot_rows(alerts, plan).withColumn("code", F.explode("codes"))
+    rows = slot_rows(alerts, plan).withColumn("code", F.explode("codes"))
     length = F.when(F.lit(False), F.lit(0))
     for number in range(len(plan.encodings)):
         used = [code for code, encoding in enumerate(plan.encoding_of) if encoding == number]
         length = length.when(F.col("code").isin(*used), F.length(f"value{number}"))
-    by_code = ways.groupBy("code").agg(
+    by_code = rows.groupBy("code").agg(
         F.count(F.lit(1)).alias("alerts"),
         F.avg(length).alias("bytes"),
         F.first(F.struct("file", "row", "errors")).alias("example"),
     )
     counted = {row.code: row for row in by_code.collect()}
     titles = [stream.title for stream in plan.decider.streams]
-    tried = []
+    samples = []
     for code, route in enumerate(plan.decider.routes):
         passed, lost = counted.get(code), counted.get(-1 - titles.index(route.title))
         reason = None
@@ -39,8 +41,8 @@ def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: i
             reason = (example.errors or {}).get(route.title) or sql_error(
                 spark, plan, route.title, Path(unquote(urlsplit(example.file).path)), example.row
             )
-        tried.append(
-            Tried(
+        samples.append(
+            StreamSample(
                 stream=route.title,
                 topic=route.topic,
                 passed=passed.alerts if passed else 0,
@@ -49,4 +51,4 @@ def try_streams(spark: SparkSession, plan: Plan, files: Sequence[Path], count: i
                 reason=reason,
             )
         )
-    return tried
+    return samples

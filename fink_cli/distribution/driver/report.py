@@ -1,4 +1,4 @@
-"""What a run tells of itself: its status, which others read in the distribution's folder."""
+"""The status of a run: changed by the driver, and written to the distribution's folder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ import os
 import threading
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.progress.records import Progress
-from fink_cli.distribution.service import report, state
+from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.service.status import (
+    FAILED,
+    ErrorReport,
+    Report,
+    Session,
+    StreamStatus,
+    first_status,
+    write_report,
+)
 from fink_cli.distribution.source.waiting import WaitingFiles
+from fink_cli.processes import beginning
 
 
 class RunReport:
@@ -27,42 +36,45 @@ class RunReport:
 
     def __init__(self, job: Job, progress: Progress, waiting: WaitingFiles) -> None:
         """Begin, with nothing done."""
-        self.status = report.first_status(job, os.getpid())
+        self.status = first_status(job, os.getpid())
         self.ready = False
         self.busy_seconds = 0.0
         self._job = job
-        self._folder = state.Folder(Path(job.folder))
+        self._began = beginning(psutil.Process())
+        self._failure: ErrorReport | None = None
         self._progress = progress
         self._waiting = waiting
-        self._began: tuple[int, Counter[str], int, int] = (0, Counter(), 0, 0)
-        self._telling = threading.Lock()
+        self._before: tuple[int, Counter[str], int, int] = (0, Counter(), 0, 0)
+        self._writing = threading.Lock()
 
     def begin(self) -> None:
         """Count the session from here on."""
         progress = self._progress
-        published: Counter[str] = Counter()
-        for (_, topic), count in progress.counts.items():
-            published[topic] += count
-        self._began = (progress.read, published, sum(progress.dead.values()), progress.batches)
+        dead = sum(progress.dead.values())
+        self._before = (progress.read, progress.by_topic(), dead, progress.batches)
 
-    def tell(self, **changes: object) -> None:
-        """Change the status, and write it where others read it."""
-        with self._telling:
+    def update(self, **changes: object) -> None:
+        """Change the status, and write it for its readers."""
+        with self._writing:
             self.status = replace(self.status, **changes)  # type: ignore[arg-type]
-            report.tell(self._folder, psutil.Process(), self.status, ready=self.ready)
+            report = Report(os.getpid(), self._began, self.status, self.ready, self._failure)
+            write_report(Folder(self._job.folder), report)
 
-    def tell_progress(self, **changes: object) -> None:
-        """Tell what was published, and which files wait."""
+    def fail(self, error: Exception) -> None:
+        """Write the error that ends the run."""
+        self._failure = ErrorReport.of(error)
+        self.update(state=FAILED, error=str(self._failure))
+
+    def update_progress(self, **changes: object) -> None:
+        """Change what was published, and which files wait."""
         progress = self._progress
-        published: Counter[str] = Counter(dict.fromkeys(self._job.targets, 0))
-        for (_, topic), count in progress.counts.items():
-            published[topic] += count
+        published = {**dict.fromkeys(self._job.targets, 0), **progress.by_topic()}
         skipped = sum(progress.dead.values())
-        read, before, dead, batches = self._began
+        read, before, dead, batches = self._before
         session = {topic: count - before[topic] for topic, count in published.items()}
         total = sum(session.values())
         streams = [
-            state.StreamStatus(
+            StreamStatus(
                 route.title,
                 route.topic,
                 progress.counts[route.title, route.topic],
@@ -71,15 +83,15 @@ class RunReport:
             )
             for route in self._job.distribution.routes()
         ]
-        self.tell(
+        self.update(
             read=progress.read,
-            published=dict(published),
+            published=published,
             skipped=skipped,
             batches=progress.batches,
             last_batch_at=progress.last_batch_at,
             rate=round(total / self.busy_seconds, 1) if self.busy_seconds else 0.0,
             streams=streams,
-            session=state.Session(
+            session=Session(
                 progress.read - read, session, skipped - dead, progress.batches - batches
             ),
             waiting_files=len(self._waiting.files),

@@ -1,0 +1,218 @@
+"""The status of a distribution, which its driver writes and every other command reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fink_cli.distribution.job import Job
+from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.source.parquet_files import BadFile
+from fink_cli.errors import USAGE, FinkError
+from fink_cli.private import write_private
+from fink_cli.processes import find
+
+STARTING, RUNNING, STUCK = "starting", "running", "stuck"
+STOPPED, DONE, FAILED, DIED = "stopped", "done", "failed", "died"
+ALIVE = (STARTING, RUNNING, STUCK)
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """What a stream has published to one of its topics.
+
+    Attributes:
+        stream: the stream's name.
+        topic: the topic.
+        published: the messages on it.
+        undecided: the dead letters of the stream, on all its topics together.
+        last_published_at: when it published last, ISO 8601; ``None`` before the first time.
+    """
+
+    stream: str
+    topic: str
+    published: int
+    undecided: int
+    last_published_at: str | None
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a distribution has done since it was started."""
+
+    read: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    batches: int = 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a distribution has done in its whole life, and what it is doing.
+
+    Attributes:
+        name: the distribution's name on its cluster.
+        state: one of those above.
+        read: alerts read.
+        published: messages published, per topic.
+        skipped: its dead letters.
+        batches: micro-batches done.
+        rate: alerts published a second, over the batches since the start.
+        error: why it failed, or why its batch is tried again.
+        warning: what happened that its readers may notice.
+        pid: the process that runs it.
+        started_at: when it was started, ISO 8601.
+        last_batch_at: when its last batch was published, ISO 8601.
+        waiting_files: files that are not published yet, without the bad ones.
+        oldest_waiting_at: when the oldest of them was written, ISO 8601.
+        streams: what each stream has published.
+        session: what was done since the start.
+        files: files published since the start.
+        files_in_hand: how many of the files of the batch that runs are done, as far as Spark tells;
+            ``None`` while none runs.
+        files_found: files that were there to publish, as far as it has seen.
+        bad_files: files that could not be published, and why.
+        replaced_files: files that were published, and have another content since.
+        log: the log of its driver.
+    """
+
+    state: str
+    name: str = ""
+    read: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    batches: int = 0
+    rate: float = field(default=0.0, metadata={"title": "alerts a second"})
+    error: str | None = None
+    warning: str | None = None
+    pid: int | None = None
+    started_at: str | None = None
+    last_batch_at: str | None = None
+    waiting_files: int = 0
+    oldest_waiting_at: str | None = None
+    streams: list[StreamStatus] = field(default_factory=list)
+    session: Session = field(default_factory=Session)
+    files: int = 0
+    files_in_hand: float | None = None
+    files_found: int = 0
+    bad_files: list[BadFile] = field(default_factory=list)
+    replaced_files: list[str] = field(default_factory=list)
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class ErrorReport:
+    """An error of a process, as another process of fink raises it again.
+
+    Attributes:
+        message: the sentence that says what happened.
+        hint: the sentence that says what to type next; may be empty.
+        exit_code: the exit code of the error's kind.
+    """
+
+    message: str
+    hint: str
+    exit_code: int
+
+    @classmethod
+    def of(cls, error: Exception) -> ErrorReport:
+        """Describe an error; one that is not fink's own is described by its type and text."""
+        if isinstance(error, FinkError):
+            return cls(error.message, error.hint, error.exit_code)
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.strerror}: {error.filename}"
+        return cls(text, "", FinkError.exit_code)
+
+    def error(self) -> FinkError:
+        """Return the error, to be raised in this process."""
+        return FinkError(self.message, self.hint, self.exit_code)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A driver's process and its status: the content of ``status.json``.
+
+    Attributes:
+        pid: its process id.
+        began: when it began, as :func:`fink_cli.processes.beginning` returns it.
+        status: its status.
+        ready: whether Spark has started and the streams are accepted.
+        failure: the error that ended it; ``None`` where none did.
+    """
+
+    pid: int
+    began: str
+    status: Status
+    ready: bool = False
+    failure: ErrorReport | None = None
+
+    def raise_failure(self) -> None:
+        """Raise the error that ended the driver, if one did, with the log in its hint."""
+        if self.failure is not None:
+            error = self.failure.error()
+            if error.exit_code != USAGE:
+                error.hint = f"{error.hint}\nIts log: {self.status.log}".strip()
+            raise error
+
+
+def first_status(job: Job, pid: int) -> Status:
+    """Return the status of a run that has done nothing yet."""
+    return Status(
+        state=STARTING,
+        name=job.name,
+        published=dict.fromkeys(job.targets, 0),
+        session=Session(published=dict.fromkeys(job.targets, 0)),
+        pid=pid,
+        started_at=now(),
+        log=str(Folder(job.folder).log),
+    )
+
+
+def now() -> str:
+    """Return the time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_report(folder: Folder, report: Report) -> None:
+    """Write a report, in one step for its readers."""
+    write_private(folder.status, json.dumps(asdict(report), indent=2))
+
+
+def read_report(folder: Folder) -> Report | None:
+    """Read the last report; ``None`` before the first one.
+
+    A driver that ended without a last report has ``died``.
+    """
+    report = _last_report(folder)
+    if report is None or report.status.state not in ALIVE or find(report.pid, report.began):
+        return report
+    died = ErrorReport(
+        f"The driver (pid {report.pid}) died; its log: {folder.log}", "", FinkError.exit_code
+    )
+    status = replace(report.status, state=DIED, error=str(died))
+    return replace(report, status=status, failure=died)
+
+
+def settle_stopped(folder: Folder, pid: int) -> None:
+    """Report that a driver was stopped which ended before it could report that itself."""
+    report = _last_report(folder)
+    if report and report.pid == pid and not report.ready and report.status.state in ALIVE:
+        write_report(folder, replace(report, status=replace(report.status, state=STOPPED)))
+
+
+def _last_report(folder: Folder) -> Report | None:
+    if not folder.status.exists():
+        return None
+    content: dict[str, Any] = json.loads(folder.status.read_text(encoding="utf-8"))
+    status, failure = content.pop("status"), content.pop("failure", None)
+    status["bad_files"] = [BadFile(**row) for row in status["bad_files"]]
+    status["streams"] = [StreamStatus(**row) for row in status["streams"]]
+    status["session"] = Session(**status["session"])
+    failure = ErrorReport(**failure) if failure else None
+    return Report(**content, status=Status(**status), failure=failure)
