@@ -28,6 +28,7 @@ ROOMS = (
     "compat",
     "completion",
     "consumer",
+    "distribution",
     "doctor",
     "jars",
     "kafka",

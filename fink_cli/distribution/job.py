@@ -1,4 +1,4 @@
-"""What a distribution is asked to do. It travels to the driver as JSON, over a pipe."""
+"""The job of a driver. It travels to the driver as JSON, over a pipe."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class TopicTarget:
     """A topic to publish to, as it was when the distribution was started.
 
     Attributes:
-        partitions: how many there are.
-        largest: how many bytes a batch of messages may have; ``None`` where the login may not know.
-        topic_id: Kafka's id of it; ``None`` where it is not there: what belongs on it becomes a
-            dead letter.
+        partitions: the number of partitions.
+        largest: the size that a batch of messages may have, in bytes; ``None`` where the
+            login may not know.
+        topic_id: Kafka's id of the topic; ``None`` where there is no such topic: its alerts
+            become dead letters.
     """
 
     partitions: int
@@ -46,21 +47,21 @@ class Job:
     """A run of a distribution.
 
     Attributes:
-        name: who the distribution is on its cluster.
-        named: whether it was given that name, and not one that fink made.
+        name: the distribution's name on its cluster.
+        named: whether the user gave it that name.
         source: the folder of the science database.
-        folder: where the distribution keeps its state.
+        folder: the distribution's folder on this machine.
         distribution: the streams, and which columns name an alert and its object.
-        code: the folder in which the modules of Python filters are looked for first; none has no
-            such folder.
+        code: the folder in which the modules of Python filters are searched for first; ``None``
+            without a distribution file.
         targets: the topics, by name.
         connection: the cluster, and the login that publishes.
         spark: how Spark is run.
-        once: end when all that is there is published.
+        once: end when all files are published.
         trigger: seconds between micro-batches.
-        exit_after: seconds after which it stops; none goes on.
-        replay: publish only what was skipped of this stream, and end.
-        schema: file to write the Avro schema of what is published to.
+        exit_after: seconds after which it stops; ``None`` goes on.
+        replay: publish only the dead letters of this stream, and end.
+        schema: the file to write the Avro schema to.
         again: files, within the source, that are published once more.
         stays: whether the driver goes on when the process ends that started it.
     """
@@ -84,12 +85,12 @@ class Job:
 
 
 def dump_job(job: Job) -> str:
-    """The job as one line. It holds the password: it goes over a pipe, not to a file."""
+    """Write a job as one line. It holds the password: it goes over a pipe, not to a file."""
     return _JOB.dump_json(job, by_alias=True).decode()
 
 
 def load_job(line: str) -> Job:
-    """The job of a line that :func:`dump_job` wrote."""
+    """Read the line that :func:`dump_job` wrote."""
     return _JOB.validate_json(line)
 
 

@@ -32,11 +32,11 @@ class Stream(BaseModel):
 
     Attributes:
         topic: the topic; ``{class}`` in it stands for the value of the column ``class``.
-        name: what the stream is called; the topic if not given.
-        filter: a Spark SQL expression, or the dotted path of a Python function; none takes every
-            alert.
+        name: the name of the stream; ``None`` takes the topic.
+        filter: a Spark SQL expression, or the dotted path of a Python function; ``None`` takes
+            every alert.
         arguments: the column of each argument of a Python function whose name does not tell it.
-        columns: dotted paths of the columns to keep; none keeps all.
+        columns: dotted paths of the columns to keep; ``None`` keeps all.
         drop: dotted paths of the columns to leave out.
         class_column: the column whose value ``{class}`` stands for.
         classes: the values of it that have a topic.
@@ -73,7 +73,7 @@ class Stream(BaseModel):
 
     @property
     def title(self) -> str:
-        """What the stream is called."""
+        """The name of the stream."""
         return self.name or self.topic
 
     @property
@@ -86,7 +86,7 @@ class Stream(BaseModel):
         return path if _DOTTED_PATH.fullmatch(path) else None
 
     def routes(self) -> list[Route]:
-        """The topics that the stream goes to."""
+        """Return a route for each topic of the stream."""
         if not self.class_column:
             return [Route(self.title, self.title, self.topic)]
         return [
@@ -98,13 +98,13 @@ class Stream(BaseModel):
 
 @dataclass(frozen=True)
 class Route:
-    """A way from a stream to a topic.
+    """The route of a stream to one of its topics.
 
     Attributes:
-        title: what the stream is called.
+        title: the name of the stream.
         stream: the header ``stream`` of the messages.
         topic: the topic.
-        value: the value of the stream's class column that goes this way; none takes all.
+        value: the value of the class column whose alerts take it; ``None`` takes all.
     """
 
     title: str
@@ -114,7 +114,7 @@ class Route:
 
 
 def topic_part(value: str) -> str:
-    """A class as a part of a topic's name: lower case, and what Kafka does not take left out."""
+    """Make a class a part of a topic's name: lower case, without what Kafka does not take."""
     return _NOT_IN_A_TOPIC.sub("", value.lower())
 
 
@@ -122,10 +122,11 @@ class Distribution(BaseModel):
     """A distribution file.
 
     Attributes:
-        name: who the distribution is on its cluster; ``None`` makes a name.
+        name: the distribution's name on its cluster; ``None`` makes one.
         source: the folder of the science database, relative to that of the file.
-        trigger: seconds between two looks for new files.
-        id: dotted path of the column that names an alert; none finds it (``conf/columns.toml``).
+        trigger: seconds between two searches for new files.
+        id: dotted path of the column that names an alert; ``None`` takes that of
+            ``conf/columns.toml``.
         object: dotted path of the column that names its object.
         stream: the streams.
     """
@@ -147,19 +148,19 @@ class Distribution(BaseModel):
             raise ValueError(
                 f"two streams are called {twice[0]}: give one of them a name of its own"
             )
-        told = Counter((each.stream, each.topic) for each in self.routes())
-        same = [topic for (_, topic), count in told.items() if count > 1]
+        routes = Counter((each.stream, each.topic) for each in self.routes())
+        same = [topic for (_, topic), count in routes.items() if count > 1]
         if same:
             raise ValueError(f"two classes give the topic {same[0]}")
         return self
 
     def routes(self) -> list[Route]:
-        """The topics of all streams."""
+        """Return the routes of all streams."""
         return [route for each in self.stream for route in each.routes()]
 
 
 def single(topic: str) -> Distribution:
-    """A distribution of every alert to one topic.
+    """Return a distribution of every alert to one topic.
 
     Raises:
         UsageError: no topic can have this name.
@@ -175,7 +176,7 @@ def single(topic: str) -> Distribution:
 
 
 def read_distribution(file: Path) -> Distribution:
-    """The distribution that a TOML file declares.
+    """Read the distribution that a TOML file declares.
 
     Raises:
         UsageError: there is no such file, others can change it, or it is not as it should be; each
@@ -202,8 +203,8 @@ def _mistake(error: ErrorDetails, document: dict[str, object]) -> str:
     said = described_mistake(error, _settings_of(Stream if within else Distribution))
     if within and isinstance(streams, list):
         number = int(error["loc"][1])
-        found = streams[number]
-        topic = found.get("topic", "") if isinstance(found, dict) else ""
+        stream = streams[number]
+        topic = stream.get("topic", "") if isinstance(stream, dict) else ""
         where = f"stream {number + 1} {f'({topic})' if topic else ''}".strip()
         place = [where, *place[2:]]
     return f"  {': '.join([*place, said])}"

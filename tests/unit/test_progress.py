@@ -49,10 +49,10 @@ def progress_of(*records: object) -> Progress:
 
 def test_a_file_is_whole_when_all_its_rows_were_published() -> None:
     progress = progress_of(published_record("x", published((0, 4))))
-    assert not progress.files[FILE.name].whole
+    assert not progress.files[FILE.name].complete
     assert missing(progress.files[FILE.name].done, FILE.rows) == [(4, 10)]
     progress.apply([published_record("x", published((4, 10), part=1))])
-    assert progress.files[FILE.name].whole
+    assert progress.files[FILE.name].complete
     assert (progress.read, progress.counts["s", "t"], progress.dead["s"]) == (10, 10, 2)
     assert progress.batches == 1
 

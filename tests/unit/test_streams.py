@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fink_cli.distribution.columns.selection import Tree, all_paths, reduced
+from fink_cli.distribution.columns.selection import ColumnTree, all_paths, selected
 from fink_cli.distribution.prepare import Options, declared
 from fink_cli.distribution.streams import Route, read_distribution, topic_part
 from fink_cli.errors import UsageError
 from tests.support.environment import ROOT
 
-ALERT: Tree = {
+ALERT: ColumnTree = {
     "objectId": None,
     "candidate": {"jd": None, "ra": None, "deep": {"a": None, "b": None}},
     "history": None,
@@ -131,18 +131,18 @@ def test_a_named_stream_of_classes_keeps_its_name_in_the_header(tmp_path: Path) 
 def test_columns_are_kept_or_dropped(
     keep: list[str] | None, drop: list[str], left: list[str]
 ) -> None:
-    assert list(all_paths(reduced(ALERT, keep, drop))) == left
+    assert list(all_paths(selected(ALERT, keep, drop))) == left
 
 
 @pytest.mark.parametrize("drop", [["objectId", "candidate", "history"], ["objectID"]])
 def test_no_column_left_or_none_of_the_name(drop: list[str]) -> None:
     with pytest.raises(UsageError, match=r"No column would be left|have no column objectID"):
-        reduced(ALERT, None, drop)
+        selected(ALERT, None, drop)
 
 
 def test_a_column_that_is_deeper_is_suggested() -> None:
     with pytest.raises(UsageError) as caught:
-        reduced(ALERT, ["ra"], [])
+        selected(ALERT, ["ra"], [])
     assert caught.value.hint == "Did you mean candidate.ra?"
 
 

@@ -39,7 +39,7 @@ def progress() -> Progress:
 def waiting(tmp_path: Path, progress: Progress) -> WaitingFiles:
     write(tmp_path / "night=1" / "a.parquet", 1, 2)
     found = WaitingFiles(tmp_path, progress)
-    found.look()
+    found.update()
     return found
 
 
@@ -47,19 +47,19 @@ def test_a_file_waits_until_it_is_published(waiting: WaitingFiles, progress: Pro
     [file] = waiting.take(10**9)
     assert (file.name, file.rows) == ("night=1/a.parquet", 2)
     mark_published(waiting, progress, file.name)
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert not waiting.files
     assert waiting.oldest_at() is None
 
 
 def test_new_files_and_folders_are_seen_at_once(waiting: WaitingFiles, tmp_path: Path) -> None:
     write(tmp_path / "night=1" / "b.parquet", 3)
-    waiting.look()
+    waiting.update()
     write(tmp_path / "night=2" / "c.parquet", 4)
     (tmp_path / "night=3").mkdir()
-    waiting.look()
+    waiting.update()
     write(tmp_path / "night=3" / "d.parquet", 5)
-    waiting.look()
+    waiting.update()
     assert [Path(name).name for name in waiting.files] == [f"{each}.parquet" for each in "abcd"]
 
 
@@ -71,16 +71,16 @@ def test_a_look_reads_only_folders_that_changed(
     long_ago = time.time() - 3600
     for folder in (tmp_path, *tmp_path.glob("night=*")):
         os.utime(folder, (long_ago, long_ago))
-    waiting.look(full=True)
+    waiting.update(full=True)
     looked_at: list[Path] = []
     stamp_of = source_files.stamp_of
     monkeypatch.setattr(
         source_files, "stamp_of", lambda path: looked_at.append(path) or stamp_of(path)
     )
-    waiting.look()
+    waiting.update()
     assert looked_at == []
     write(tmp_path / "night=7" / "y.parquet", 100)
-    waiting.look()
+    waiting.update()
     assert {path.parent.name for path in looked_at} == {"night=7"}
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_was_replaced_is_told_and_does_not_wait(
 ) -> None:
     mark_published(waiting, progress, "night=1/a.parquet")
     write(tmp_path / "night=1" / "a.parquet", 1, 2, 3)
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert not waiting.files
     assert waiting.replaced == {"night=1/a.parquet"}
 
@@ -100,11 +100,11 @@ def test_a_file_that_was_replaced_when_a_part_of_it_was_published_is_told_too(
     """The rows of the former content say nothing of those of the new one."""
     file = waiting.files["night=1/a.parquet"]
     progress.files[file.name] = PublishedFile(file, [(0, 1)])
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert set(waiting.files) == {file.name}
     write(tmp_path / "night=1" / "a.parquet", 7, 8, 9)
     waiting.start_anew()
-    waiting.look()
+    waiting.update()
     assert (set(waiting.files), waiting.replaced) == (set(), {file.name})
 
 
@@ -113,7 +113,7 @@ def test_a_copy_of_a_published_file_is_the_same_one(
 ) -> None:
     mark_published(waiting, progress, "night=1/a.parquet")
     os.utime(tmp_path / "night=1" / "a.parquet", (1, 1))
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert not waiting.files
     assert not waiting.replaced
 
@@ -122,11 +122,11 @@ def test_a_bad_file_waits_once_it_is_mended(waiting: WaitingFiles, tmp_path: Pat
     half = write(tmp_path / "half.parquet", *range(100))
     whole = half.read_bytes()
     half.write_bytes(whole[:50])
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert [Path(each.file).name for each in waiting.bad_files()] == ["half.parquet"]
     assert "half.parquet" not in waiting.files
     half.write_bytes(whole)
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert waiting.bad_files() == []
     assert "half.parquet" in waiting.files
 
@@ -136,7 +136,7 @@ def test_a_batch_has_files_up_to_a_size_and_at_least_one(
 ) -> None:
     for name in "bcd":
         write(tmp_path / f"{name}.parquet", 1)
-    waiting.look()
+    waiting.update()
     size = waiting.files["b.parquet"].size
     assert [file.name for file in waiting.take(2 * size)] == ["b.parquet", "c.parquet"]
     assert len(waiting.take(0)) == 1
@@ -149,13 +149,13 @@ def test_a_file_that_was_moved_is_not_published_again(
     name = "night=1/a.parquet"
     mark_published(waiting, progress, name)
     shutil.copy2(tmp_path / name, tmp_path / "copy.parquet")
-    waiting.look(full=True)
+    waiting.update(full=True)
     assert waiting.take_moved() == {}
     assert set(waiting.files) == {"copy.parquet"}
     mark_published(waiting, progress, "copy.parquet")
     (tmp_path / "night=2").mkdir()
     (tmp_path / name).rename(tmp_path / "night=2" / "b.parquet")
-    waiting.look(full=True)
+    waiting.update(full=True)
     [(before, file)] = waiting.take_moved().items()
     assert (before, file.name) == (name, "night=2/b.parquet")
     assert waiting.take_moved() == {}

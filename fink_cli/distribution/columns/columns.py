@@ -1,13 +1,13 @@
-"""The columns of alerts: what Parquet files hold, what Spark reads it as, and what all files share.
+"""The columns of alerts: as Parquet files store them, as Spark reads them, as they are published.
 
 Files with the same columns differ in how a library writes them: a time in nanoseconds, a column of
-nulls without a type. What counts is what Spark makes of it, never the words of the footer.
+nulls without a type. What Spark reads counts, not the words of the footer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -24,7 +24,7 @@ Kind = Union["Scalar", "Struct", "Array", "Map"]
 
 @dataclass(frozen=True)
 class Scalar:
-    """A column, or a part of one, that holds no others.
+    """A column, or a part of one, without parts of its own.
 
     Attributes:
         type: what filters see and what is published, in the words of Spark's JSON; ``void`` where a
@@ -49,7 +49,7 @@ class Struct:
 
 @dataclass(frozen=True)
 class Array:
-    """Any number of items."""
+    """A list of items."""
 
     items: Kind
 
@@ -67,7 +67,7 @@ class RefusedColumn:
     """A column that can't be published.
 
     Attributes:
-        path: where it is: ``a.b`` is a field of a struct, ``a[]`` the items of an array,
+        path: its path: ``a.b`` is a field of a struct, ``a[]`` the items of an array,
             ``a{}`` the values of a map, ``a{key}`` its keys.
         type: its type, as Arrow writes it.
         reason: why, and what to do.
@@ -82,12 +82,12 @@ _STRUCT = TypeAdapter(Struct)
 
 
 def dump_columns(columns: Struct) -> str:
-    """The columns as JSON, for :func:`load_columns`."""
+    """Write columns as JSON text."""
     return _STRUCT.dump_json(columns).decode()
 
 
 def load_columns(text: str) -> Struct:
-    """The columns of a text that :func:`dump_columns` gave."""
+    """Read what :func:`dump_columns` wrote."""
     return _STRUCT.validate_json(text)
 
 
@@ -101,10 +101,10 @@ def agreed_columns(files: Sequence[Struct]) -> Struct | None:
     distinct = {id(each): each for each in files}
     groups: list[Struct] = []
     for columns in distinct.values():
-        for place, group in enumerate(groups):
-            both = _merged(group, columns)
+        for number, group in enumerate(groups):
+            both = _combined(group, columns, _merged)
             if isinstance(both, Struct):
-                groups[place] = both
+                groups[number] = both
                 break
         else:
             groups.append(columns)
@@ -115,27 +115,27 @@ def agreed_columns(files: Sequence[Struct]) -> Struct | None:
     return max(groups, key=number_of_files, default=None)
 
 
-def refined_columns(expected: Struct, found: Struct) -> Struct:
-    """Return the expected columns with a type for those of which only nulls were seen so far.
+def refined_columns(expected: Struct, columns: Struct) -> Struct:
+    """Return the expected columns with a type for those of which only nulls were read so far.
 
     Args:
         expected: the columns that are published.
-        found: those of a file of which :func:`difference` tells none.
+        columns: those of a file for which :func:`difference` returns nothing.
     """
-    refined = _refined(expected, found)
+    refined = _combined(expected, columns, lambda one, other: other if _is_void(one) else one)
     return refined if isinstance(refined, Struct) else expected
 
 
-def difference(found: Struct, expected: Struct) -> str:
+def difference(columns: Struct, expected: Struct) -> str:
     """Tell why a file can't be published beside others; empty when it can.
 
     Args:
-        found: the columns of the file.
+        columns: the columns of the file.
         expected: the columns that are published.
     """
     parts: dict[str, list[str]] = {"lacks": [], "has more": [], "has another type": []}
-    for what, path in _differences(found, expected, ""):
-        parts[what].append(path)
+    for kind, path in _differences(columns, expected, ""):
+        parts[kind].append(path)
     return "; ".join(
         f"{what} {', '.join(paths[:_MOST_NAMED])}"
         + (f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else "")
@@ -145,19 +145,19 @@ def difference(found: Struct, expected: Struct) -> str:
 
 
 def refused_columns(kind: Kind, path: str) -> Iterator[RefusedColumn]:
-    """Tell what of a column can't be published, at any depth.
+    """Yield the parts of a column that can't be published, at any depth.
 
     Args:
         kind: the column.
-        path: its dotted path; empty for a whole alert.
+        path: its dotted path; empty for the alert itself.
     """
-    for place, scalar in scalars(kind, path):
+    for below, scalar in scalars(kind, path):
         if scalar.refused:
-            yield RefusedColumn(place, scalar.arrow, scalar.refused)
+            yield RefusedColumn(below, scalar.arrow, scalar.refused)
 
 
 def scalars(kind: Kind, path: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Each scalar at any depth, with its path; see :class:`RefusedColumn`."""
+    """Yield each scalar at any depth, with its path; see :class:`RefusedColumn`."""
     if isinstance(kind, Scalar):
         yield path, kind
     elif isinstance(kind, Struct):
@@ -171,7 +171,7 @@ def scalars(kind: Kind, path: str = "") -> Iterator[tuple[str, Scalar]]:
 
 
 def scalar_paths(columns: Struct, above: str = "") -> Iterator[str]:
-    """The dotted path of each scalar that Spark can read; arrays and maps are not entered."""
+    """Yield the dotted path of each scalar that Spark can read, outside of arrays and maps."""
     for name, kind in columns.fields.items():
         path = joined(above, name)
         if isinstance(kind, Struct):
@@ -180,151 +180,130 @@ def scalar_paths(columns: Struct, above: str = "") -> Iterator[str]:
             yield path
 
 
-def is_stored_otherwise(found: Kind) -> bool:
-    """Whether what Spark reads of a column, at any depth, is not yet what is published."""
-    return any(each.form == NANOSECONDS or each.type == VOID for _, each in scalars(found))
+def needs_conversion(stored: Kind) -> bool:
+    """Tell whether what Spark reads of a column, at any depth, is not yet what is published."""
+    return any(each.form == NANOSECONDS or each.type == VOID for _, each in scalars(stored))
 
 
 def is_integer(kind: Kind) -> bool:
-    """Whether a column holds integers of up to 64 bits."""
+    """Tell whether a column holds integers of up to 64 bits."""
     return isinstance(kind, Scalar) and kind.type in _WIDER[0]
 
 
-def read_type(found: Kind, expected: Kind) -> Any:
+def read_type(stored: Kind, expected: Kind) -> Any:
     """Return the type to read a column of a file with, as Spark's JSON.
 
     Args:
-        found: the column, as the file has it.
+        stored: the column, as the file has it.
         expected: the column, as it is published: it gives the fields of structs their order.
 
     Returns:
         ``None`` where Spark can't read it at all.
     """
-    if isinstance(found, Scalar):
-        return _scalar_type(found, "long" if found.form == NANOSECONDS else found.type)
-    if isinstance(found, Struct) and isinstance(expected, Struct):
-        types = {
-            name: read_type(found.fields[name], below)
-            for name, below in expected.fields.items()
-            if name in found.fields
-        }
-        return _struct_type(types)
-    if isinstance(found, Array) and isinstance(expected, Array):
-        return _array_type(read_type(found.items, expected.items))
-    if isinstance(found, Map) and isinstance(expected, Map):
-        keys = _scalar_type(found.keys, found.keys.type)
-        return _map_type(keys, read_type(found.values, expected.values))
-    return None
+    ordered = _combined(expected, stored, lambda _, other: other)
+    return published_type(stored if ordered is None else ordered, stored=True)
 
 
-def published_type(kind: Kind) -> Any:
+def published_type(kind: Kind, *, stored: bool = False) -> Any:
     """Return the type of a column as filters see it and as it is published, as Spark's JSON.
+
+    Args:
+        kind: the column.
+        stored: return the type that Spark reads from the file instead: nanoseconds as a number,
+            and the keys of maps as they are.
 
     Returns:
         ``None`` where Spark can't read it at all.
     """
     if isinstance(kind, Scalar):
-        return _scalar_type(kind, kind.type)
+        name = "long" if stored and kind.form == NANOSECONDS else kind.type
+        return None if kind.refused else "integer" if name == VOID else name
     if isinstance(kind, Struct):
-        return _struct_type({name: published_type(each) for name, each in kind.fields.items()})
+        types = {name: published_type(below, stored=stored) for name, below in kind.fields.items()}
+        fields = [
+            {"name": name, "type": type_, "nullable": True, "metadata": {}}
+            for name, type_ in types.items()
+            if type_ is not None
+        ]
+        return {"type": "struct", "fields": fields} if fields else None
     if isinstance(kind, Array):
-        return _array_type(published_type(kind.items))
-    keys = _scalar_type(kind.keys, kind.keys.type)
-    return _map_type(keys if keys in (None, "binary") else "string", published_type(kind.values))
-
-
-def _scalar_type(scalar: Scalar, name: str) -> str | None:
-    if scalar.refused:
-        return None
-    return "integer" if name == VOID else name
-
-
-def _struct_type(types: Mapping[str, Any]) -> dict[str, Any] | None:
-    fields = [
-        {"name": name, "type": kind, "nullable": True, "metadata": {}}
-        for name, kind in types.items()
-        if kind is not None
-    ]
-    return {"type": "struct", "fields": fields} if fields else None
-
-
-def _array_type(items: Any) -> dict[str, Any] | None:
-    return None if items is None else {"type": "array", "elementType": items, "containsNull": True}
-
-
-def _map_type(keys: Any, values: Any) -> dict[str, Any] | None:
+        items = published_type(kind.items, stored=stored)
+        return items and {"type": "array", "elementType": items, "containsNull": True}
+    keys = published_type(kind.keys, stored=stored)
+    values = published_type(kind.values, stored=stored)
     if keys is None or values is None:
         return None
+    keys = keys if stored else "string"
     return {"type": "map", "keyType": keys, "valueType": values, "valueContainsNull": True}
 
 
+def _combined(one: Kind, other: Kind, join: Callable[[Kind, Kind], Kind | None]) -> Kind | None:
+    """Combine two columns part by part; ``None`` when a part can't be combined.
+
+    Args:
+        one: a column; it gives the fields of structs their order.
+        other: the same column of another file.
+        join: combines two scalars, or two parts of different kinds.
+    """
+    if isinstance(one, Struct) and isinstance(other, Struct):
+        if one.fields.keys() != other.fields.keys():
+            return None
+        fields: dict[str, Kind] = {}
+        for name, below in one.fields.items():
+            field = _combined(below, other.fields[name], join)
+            if field is None:
+                return None
+            fields[name] = field
+        return Struct(fields)
+    if isinstance(one, Array) and isinstance(other, Array):
+        items = _combined(one.items, other.items, join)
+        return items and Array(items)
+    if isinstance(one, Map) and isinstance(other, Map):
+        keys = _combined(one.keys, other.keys, join)
+        values = _combined(one.values, other.values, join)
+        return Map(keys, values) if isinstance(keys, Scalar) and values else None
+    return join(one, other)
+
+
 def _merged(one: Kind, other: Kind) -> Kind | None:
-    """What two files share; none when they don't go together."""
+    """Return the type that two files share; ``None`` when they can't be published together."""
     if _is_void(one) or _is_void(other):
         return other if _is_void(one) else one
-    merged: Kind | None = None
-    if isinstance(one, Scalar) and isinstance(other, Scalar):
-        if _fits(one, other):
-            merged = one if one.form == INT96 else other
-        elif _fits(other, one):
-            merged = one
-    elif isinstance(one, Struct) and isinstance(other, Struct):
-        pairs = {name: (each, other.fields.get(name)) for name, each in one.fields.items()}
-        both = {name: rest and _merged(each, rest) for name, (each, rest) in pairs.items()}
-        sound = {name: each for name, each in both.items() if each is not None}
-        merged = Struct(sound) if len(sound) == len(both) == len(other.fields) else None
-    elif isinstance(one, Array) and isinstance(other, Array):
-        items = _merged(one.items, other.items)
-        merged = items and Array(items)
-    elif isinstance(one, Map) and isinstance(other, Map) and one.keys == other.keys:
-        values = _merged(one.values, other.values)
-        merged = values and Map(one.keys, values)
-    return merged
+    if _fits(one, other):
+        return one if isinstance(one, Scalar) and one.form == INT96 else other
+    return one if _fits(other, one) else None
 
 
-def _refined(expected: Kind, found: Kind) -> Kind:
-    if _is_void(expected):
-        return found
-    if isinstance(expected, Struct) and isinstance(found, Struct):
-        pairs = {name: (each, found.fields[name]) for name, each in expected.fields.items()}
-        return Struct({name: _refined(*pair) for name, pair in pairs.items()})
-    if isinstance(expected, Array) and isinstance(found, Array):
-        return Array(_refined(expected.items, found.items))
-    if isinstance(expected, Map) and isinstance(found, Map):
-        return Map(expected.keys, _refined(expected.values, found.values))
-    return expected
-
-
-def _differences(found: Kind, expected: Kind, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(found, Struct) and isinstance(expected, Struct):
-        for name in sorted(expected.fields.keys() | found.fields.keys()):
-            place = joined(path, name)
-            if name not in found.fields:
-                yield "lacks", place
+def _differences(stored: Kind, expected: Kind, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(stored, Struct) and isinstance(expected, Struct):
+        for name in sorted(expected.fields.keys() | stored.fields.keys()):
+            below = joined(path, name)
+            if name not in stored.fields:
+                yield "lacks", below
             elif name not in expected.fields:
-                yield "has more", place
+                yield "has more", below
             else:
-                yield from _differences(found.fields[name], expected.fields[name], place)
-    elif isinstance(found, Array) and isinstance(expected, Array):
-        yield from _differences(found.items, expected.items, f"{path}[]")
-    elif isinstance(found, Map) and isinstance(expected, Map):
-        yield from _differences(found.keys, expected.keys, f"{path}{{key}}")
-        yield from _differences(found.values, expected.values, f"{path}{{}}")
-    elif not (_is_void(found) or _is_void(expected) or _fits(found, expected)):
-        yield "has another type", f"{path} ({_named(found)}, not {_named(expected)})"
+                yield from _differences(stored.fields[name], expected.fields[name], below)
+    elif isinstance(stored, Array) and isinstance(expected, Array):
+        yield from _differences(stored.items, expected.items, f"{path}[]")
+    elif isinstance(stored, Map) and isinstance(expected, Map):
+        yield from _differences(stored.keys, expected.keys, f"{path}{{key}}")
+        yield from _differences(stored.values, expected.values, f"{path}{{}}")
+    elif not (_is_void(stored) or _is_void(expected) or _fits(stored, expected)):
+        yield "has another type", f"{path} ({_named(stored)}, not {_named(expected)})"
 
 
-def _fits(found: Kind, expected: Kind) -> bool:
-    """Whether what a file holds can be published as a type without a change of its values."""
-    if not isinstance(found, Scalar) or not isinstance(expected, Scalar):
+def _fits(stored: Kind, expected: Kind) -> bool:
+    """Tell whether a stored column can be published as a type without a change of its values."""
+    if not isinstance(stored, Scalar) or not isinstance(expected, Scalar):
         return False
-    if found.refused or expected.refused:
-        return found == expected
+    if stored.refused or expected.refused:
+        return stored == expected
     # INT96 does not say whether it has a zone, so it goes with timestamps of both kinds.
-    if INT96 in (found.form, expected.form) and {found.type, expected.type} <= _TIMES:
+    if INT96 in (stored.form, expected.form) and {stored.type, expected.type} <= _TIMES:
         return True
-    return found.type == expected.type or any(
-        found.type in kinds and expected.type in kinds[kinds.index(found.type) :]
+    return stored.type == expected.type or any(
+        stored.type in kinds and expected.type in kinds[kinds.index(stored.type) :]
         for kinds in _WIDER
     )
 
@@ -340,5 +319,5 @@ def _named(kind: Kind) -> str:
 
 
 def joined(path: str, name: str) -> str:
-    """The dotted path of a field of what has a path, which is empty for a whole alert."""
+    """Return the dotted path of a field, from that of its struct; empty for the alert itself."""
     return f"{path}.{name}" if path else name

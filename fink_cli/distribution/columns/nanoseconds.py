@@ -1,4 +1,4 @@
-"""Which times of the source are finer than what is published: microseconds."""
+"""Columns with times in nanoseconds, of which microseconds are published."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ def rounded_columns(files: Sequence[Path]) -> list[str]:
     Args:
         files: Parquet files; of each, only the columns that may hold nanoseconds are read.
     """
-    found: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for file in files:
         schema = pq.read_schema(file)
         names = [each.name for each in schema if "timestamp[ns" in str(each.type)]
         for name, column in zip(names, pq.read_table(file, columns=names).columns, strict=True):
             for chunk in column.chunks:
-                found |= dict.fromkeys(path for path, times in _times(chunk, name) if _fine(times))
-    return list(found)
+                rounded = (path for path, times in _times(chunk, name) if _is_rounded(times))
+                paths |= dict.fromkeys(rounded)
+    return list(paths)
 
 
 def _times(values: pa.Array, path: str) -> Iterator[tuple[str, pa.Array]]:
-    """The times within a column, at any depth, with the path of each."""
+    """Yield the times within a column, at any depth, with the path of each."""
     kind = values.type
     if kinds.is_struct(kind):
         for field, below in zip(kind, values.flatten(), strict=True):
@@ -43,7 +44,7 @@ def _times(values: pa.Array, path: str) -> Iterator[tuple[str, pa.Array]]:
         yield path, values
 
 
-def _fine(times: pa.Array) -> bool:
+def _is_rounded(times: pa.Array) -> bool:
     numbers = times.cast(pa.int64())
-    whole = pc.multiply(pc.divide(numbers, 1000), 1000)
-    return bool(pc.any(pc.not_equal(numbers, whole)).as_py())
+    micros = pc.multiply(pc.divide(numbers, 1000), 1000)
+    return bool(pc.any(pc.not_equal(numbers, micros)).as_py())

@@ -1,9 +1,9 @@
-"""What Spark reads the columns of a Parquet file as, and which of them can't be published.
+"""The columns of a Parquet file: as what Spark reads each, and which can't be published.
 
 The types are taken from the columns themselves. Spark would take them from the text that it wrote
 into the footer, which another library keeps when it writes the file anew with other types.
 
-Found out with PySpark 4.0.5 (``tests/e2e/test_types.py`` tries each again), with the settings that
+Tried with PySpark 4.0.5 (``tests/e2e/test_types.py`` tries each again), with the settings that
 the job uses: ``spark.sql.legacy.parquet.nanosAsLong`` and ``spark.sql.caseSensitive``. What becomes
 of each type is in ``docs/types.md``.
 """
@@ -74,7 +74,7 @@ _Leaf = tuple[str, str]
 
 
 def columns_of(footer: pq.FileMetaData) -> Struct:
-    """The columns of a Parquet file, as Spark reads them.
+    """Return the columns of a Parquet file, as Spark reads them.
 
     Raises:
         pyarrow.ArrowException: the schema in the footer is damaged.
@@ -87,7 +87,7 @@ def columns_of(footer: pq.FileMetaData) -> Struct:
 
 @lru_cache(maxsize=64)
 def _columns(schema: pa.Schema, leaves: Sequence[_Leaf]) -> Struct:
-    """The columns of a schema; of files that are alike, the same object."""
+    """Return the columns of a schema; for files of equal schemas, the same object."""
     return _struct(schema, iter(leaves))
 
 
@@ -101,7 +101,7 @@ _TWICE = Scalar("twice", "two columns", refused="there is another of the same na
 
 
 def _kind(arrow: pa.DataType, leaves: Iterator[_Leaf]) -> Kind:
-    """The type of a column; ``leaves`` are those of Parquet, of which it takes its own."""
+    """Return the type of a column, and take its own from the leaves of Parquet."""
     if isinstance(arrow, pa.BaseExtensionType):
         return _kind(arrow.storage_type, leaves)
     if kinds.is_dictionary(arrow):
@@ -120,7 +120,7 @@ def _kind(arrow: pa.DataType, leaves: Iterator[_Leaf]) -> Kind:
 
 
 def _key(arrow: pa.DataType, leaves: Iterator[_Leaf]) -> Scalar:
-    """The type of a map's keys: Spark writes single values as a text that tells them apart."""
+    """Return the type of a map's keys, which Spark writes as text that tells values apart."""
     kind = _kind(arrow, leaves)
     if not isinstance(kind, Scalar) or (kind.type in ("binary", VOID) and not kind.refused):
         return Scalar(
@@ -144,7 +144,7 @@ def _scalar(arrow: pa.DataType, physical: str, logical: str) -> Scalar:
 
 
 def _spark_type(arrow: pa.DataType) -> str:
-    """What Spark calls a type that holds no others and is not refused."""
+    """Return Spark's name of a scalar type that is not refused."""
     if kinds.is_timestamp(arrow):
         return "timestamp" if arrow.tz else "timestamp_ntz"
     if kinds.is_decimal(arrow):
@@ -156,7 +156,7 @@ def _spark_type(arrow: pa.DataType) -> str:
 
 
 def _refusal(arrow: pa.DataType, logical: str) -> str:
-    """Why a type that holds no others is refused; empty when it is not."""
+    """Tell why a scalar type is refused; empty when it is not."""
     if kinds.is_float16(arrow):
         return f"Spark reads no 16-bit floats: {_REAL}"
     if kinds.is_time(arrow):
@@ -181,40 +181,39 @@ def _is_digit(character: str) -> bool:
 
 
 def avro_name(name: str) -> str:
-    """The name that a column is published under: its own, where Spark's Avro library takes that.
+    """Return the name that a column is published under: its own, where Spark's Avro library can.
 
-    It takes the letters of any script, though the Avro specification has only those of ASCII. What
-    it does not take becomes ``_``, and a name that begins with a digit gets one before it.
+    That takes the letters of any script, though the Avro specification has only those of ASCII.
+    Other characters become ``_``, and a name that begins with a digit gets one before it.
     """
-    taken = "".join(
+    legal = "".join(
         each if each == "_" or _is_letter(each) or _is_digit(each) else "_" for each in name
     )
-    return f"_{taken}" if not taken or _is_digit(taken[0]) else taken
+    return f"_{legal}" if not legal or _is_digit(legal[0]) else legal
 
 
-def with_avro_names(kind: Any, path: str = "") -> Any:
-    """A type of Spark's with a name that Avro takes for every field in it, for a cast.
+def with_avro_names(kind: Any, renamed: dict[str, str], path: str = "", published: str = "") -> Any:
+    """Return a type of Spark's in which Avro takes the name of every field, for a cast.
 
     Args:
-        kind: the type as JSON, as ``DataType.jsonValue()`` gives it.
-        path: the path of the field of this type; empty for a whole alert.
-
-    Returns:
-        Another type, or one that is equal when nothing has to change.
+        kind: the type as JSON, as ``DataType.jsonValue()`` returns it.
+        renamed: is given the path of each field whose name changes, and its path when published.
+        path: the path of the field of this type; empty for the alert itself.
+        published: the same path when published.
 
     Raises:
         UsageError: two fields of a struct would get one name.
     """
     if not isinstance(kind, Mapping):
         return kind
-    if kind["type"] == "array":
-        return {**kind, "elementType": with_avro_names(kind["elementType"], f"{path}[]")}
-    if kind["type"] == "map":
-        return {**kind, "valueType": with_avro_names(kind["valueType"], f"{path}{{}}")}
+    for key, mark in (("elementType", "[]"), ("valueType", "{}")):
+        if key in kind:
+            below = with_avro_names(kind[key], renamed, path + mark, published + mark)
+            return {**kind, key: below}
     names: dict[str, str] = {}
     fields = []
-    for each in kind["fields"]:
-        below, name = joined(path, each["name"]), avro_name(each["name"])
+    for field in kind["fields"]:
+        below, name = joined(path, field["name"]), avro_name(field["name"])
         if name in names:
             raise UsageError(
                 f"The columns '{printable(names[name])}' and '{printable(below)}' would both be "
@@ -222,28 +221,8 @@ def with_avro_names(kind: Any, path: str = "") -> Any:
                 "Drop one of them, or rename it in the source.",
             )
         names[name] = below
-        fields.append({**each, "name": name, "type": with_avro_names(each["type"], below)})
+        if name != field["name"]:
+            renamed[below] = joined(published, name)
+        type_ = with_avro_names(field["type"], renamed, below, joined(published, name))
+        fields.append({**field, "name": name, "type": type_})
     return {**kind, "fields": fields}
-
-
-def renamed_columns(kind: Any, path: str = "", published: str = "") -> Iterator[tuple[str, str]]:
-    """The path of each field whose name Avro does not take, and its path in what is published.
-
-    Args:
-        kind: the type as JSON, as ``DataType.jsonValue()`` gives it.
-        path: the path of the field of this type; empty for a whole alert.
-        published: the same path in what is published.
-    """
-    if not isinstance(kind, Mapping):
-        return
-    if kind["type"] == "array":
-        yield from renamed_columns(kind["elementType"], f"{path}[]", f"{published}[]")
-    elif kind["type"] == "map":
-        yield from renamed_columns(kind["valueType"], f"{path}{{}}", f"{published}{{}}")
-    else:
-        for each in kind["fields"]:
-            name = each["name"]
-            below, there = joined(path, name), joined(published, avro_name(name))
-            if name != avro_name(name):
-                yield below, there
-            yield from renamed_columns(each["type"], below, there)

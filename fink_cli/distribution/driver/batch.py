@@ -1,4 +1,4 @@
-"""One micro-batch: what its slots are given, and what is done where one fails."""
+"""One micro-batch: the work of its slots, and the recovery where one fails."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from fink_cli.distribution.publisher.work import (
     FILE_CHANGED,
     REFUSED,
     UNREACHABLE,
-    Encoding,
+    Destination,
     Failure,
+    MessageSchema,
     Outcome,
-    Target,
     Work,
     batch_bytes,
 )
@@ -88,8 +88,7 @@ class BatchPublisher:
 
     def is_done(self, name: str) -> bool:
         """Tell whether all of a file was published."""
-        published = self._owner.progress.files.get(name)
-        return published is not None and published.whole
+        return self._owner.progress.is_complete(name)
 
     def publish_files(self, files: Sequence[SourceFile]) -> None:
         """Publish what is left of the files of a batch.
@@ -102,26 +101,23 @@ class BatchPublisher:
         self._owner.sum_up()
         self._owner.note_moved(self._waiting.take_moved())
         self._waiting.drop_published()
-        left = [
+        published = self._owner.progress.files
+        files = [
             file
             for file in files
             if file.name in self._waiting.files and not self.is_done(file.name)
         ]
-        if not left:
+        if not files:
             return
-        done = {
-            file.name: list(self._owner.progress.files[file.name].done)
-            for file in left
-            if file.name in self._owner.progress.files
-        }
-        work = replace(self._work(left), done=done)
-        paths = [self._waiting.path(file.name) for file in left]
+        done = {file.name: published[file.name].done for file in files if file.name in published}
+        work = replace(self._work(files), done=done)
+        paths = [self._waiting.path(file.name) for file in files]
         self._publish_work(work, paths, None)
-        empty = [file for file in left if not file.rows]
+        empty = [file for file in files if not file.rows]
         if empty:
             self._note_empty(work, empty)
         self._waiting.drop_published()
-        self._require_whole(left)
+        self._require_all_rows(files)
 
     def replay_file(self, file: SourceFile, rows: list[int]) -> None:
         """Publish dead letters of a file: rows of the only stream that is planned.
@@ -134,9 +130,9 @@ class BatchPublisher:
         path = self._waiting.path(file.name)
         replayed = self._owner.progress.replayed.get((self._owner.id, file.name), [])
         done = {row for first, after in replayed for row in range(first, after)}
-        if left := sorted(set(rows) - done):
+        if remaining := sorted(set(rows) - done):
             work = replace(self._work([file]), replay=True)
-            self._publish_work(work, [path], {str(path): left})
+            self._publish_work(work, [path], {str(path): remaining})
 
     def _publish_work(
         self, work: Work, paths: Sequence[Path], rows: dict[str, list[int]] | None
@@ -177,13 +173,13 @@ class BatchPublisher:
             self._unsettled = False
 
     def _work(self, files: Sequence[SourceFile]) -> Work:
-        """What the slots of a batch are given."""
+        """Return the work of the slots of a batch."""
         self._follow_topics()
         self._batches += 1
         plan = self._spark
         routes = [route for stream in self.streams for route in stream.routes()]
-        targets = [
-            Target(
+        destinations = [
+            Destination(
                 title=route.title,
                 stream=route.stream,
                 topic=route.topic,
@@ -201,9 +197,9 @@ class BatchPublisher:
             slots=self._owner.driver.slots,
             batch=f"{self._owner.id}/{self._batches}",
             offset=self._owner.offset,
-            targets=targets,
+            destinations=destinations,
             streams=[stream.title for stream in self.streams],
-            encodings=[Encoding(*each) for each in plan.encodings()],
+            encodings=[MessageSchema(*each) for each in plan.encodings()],
             files={str(self._waiting.path(file.name)): file for file in files},
             holders=dict(self._holders),
             too_large=frozenset(self._too_large),
@@ -214,7 +210,7 @@ class BatchPublisher:
         )
 
     def _follow_topics(self) -> None:
-        """Look at the topics of today: one is created, another is given more partitions."""
+        """Update the topics: one may have been created, another given more partitions."""
         current = topics_now(self._job.connection, list(self._job.targets))
         for name, target in self._job.targets.items():
             if name not in current:
@@ -233,11 +229,11 @@ class BatchPublisher:
                 self._closed.pop(name, None)
 
     def _mend(self, failures: Sequence[Failure]) -> None:
-        """Mend what slots failed of, so that the batch can be tried again.
+        """Remove the causes of failures, so that the batch can be tried again.
 
         Raises:
-            TryAgainError: it is mended.
-            FinkError: it is not.
+            TryAgainError: they are removed.
+            FinkError: they are not.
         """
         by_kind = {failure.kind: failure for failure in reversed(failures)}
         if failure := by_kind.get(REFUSED):
@@ -252,7 +248,7 @@ class BatchPublisher:
             if failure.kind == TOO_LARGE and failure.topic in self._targets:
                 self._mend_too_large(failure)
             elif failure.kind == FILE_CHANGED:
-                self._waiting.look_anew(failure.file)
+                self._waiting.forget(failure.file)
             elif failure.kind == CLOSED and failure.topic in self._targets:
                 if "AUTHORIZATION" in failure.name:
                     self._refused[failure.topic] = time.monotonic() + _REFUSED_SECONDS
@@ -284,14 +280,14 @@ class BatchPublisher:
             self._too_large.add((failure.file, failure.row, failure.stream))
 
     def _set_bad_aside(self, paths: Sequence[Path]) -> bool:
-        """Refuse the files of a failed batch that can't be read; whether there are any."""
-        there = [path for path in paths if self._waiting.name(path) in self._waiting.files]
-        bad = check_files(there, self._waiting.columns).bad
-        bad = bad or self._spark.unreadable(there)
+        """Refuse the files of a failed batch that can't be read; tell whether there are any."""
+        waiting = [path for path in paths if self._waiting.name(path) in self._waiting.files]
+        bad = check_files(waiting, self._waiting.columns).bad
+        bad = bad or self._spark.unreadable(waiting)
         self._waiting.set_aside(bad)
         return bool(bad)
 
-    def _require_whole(self, files: Sequence[SourceFile]) -> None:
+    def _require_all_rows(self, files: Sequence[SourceFile]) -> None:
         """Refuse files of which fewer rows could be read than their footers tell."""
         bad = [
             BadFile(str(self._waiting.path(file.name)), "fewer alerts could be read than it has")

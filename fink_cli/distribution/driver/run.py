@@ -92,7 +92,7 @@ class Run:
                     "files to come: what was published before is not published again."
                 )
         self.report.begin()
-        self.waiting.look(full=True)
+        self.waiting.update(full=True)
         self.report.update_progress()
 
     def _require_same_source(self) -> None:
@@ -108,7 +108,7 @@ class Run:
             )
 
     def has_work(self) -> bool:
-        """Whether there is something to publish; a service waits for it."""
+        """Tell whether to go on: there is something to publish, or a service waits for it."""
         job = self.job
         waits = bool(self.waiting.files or job.again) or self._is_made_anew()
         return not job.once or job.replay is not None or waits
@@ -131,10 +131,10 @@ class Run:
         )
         self.report.begin()
         self.waiting.start_anew()
-        self.waiting.look()
+        self.waiting.update()
 
     def _is_made_anew(self) -> bool:
-        """Whether the only topic was deleted and created again: all is published to it anew."""
+        """Tell whether the only topic was deleted and created again: all is published anew."""
         driver = self.owner.progress.driver
         topics = list(self.job.targets)
         if self.job.code is not None or len(topics) != 1 or driver is None:
@@ -143,10 +143,10 @@ class Run:
         return now is not None and driver.topic_ids.get(topics[0], now) != now
 
     def _again(self) -> tuple[list[Record], list[str]]:
-        """What is to be published once more.
+        """Find what is published once more.
 
         Returns:
-            The records that say so, and the keys of the dead letters that go with it.
+            The records that begin it, and the keys of the dead letters that they take away.
         """
         anew = self._is_made_anew()
         names = [os.path.normpath(name) for name in self.job.again]
@@ -219,7 +219,7 @@ class Run:
         for title, avro in self.spark.schemas().items():
             write_private(self.folder.schemas / f"{title.replace('/', '_')}.avsc", avro)
         if self.job.schema:
-            _write_wanted(Path(self.job.schema), self.spark.schemas())
+            _write_schema(Path(self.job.schema), self.spark.schemas())
         self.report.ready = True
         self.report.update_progress(state=RUNNING)
 
@@ -232,7 +232,7 @@ class Run:
         Raises:
             FinkError: it can't be done; what is published stands.
         """
-        self.waiting.look()
+        self.waiting.update()
         if not self.waiting.files:
             if self.report.status.bad_files != self.waiting.bad_files():
                 self.report.update_progress()
@@ -249,11 +249,11 @@ class Run:
         began = time.monotonic()
         self.patiently(partial(self.batches.publish_files, files))
         self.report.busy_seconds += time.monotonic() - began
-        done = sum(self.batches.is_done(file.name) for file in files)
+        complete = sum(self.batches.is_done(file.name) for file in files)
         self.report.update_progress(
             state=RUNNING,
             error=None,
-            files=self.report.status.files + done,
+            files=self.report.status.files + complete,
             files_in_hand=None,
         )
         return True
@@ -273,22 +273,22 @@ class Run:
             except TryAgainError as error:
                 mended += 1
                 stuck = mended > _MOST_ATTEMPTS
-                said, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
+                reason, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
             except LoginRefusedError:
                 raise
             except UnreachableError as error:
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > _OUTAGE_SECONDS:
                     raise
-                said, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
+                reason, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
             except UnknownFailureError as error:
                 # Where no file is at fault: a disk was away for a moment, or memory short.
                 failed += 1
                 if failed >= _MOST_ATTEMPTS:
                     raise
-                said, stuck, pause = str(error), True, _PAUSE_SECONDS
+                reason, stuck, pause = str(error), True, _PAUSE_SECONDS
             now = STUCK if stuck and self.report.ready else self.report.status.state
-            self.report.update(state=now, error=f"It is tried again: {said}")
+            self.report.update(state=now, error=f"It is tried again: {reason}")
             self.stop.wait(pause)
 
     def replay(self) -> None:
@@ -330,10 +330,12 @@ class Run:
 
 
 def _topic_ids(job: Job) -> dict[str, str]:
-    return {name: each.topic_id for name, each in job.targets.items() if each.topic_id is not None}
+    return {
+        name: topic.topic_id for name, topic in job.targets.items() if topic.topic_id is not None
+    }
 
 
-def _write_wanted(file: Path, schemas: dict[str, str]) -> None:
+def _write_schema(file: Path, schemas: dict[str, str]) -> None:
     if len(set(schemas.values())) > 1:
         raise UsageError(
             "The streams publish different columns, so there is more than one schema.",

@@ -1,4 +1,4 @@
-"""Dead letters: alerts that a stream should have published, or might have, and did not. Pure.
+"""Dead letters: alerts that a stream should have published, or might have, and did not.
 
 The topic ``fink_dead_letters`` holds one record for each; a record without a value takes it away.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fink_cli.distribution.progress.records import Record, known_fields
+from fink_cli.distribution.progress.records import Record, read_fields
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DeadLetter:
         alert_id: the alert.
         kind: ``not decided``: the filter raised; ``no topic``: the topic was missing;
             ``not allowed``: the user may not write to it; ``too large``: the broker refused it.
-        reason: what was said.
+        reason: the text of the error.
         file: the Parquet file, within the source.
         row: its row in the file, from 0.
     """
@@ -70,7 +70,7 @@ def read_dead_letters(
         try:
             content: dict[str, Any] = json.loads(value)
             if content["distribution"] == name:
-                letters[key] = DeadLetter(**known_fields(DeadLetter, content))
+                letters[key] = DeadLetter(**read_fields(DeadLetter, content))
         except (ValueError, KeyError, TypeError):
             continue  # not written by fink
     return letters

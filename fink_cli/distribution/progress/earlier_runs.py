@@ -1,4 +1,4 @@
-"""What earlier runs of a distribution have done, for who wonders why nothing is published now."""
+"""Compare a run with earlier ones: changed streams, and why nothing was published."""
 
 from __future__ import annotations
 

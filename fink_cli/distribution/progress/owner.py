@@ -1,4 +1,4 @@
-"""The driver's hold on a distribution: its progress read, taken over, and written to."""
+"""The owner of a distribution: the driver that reads, takes over and writes its progress."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Owner:
 
     Attributes:
         progress: what it has published, as far as it was read.
-        offset: up to where its records were read.
-        id: this driver, told from all others.
+        offset: the next offset of its records to read.
+        id: the id of this driver.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
@@ -252,7 +252,7 @@ class Owner:
             raise
         except FinkError:
             # A producer that failed writes no more. A new one fences whoever has its id: it is
-            # opened where nobody else took over, and looked at once more before it writes.
+            # opened where nobody else took over, and the progress is read before it writes.
             self._producer = None
             self.read()
             try:
@@ -293,7 +293,7 @@ class Owner:
 
 @contextmanager
 def progress_errors(connection: Connection, operation: str, topic: str) -> Iterator[None]:
-    """Turn what goes wrong with the two topics into errors for the user."""
+    """Turn Kafka's errors on one of the two topics into errors for the user."""
     with kafka_errors(connection.attempt(operation, "topic", topic)):
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a distribution has published, as its records on the cluster say. Pure: records in, data out.
+"""The progress of a distribution, read from its records on the cluster. It asks no cluster.
 
 The topic ``fink_distributions`` is compacted. It holds six kinds of records:
 
@@ -31,7 +31,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A Parquet file of the source, as it was when it was looked at.
+    """A Parquet file of the source, as it was when its footer was read.
 
     Attributes:
         name: its path within the source.
@@ -48,22 +48,22 @@ class SourceFile:
     rows: int
 
     def same_content(self, other: SourceFile) -> bool:
-        """Tell whether another look at the file saw the same content; a copy has another time."""
+        """Tell whether the file has the same content; a copy has another time."""
         return (self.size, self.footer) == (other.size, other.footer)
 
 
 @dataclass(frozen=True)
 class Driver:
-    """Who publishes a distribution.
+    """The driver that publishes a distribution.
 
     Attributes:
-        id: tells the driver from all others.
+        id: an id that no other driver has.
         term: counts how often it took its slots back: what a slot of an earlier term publishes is
             not known to a later one.
         host: its machine.
         pid: its process there.
         since: when it took over, ISO 8601.
-        slots: how many slots it has used at most; each has a transactional producer.
+        slots: the largest number of slots that it has used; each has a transactional producer.
         source: the folder of the science database.
         streams: the filter, columns and topic of each stream, by its title.
         topic_ids: Kafka's id of each topic.
@@ -110,7 +110,7 @@ class Published:
 
     @property
     def read(self) -> int:
-        """How many alerts were read for the first time."""
+        """The number of alerts that were read for the first time."""
         ranges = [] if self.replay else [each for _, ranges in self.files for each in ranges]
         return sum(after - first for first, after in ranges)
 
@@ -130,8 +130,8 @@ def driver_record(name: str, driver: Driver) -> Record:
 
 def published_record(name: str, published: Published) -> Record:
     """Make the record of a transaction."""
-    place = f"{published.batch}/{published.slot}/{published.part}"
-    return Record(_key(name, PUBLISHED, place), json.dumps(asdict(published)))
+    transaction = f"{published.batch}/{published.slot}/{published.part}"
+    return Record(_key(name, PUBLISHED, transaction), json.dumps(asdict(published)))
 
 
 def again_record(name: str, file: str | None, dead: Mapping[str, int] | None = None) -> Record:
@@ -140,7 +140,7 @@ def again_record(name: str, file: str | None, dead: Mapping[str, int] | None = N
     Args:
         name: the distribution.
         file: the file, within the source.
-        dead: how many of its dead letters are taken away, by stream.
+        dead: the number of its dead letters that are taken away, by stream.
     """
     content = {"file": file, "dead": dict(dead or {})}
     # A key of its own: compaction must not take away one of two that took letters away.
@@ -158,7 +158,7 @@ def _key(name: str, kind: str, what: str = "") -> str:
 
 def read_driver(value: str) -> Driver:
     """Read the value of a ``driver`` record."""
-    return Driver(**known_fields(Driver, json.loads(value)))
+    return Driver(**read_fields(Driver, json.loads(value)))
 
 
 def read_published(value: str) -> Published:
@@ -168,16 +168,16 @@ def read_published(value: str) -> Published:
         (_read_file(file), [(first, after) for first, after in ranges])
         for file, ranges in content["files"]
     ]
-    return Published(**known_fields(Published, {**content, "files": files}))
+    return Published(**read_fields(Published, {**content, "files": files}))
 
 
-def known_fields(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the fields that a later version of fink may have added."""
+def read_fields(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a class, without those that a later version of fink may have added."""
     return {each.name: content[each.name] for each in fields(kind) if each.name in content}
 
 
 def _read_file(content: Mapping[str, Any]) -> SourceFile:
-    return SourceFile(**known_fields(SourceFile, content))
+    return SourceFile(**read_fields(SourceFile, content))
 
 
 def record_name(record: Record) -> tuple[str, str]:
@@ -208,7 +208,7 @@ class PublishedFile:
     done: list[Range]
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether all its rows were published."""
         return not missing(self.done, self.file.rows)
 
@@ -221,15 +221,16 @@ class Progress:
         name: the distribution.
         files: what was published of each file, by its name.
         driver: the last driver; ``None`` before the first.
-        read: how many alerts were read.
-        counts: how many messages were published, by stream and topic.
-        dead: how many dead letters there are, by stream.
-        batches: how many micro-batches there were.
+        read: the number of alerts that were read.
+        counts: the number of published messages, by stream and topic.
+        dead: the number of dead letters, by stream.
+        batches: the number of micro-batches.
         last_batch_at: when the last one was published, ISO 8601.
         last_published_at: when each stream published last, ISO 8601.
         reasons: why the SQL of a stream raised, by stream.
         replayed: the rows that each driver has replayed, by driver and file.
-        parts: how many transactions each slot of the last batch has committed, by batch and slot.
+        parts: the number of transactions that each slot of the last batch has committed, by batch
+            and slot.
         to_sum_up: the keys of the records that no summary has taken away yet.
     """
 
@@ -272,6 +273,11 @@ class Progress:
             elif kind == TOTALS:
                 self._set_totals(json.loads(record.value))
 
+    def is_complete(self, name: str) -> bool:
+        """Tell whether all rows of a file were published."""
+        published = self.files.get(name)
+        return published is not None and published.complete
+
     def by_topic(self) -> Counter[str]:
         """Count the messages of each topic."""
         published: Counter[str] = Counter()
@@ -295,7 +301,7 @@ class Progress:
             )
         totals = {
             "read": self.read,
-            "counts": [[*place, count] for place, count in self.counts.items()],
+            "counts": [[*stream_topic, count] for stream_topic, count in self.counts.items()],
             "dead": self.dead,
             "batches": self.batches,
             "last_batch_at": self.last_batch_at,
@@ -342,8 +348,8 @@ class Progress:
         self.last_batch_at = published.at
         for file, ranges in published.files:
             if published.replay:
-                place = published.driver, file.name
-                self.replayed[place] = union([*self.replayed.get(place, []), *ranges])
+                key = published.driver, file.name
+                self.replayed[key] = union([*self.replayed.get(key, []), *ranges])
                 continue
             self._changed.add(file.name)
             before = self.files.get(file.name)

@@ -104,7 +104,7 @@ def open_consumer(settings: Settings) -> Consumer:
 def read_partition(
     consumer: Consumer, topic: str, partition: int, offset: int
 ) -> tuple[list[tuple[str, str | None]], int]:
-    """Read all that stands on a partition by now.
+    """Read all messages of a partition, up to its end by now.
 
     It waits for transactions that are open: what they hold back may concern the reader.
 
@@ -121,20 +121,20 @@ def read_partition(
         KafkaException: the broker refuses.
         TimeoutError: it does not answer, or a transaction stays open.
     """
-    place = TopicPartition(topic, partition, offset)
-    consumer.assign([place])
+    start = TopicPartition(topic, partition, offset)
+    consumer.assign([start])
     try:
-        return _read_assigned(consumer, place)
+        return _read_assigned(consumer, start)
     finally:
         consumer.unassign()  # or it goes on asking
 
 
 def _read_assigned(
-    consumer: Consumer, place: TopicPartition
+    consumer: Consumer, start: TopicPartition
 ) -> tuple[list[tuple[str, str | None]], int]:
     messages: list[tuple[str, str | None]] = []
     deadline = time.monotonic() + _READ_SECONDS
-    end = place.offset
+    end = start.offset
     target: int | None = None
     while time.monotonic() < deadline:
         message = consumer.poll(0.05)
@@ -151,16 +151,16 @@ def _read_assigned(
                 end = message.offset() or 0
                 if target is None:
                     # So far it goes with what is not committed yet, now.
-                    _, target = consumer.get_watermark_offsets(place, cached=True)
+                    _, target = consumer.get_watermark_offsets(start, cached=True)
             elif error is not None and error.code() not in _PASSING_READ:
                 raise KafkaException(error)
         if target is not None and end >= target:
             return messages, end
-    raise TimeoutError(f"{end} of partition {place.partition} is as far as it went")
+    raise TimeoutError(f"{end} of partition {start.partition} is as far as it went")
 
 
 def read_every(consumer: Consumer, topic: str) -> list[tuple[str, str | None]]:
-    """Read all that stands on one of the two topics; see :func:`read_partition`."""
+    """Read all messages of one of the two topics; see :func:`read_partition`."""
     partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
     return [
         message
@@ -227,6 +227,7 @@ def produce_record(
     name: str,
     key: str,
     value: str | None,
+    *,
     on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
 ) -> None:
     """Write a record of a distribution within the producer's transaction; see :func:`produce`."""

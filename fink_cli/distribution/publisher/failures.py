@@ -1,4 +1,4 @@
-"""What Kafka's errors say of a slot: it is fenced, its topic is closed, brokers are away."""
+"""The failures of a slot by Kafka's errors: fenced, topic closed, brokers away."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ _REFUSED = {
 
 
 def failure_of(error: KafkaError) -> Failure:
-    """Say what an error of Kafka's means for the slot."""
+    """Return the failure of the slot that an error of Kafka's means."""
     return Failure(kind_of(error), error.name(), error.str())

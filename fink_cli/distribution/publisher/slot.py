@@ -52,9 +52,9 @@ from fink_cli.distribution.publisher.work import (
     LEVEL,
     OTHER,
     UNREACHABLE,
+    Destination,
     Failure,
     Outcome,
-    Target,
     Work,
 )
 
@@ -126,7 +126,7 @@ class SlotPublisher:
             raise SlotError(failure) from error
 
     def _is_due(self) -> bool:
-        """Whether the transaction is to be committed: readers wait for it."""
+        """Tell whether to commit the transaction: readers wait for it."""
         began = self._part.began
         age = time.monotonic() - began if began else 0.0
         return self._work.often or self._part.bytes > _PART_BYTES or age > _PART_SECONDS
@@ -149,14 +149,13 @@ class SlotPublisher:
             if self._part.bytes > _PART_BYTES:
                 self._commit()  # between two alerts
             file, row = self._file(files[number]), rows[number]
-            if _holds(self._done.get(file.name), row):
+            if _contains(self._done.get(file.name), row):
                 continue
-            self._saw(file.name, row)
-            ways = codes[number]
-            if self._work.replay and not ways:
+            self._note_row(file.name, row)
+            if self._work.replay and not codes[number]:
                 title = self._work.streams[0]
                 self._take_away(DeadLetter(title, alert_ids[number], "", "", file.name, row))
-            for code in ways:
+            for code in codes[number]:
                 if code < 0:
                     title = self._work.streams[-1 - code]
                     reason = dict(errors[number] or ()).get(title)
@@ -168,7 +167,7 @@ class SlotPublisher:
                         )
                     )
                     continue
-                target = self._work.targets[code]
+                target = self._work.destinations[code]
                 self._send(
                     target,
                     values[target.encoding][number].as_py(),
@@ -184,7 +183,7 @@ class SlotPublisher:
             file = self._names[uri] = self._work.files[unquote(urlsplit(uri).path)]
         return file
 
-    def _saw(self, name: str, row: int) -> None:
+    def _note_row(self, name: str, row: int) -> None:
         ranges = self._part.rows[name]
         if ranges and ranges[-1][1] == row:
             ranges[-1] = (ranges[-1][0], row + 1)
@@ -192,17 +191,19 @@ class SlotPublisher:
             ranges.append((row, row + 1))
 
     def _send(
-        self, target: Target, value: bytes, letter: DeadLetter, object_id: str, published_at: bytes
+        self,
+        target: Destination,
+        value: bytes,
+        letter: DeadLetter,
+        object_id: str,
+        published_at: bytes,
     ) -> None:
         """Send a message; or, where it can't be, its dead letter."""
         encoding = self._work.encodings[target.encoding]
         size = len(value) + len(encoding.schema)
         reason = self._refusal(target, letter, value, encoding.schema)
         if reason is not None:
-            kind, words = reason
-            self._bury(
-                DeadLetter(letter.stream, letter.alert_id, kind, words, letter.file, letter.row)
-            )
+            self._bury(replace(letter, kind=reason[0], reason=reason[1]))
             return
         self._begin()
         # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
@@ -214,7 +215,6 @@ class SlotPublisher:
             ("schema-fingerprint", encoding.fingerprint),
             ("stream", target.stream.encode()),
         ]
-        told = partial(self._delivered, letter)
         try:
             produce(
                 self._producer,
@@ -223,7 +223,7 @@ class SlotPublisher:
                 key=encoding.schema,
                 partition=partition,
                 headers=headers,
-                on_delivery=told,
+                on_delivery=partial(self._delivered, letter),
             )
         except KafkaException as error:
             # A producer that is kept may not know yet that a topic was given partitions.
@@ -235,15 +235,15 @@ class SlotPublisher:
         self._part.counts[target.title][target.topic] += 1
 
     def _refusal(
-        self, target: Target, letter: DeadLetter, value: bytes, key: bytes
+        self, target: Destination, letter: DeadLetter, value: bytes, key: bytes
     ) -> tuple[str, str] | None:
         """Say why a message is not sent: the kind and the reason of its dead letter."""
         if target.closed == NO_TOPIC:
             return NO_TOPIC, f"there is no topic {target.topic}"
         if target.closed == NOT_ALLOWED:
             return NOT_ALLOWED, f"the user may not write to the topic {target.topic}"
-        known = (letter.file, letter.row, letter.stream) in self._work.too_large
-        if known or _is_too_large(target, value, key):
+        refused = (letter.file, letter.row, letter.stream) in self._work.too_large
+        if refused or _is_too_large(target, value, key):
             return (
                 TOO_LARGE,
                 f"a message of {len(value) + len(key):,} bytes is more than the topic takes",
@@ -265,8 +265,9 @@ class SlotPublisher:
 
     def _note(self, topic: str, key: str, value: str | None) -> None:
         """Write to one of the topics of the state."""
-        told = partial(self._delivered, None)
-        produce_record(self._producer, topic, self._work.distribution, key, value, told)
+        report = partial(self._delivered, None)
+        name = self._work.distribution
+        produce_record(self._producer, topic, name, key, value, on_delivery=report)
         self._part.bytes += len(key) + len(value or "")
 
     def _delivered(
@@ -314,10 +315,10 @@ class SlotPublisher:
             if file.name not in self._part.rows:
                 continue
             try:
-                found = os.stat(unquote(urlsplit(uri).path))  # noqa: PTH116 - it may be gone
+                status = os.stat(unquote(urlsplit(uri).path))  # noqa: PTH116 - it may be gone
             except OSError:
-                found = None
-            if found is None or (found.st_size, found.st_mtime_ns) != (file.size, file.modified):
+                status = None
+            if status is None or (status.st_size, status.st_mtime_ns) != (file.size, file.modified):
                 raise SlotError(
                     Failure(
                         FILE_CHANGED, reason="it was replaced while it was read", file=file.name
@@ -331,8 +332,8 @@ class SlotPublisher:
         failure = error.failure if isinstance(error, SlotError) else failure_of(error.args[0])
         if failure.kind == FENCED or (is_own and failure.kind != OTHER):
             return failure
-        for told, of_message in self._errors:
-            if (kind := kind_of(told)) != OTHER:
+        for kafka_error, of_message in self._errors:
+            if (kind := kind_of(kafka_error)) != OTHER:
                 return replace(of_message, kind=kind)
         return failure
 
@@ -350,7 +351,7 @@ class SlotPublisher:
             return
 
 
-def _is_too_large(target: Target, value: bytes, key: bytes) -> bool:
+def _is_too_large(target: Destination, value: bytes, key: bytes) -> bool:
     """Tell whether a message by itself, compressed as it is sent, is more than its topic takes."""
     size = len(value) + len(key) + _AROUND_BYTES
     if target.largest is None or size <= target.largest:
@@ -361,7 +362,7 @@ def _is_too_large(target: Target, value: bytes, key: bytes) -> bool:
     return min(packed, size) + _AROUND_BYTES > target.largest
 
 
-def _holds(ranges: list[Range] | None, row: int) -> bool:
+def _contains(ranges: list[Range] | None, row: int) -> bool:
     return ranges is not None and any(first <= row < after for first, after in ranges)
 
 

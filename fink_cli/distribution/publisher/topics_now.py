@@ -17,11 +17,11 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True)
 class TopicNow:
-    """A topic.
+    """A topic, as it is now.
 
     Attributes:
-        topic_id: Kafka's id of it; ``None`` where the login may not know.
-        partitions: how many it has; 0 where the login may not know.
+        topic_id: Kafka's id of the topic; ``None`` where the login may not know.
+        partitions: the number of partitions; 0 where the login may not know.
         writable: whether the login may write to it.
     """
 
@@ -31,7 +31,7 @@ class TopicNow:
 
 
 def topics_now(connection: Connection, names: Sequence[str]) -> dict[str, TopicNow]:
-    """Look at topics; one that is missing is left out.
+    """Describe topics; one that is missing is left out.
 
     Raises:
         FinkError: the brokers do not answer.
@@ -39,7 +39,7 @@ def topics_now(connection: Connection, names: Sequence[str]) -> dict[str, TopicN
     described = _kept_admin(connection).describe_topics(
         TopicCollection(list(names)), include_authorized_operations=True, request_timeout=_SECONDS
     )
-    found: dict[str, TopicNow] = {}
+    topics: dict[str, TopicNow] = {}
     for name, future in described.items():
         try:
             topic = future.result()
@@ -48,18 +48,18 @@ def topics_now(connection: Connection, names: Sequence[str]) -> dict[str, TopicN
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 continue
             if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                found[name] = TopicNow(None, 0, writable=False)
+                topics[name] = TopicNow(None, 0, writable=False)
                 continue
             _kept_admin.cache_clear()  # what the client knew of the cluster may be outdated
             raise explained(error.args[0], connection.attempt("DESCRIBE", "topic", name)) from error
         # A broker without an authorizer tells no operations: all are allowed.
         allowed = {each.name for each in topic.authorized_operations or ()}
         writable = not allowed or "WRITE" in allowed
-        found[name] = TopicNow(str(topic.topic_id), len(topic.partitions), writable)
-    return found
+        topics[name] = TopicNow(str(topic.topic_id), len(topic.partitions), writable)
+    return topics
 
 
 @lru_cache(maxsize=1)
 def _kept_admin(connection: Connection) -> AdminClient:
-    """A client that is kept: each micro-batch asks, and a new login takes 60 ms."""
+    """Return a client that is kept: each micro-batch asks, and a new login takes 60 ms."""
     return connect_admin(connection)

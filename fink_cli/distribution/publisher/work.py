@@ -1,10 +1,11 @@
-"""What a slot is given to publish, and what comes of it: both travel between driver and workers."""
+"""The work of a slot, and its outcome: both travel between driver and workers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
 
 from fink_cli.distribution.progress.records import Range, SourceFile
 
@@ -24,11 +25,11 @@ _MOST_BATCH_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where a stream's alerts go.
+class Destination:
+    """A topic of a stream, as the slots publish to it.
 
     Attributes:
-        title: what the stream is called.
+        title: the name of the stream.
         stream: the header ``stream`` of its messages.
         topic: the topic.
         partitions: how many it has.
@@ -47,8 +48,8 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Encoding:
-    """A selection of columns: its Avro schema, which is the key of each message, and a digest."""
+class MessageSchema:
+    """The Avro schema of a selection of columns, which is the key of a message, and its digest."""
 
     schema: bytes
     fingerprint: bytes
@@ -56,7 +57,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Work:
-    """What all slots of a micro-batch have in common. It travels to the workers, without secrets.
+    """The work that all slots of a micro-batch share. It travels to the workers, without secrets.
 
     Attributes:
         distribution: the distribution.
@@ -65,7 +66,7 @@ class Work:
         slots: how many slots the driver has noted.
         batch: the micro-batch.
         offset: up to where the driver has read the distribution's records.
-        targets: where alerts go; a row's codes are their numbers.
+        destinations: the topics of the streams; a row's codes are their numbers.
         streams: the titles of the streams; the code of one that was not decided is ``-1 - number``.
         encodings: the selections of columns.
         files: the files of the batch, by their path.
@@ -83,9 +84,9 @@ class Work:
     slots: int
     batch: str
     offset: int
-    targets: list[Target]
+    destinations: list[Destination]
     streams: list[str]
-    encodings: list[Encoding]
+    encodings: list[MessageSchema]
     files: dict[str, SourceFile]
     holders: dict[int, str]
     too_large: frozenset[tuple[str, int, str]]
@@ -102,7 +103,7 @@ class Failure:
     Attributes:
         kind: one of those above, or ``too large``.
         name: Kafka's name of the error; empty where it was none.
-        reason: what was said.
+        reason: the text of the error.
         topic: the topic that it is about.
         file: the file, within the source.
         row: the row in it.
@@ -120,7 +121,7 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What came of a slot.
+    """The outcome of a slot.
 
     Attributes:
         slot: the slot.
@@ -137,34 +138,28 @@ class Outcome:
     unexplained: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
+_OUTCOME = TypeAdapter(Outcome)
+
+
 def dump_outcome(outcome: Outcome) -> str:
     """Write an outcome as JSON text."""
-    return json.dumps(asdict(outcome))
+    return _OUTCOME.dump_json(outcome).decode()
 
 
 def load_outcome(text: str) -> Outcome:
     """Read what :func:`dump_outcome` wrote."""
-    content = json.loads(text)
-    failure = content["failure"]
-    unexplained = {title: (uri, row) for title, (uri, row) in content["unexplained"].items()}
-    return Outcome(
-        content["slot"],
-        content["worker"],
-        Failure(**failure) if failure else None,
-        content["parts"],
-        unexplained,
-    )
+    return _OUTCOME.validate_json(text)
 
 
-def batch_bytes(targets: Mapping[str, int | None]) -> int:
+def batch_bytes(limits: Mapping[str, int | None]) -> int:
     """Choose how many bytes of messages are sent to a partition together.
 
     A batch that holds more than one message is never more than its topic takes: so it is one
     message that a broker finds too large, and its own delivery report says so.
 
     Args:
-        targets: how many bytes a batch may have, by topic; ``None`` where the login may not know.
+        limits: the bytes that a batch may have, by topic; ``None`` where the login may not know.
     """
     unknown = 256 * 1024
-    limits = [unknown if limit is None else limit * 9 // 10 for limit in targets.values()]
-    return max(1024, min([_MOST_BATCH_BYTES, *limits]))
+    sizes = [unknown if limit is None else limit * 9 // 10 for limit in limits.values()]
+    return max(1024, min([_MOST_BATCH_BYTES, *sizes]))

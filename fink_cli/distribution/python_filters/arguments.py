@@ -1,4 +1,4 @@
-"""Which column each argument of a Python filter takes: the names of the arguments say it."""
+"""The columns of a Python filter: the names of its arguments choose them."""
 
 from __future__ import annotations
 
@@ -19,42 +19,40 @@ _CLOSE, _VERY_CLOSE = 0.6, 0.8
 
 
 def arguments_of(function: Filter) -> list[str]:
-    """The arguments that need a column: those without a default.
+    """Return the arguments that need a column: those without a default.
 
     Raises:
-        UsageError: it takes any number of arguments, or none, or does not tell.
+        UsageError: it takes any number of arguments or none, or has no signature.
     """
-    named = _parameters(function)
-    return [each.name for each in named if each.default is inspect.Parameter.empty]
+    return [each.name for each in _parameters(function) if each.default is each.empty]
 
 
 def optional_arguments_of(function: Filter) -> list[str]:
-    """The arguments that have a default, and take a column if there is one of their name.
+    """Return the arguments with a default, which take a column if there is one of their name.
 
     Raises:
         UsageError: as for :func:`arguments_of`.
     """
-    named = _parameters(function)
-    return [each.name for each in named if each.default is not inspect.Parameter.empty]
+    return [each.name for each in _parameters(function) if each.default is not each.empty]
 
 
 def _parameters(function: Filter) -> list[inspect.Parameter]:
     name = getattr(function, "__name__", type(function).__name__)
     hint = "Write a function whose arguments have the names of the columns that it needs."
     try:
-        found = list(inspect.signature(function).parameters.values())
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise UsageError(f"The filter '{name}' does not tell its arguments.", hint) from error
-    if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in found):
+    if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters):
         raise UsageError(f"The filter '{name}' takes any number of arguments.", hint)
-    named = [each for each in found if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
     if not named:
         raise UsageError(f"The filter '{name}' has no argument, so it sees no column.", hint)
     return named
 
 
 def bind(function: Filter, names: Sequence[str]) -> Filter:
-    """The function, to be called with the columns of these arguments, in this order.
+    """Return a function that takes the columns of these arguments, in this order.
 
     It is needed where an argument with a default got no column, and one after it did.
     """
@@ -78,15 +76,15 @@ def resolve_arguments(
     given: Mapping[str, str],
     optional: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Which column each argument of a filter takes.
+    """Choose the column of each argument of a filter.
 
     What is given goes first; then a top-level column of the argument's name; then the one field of
     that name within structs.
 
     Args:
         names: the arguments that need a column.
-        paths: the dotted paths of the alerts: of structs and all within them, of arrays and maps
-            only as a whole.
+        paths: the dotted paths of columns: of structs and their fields, but not of what is within
+            arrays and maps.
         given: argument to path, as the stream's ``arguments`` has them.
         optional: the arguments that have a default: without a column, they are left out.
 
@@ -101,11 +99,11 @@ def resolve_arguments(
     resolved: dict[str, str] = {}
     problems: dict[str, list[str]] = {}
     for name in [*names, *optional]:
-        found = [given[name]] if name in given else _matching(name, paths)
-        if len(found) == 1:
-            resolved[name] = found[0]
-        elif found or name in names:
-            problems[name] = found
+        matches = [given[name]] if name in given else _matching(name, paths)
+        if len(matches) == 1:
+            resolved[name] = matches[0]
+        elif matches or name in names:
+            problems[name] = matches
     if problems:
         raise _unresolved(problems, paths)
     return resolved
@@ -135,22 +133,22 @@ def _matching(name: str, paths: Collection[str]) -> list[str]:
 
 def _unresolved(problems: Mapping[str, list[str]], paths: Collection[str]) -> UsageError:
     sentences, best = [], {}
-    for name, found in problems.items():
-        alike = found or _close_columns(name, paths)
+    for name, matches in problems.items():
+        alike = matches or _close_columns(name, paths)
         # Only what is likely a slip of the pen: a line that is pasted must not name another thing.
-        best[name] = next(iter(found or _close_columns(name, paths, _VERY_CLOSE)), "COLUMN")
+        best[name] = next(iter(matches or _close_columns(name, paths, _VERY_CLOSE)), "COLUMN")
         close = ", ".join(printable(each) for each in alike[:_MOST_NAMED])
-        if found:
-            sentences.append(f"The argument '{name}' matches {len(found)} columns: {close}.")
+        if matches:
+            sentences.append(f"The argument '{name}' matches {len(matches)} columns: {close}.")
         else:
-            told = f" (close: {close})" if alike else ""
-            sentences.append(f"The argument '{name}' matches no column{told}.")
+            similar = f" (close: {close})" if alike else ""
+            sentences.append(f"The argument '{name}' matches no column{similar}.")
     pairs = ", ".join(f"{name} = {_toml(path)}" for name, path in best.items())
     return UsageError(" ".join(sentences), f"Say it in the stream: arguments = {{ {pairs} }}")
 
 
 def _close_columns(name: str, paths: Collection[str], cutoff: float = _CLOSE) -> list[str]:
-    """The columns whose name or path is close to a name, the closest first."""
+    """Return the columns whose name or path is close to a name, the closest first."""
     spelt: dict[str, list[str]] = {}
     for path in paths:
         for word in {path.lower(), path.rpartition(".")[2].lower()}:
@@ -166,7 +164,7 @@ def _toml(text: str) -> str:
 
 
 def listed(what: str, names: Sequence[str]) -> str:
-    """A sentence that lists names; empty without any."""
+    """Return a sentence that lists names; empty without any."""
     if not names:
         return ""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""

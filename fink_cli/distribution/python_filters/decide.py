@@ -1,4 +1,4 @@
-"""What a Python filter says of each alert of a batch, whatever it does."""
+"""Call a Python filter on a batch of alerts, whatever it raises or returns."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _ERROR_LENGTH = 200
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a filter said of some alerts in a row: whether each passes, or why there is no answer.
+    """The answer of a filter for consecutive alerts.
 
     Attributes:
-        passed: whether each passes; none without an answer.
-        error: why there is none.
+        passed: whether each passes; ``None`` without an answer.
+        error: why there is no answer.
         raised: whether the filter raised, so that a part of the alerts may fare better.
     """
 
@@ -31,9 +31,9 @@ class _Answer:
 
 
 def decide(function: Filter, columns: Sequence[pd.Series | pd.DataFrame]) -> pd.DataFrame:
-    """Ask a filter about each alert of a batch.
+    """Decide with a filter which alerts of a batch pass.
 
-    When it raises, it is asked again about parts of the batch, down to the alerts on which it
+    When it raises, it is called again with parts of the batch, down to the alerts on which it
     raises. A part that raised is halved, and after two that did not in a row the next is twice as
     large: an error costs about ``2 log2(n)`` calls, where n is how many alerts lie between two, and
     errors everywhere cost one call an alert (at most 4/3, when every third raises).
@@ -43,8 +43,8 @@ def decide(function: Filter, columns: Sequence[pd.Series | pd.DataFrame]) -> pd.
         columns: a Series or a DataFrame for each argument, all of the same length.
 
     Returns:
-        A row for each alert: ``passed``, which is True, False (also where the filter said nothing:
-        null or NaN), or None where it was not decided; and ``error``, why it was not, or None.
+        A row for each alert: ``passed``, which is True, False (also where the filter
+        returned null or NaN), or None where it was not decided; and ``error``, why not, or None.
     """
     import pandas as pd
 
@@ -77,26 +77,24 @@ def _ask(
     # Renumbering copies: a filter that changes what it is given must change nothing for others.
     part = [each.iloc[start:end].reset_index(drop=True) for each in columns]
     try:
-        given = function(*part)
+        returned = function(*part)
     except Exception as error:
         # The filter is not ours: it may raise anything, and must stop no other stream. What ends a
         # process (KeyboardInterrupt, SystemExit) is no Exception, and goes through.
-        return _Answer(None, told(error), raised=True)
-    return _read(given, end - start)
+        return _Answer(None, describe_error(error), raised=True)
+    return _read(returned, end - start)
 
 
-def _read(given: Any, size: int) -> _Answer:
-    """What the filter gave, as one answer an alert; its index does not count, as in Spark."""
+def _read(returned: Any, size: int) -> _Answer:
+    """Read what the filter returned as one answer an alert, in order: an index does not count."""
     import numpy as np
     import pandas as pd
 
-    many = isinstance(
-        given, pd.Series | pd.api.extensions.ExtensionArray | np.ndarray | list | tuple
-    )
-    if not many or getattr(given, "ndim", 1) != 1:
-        what = type(given).__name__
-        return _Answer(None, f"the filter gave a {what}, not a Series of true or false")
-    series = given if isinstance(given, pd.Series) else pd.Series(given)
+    lists = pd.Series | pd.api.extensions.ExtensionArray | np.ndarray | list | tuple
+    if not isinstance(returned, lists) or getattr(returned, "ndim", 1) != 1:
+        kind = type(returned).__name__
+        return _Answer(None, f"the filter gave a {kind}, not a Series of true or false")
+    series = returned if isinstance(returned, pd.Series) else pd.Series(returned)
     if len(series) != size:
         return _Answer(None, f"the filter gave {len(series)} answers for {size} alerts")
     null = series.isna()
@@ -107,8 +105,8 @@ def _read(given: Any, size: int) -> _Answer:
     return _Answer([not no and bool(value) for value, no in zip(values, null, strict=True)])
 
 
-def told(error: Exception) -> str:
-    """What a foreign error says, in one line that is safe to print, of 200 characters at most."""
+def describe_error(error: Exception) -> str:
+    """Return type and text of a foreign error, safe to print, in 200 characters at most."""
     try:
         text = str(error)
     except Exception:

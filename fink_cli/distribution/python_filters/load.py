@@ -1,4 +1,4 @@
-"""Filters written in Python: found by their path, given their columns, and held to their answer.
+"""Filters written in Python: imported by their path, and called with columns.
 
 A filter is a function of columns that says for each alert whether it passes: a pandas UDF of Spark,
 as the ZTF filters of fink-filters are, or a plain function, as its Rubin filters are. The names of
@@ -47,7 +47,7 @@ from fink_cli.distribution.python_filters.arguments import (
     optional_arguments_of,
     resolve_arguments,
 )
-from fink_cli.distribution.python_filters.decide import decide, told
+from fink_cli.distribution.python_filters.decide import decide, describe_error
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
 from fink_cli.trusted import refuse_if_changeable
@@ -71,7 +71,7 @@ _TYPE_AS_TEXT = (
 
 
 def load_filter(path: str, folder: Path | None = None) -> Filter:
-    """The function that a dotted path names; of a pandas UDF, the function within.
+    """Return the function that a dotted path names; of a pandas UDF, the function within.
 
     Args:
         path: ``package.module.function``.
@@ -93,18 +93,18 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
         sys.path.append(str(folder))
         importlib.invalidate_caches()
     module = _imported(module_name)
-    found = getattr(module, name, None)
-    if found is None:
+    function = getattr(module, name, None)
+    if function is None:
         raise UsageError(
             f"The module '{module_name}'{_file(module)} has no function '{name}'.",
             listed("Its functions", _alike(name, _functions(module)) or _functions(module)),
         )
-    if not callable(found):
+    if not callable(function):
         raise UsageError(
-            f"'{path}' is not a function: it is of type {type(found).__name__}.",
+            f"'{path}' is not a function: it is of type {type(function).__name__}.",
             listed("The functions there", _functions(module)),
         )
-    return _plain(found, path)
+    return _plain(function, path)
 
 
 def _refuse_if_changeable(module: str, folder: Path) -> None:
@@ -126,7 +126,7 @@ def _refuse_if_changeable(module: str, folder: Path) -> None:
 
 
 def _imported(name: str) -> ModuleType:
-    """The module, imported from the outermost package inwards, so that the part at fault is named.
+    """Import a module from the outermost package inwards, so that the part at fault is named.
 
     Raises:
         UsageError: one of them can't be imported.
@@ -156,7 +156,7 @@ def _not_imported(name: str, error: Exception) -> UsageError:
             or "Install it into the Python that fink runs in "
             f"({sys.executable}), or put it beside the distribution file.",
         )
-    message = f"The module '{name}' can't be imported: {told(error)}."
+    message = f"The module '{name}' can't be imported: {describe_error(error)}."
     if isinstance(error, ModuleNotFoundError):
         return UsageError(
             message,
@@ -167,30 +167,30 @@ def _not_imported(name: str, error: Exception) -> UsageError:
     return UsageError(message, f"See where it fails: {sys.executable} -c 'import {name}'")
 
 
-def _plain(found: Filter, path: str) -> Filter:
-    """The function itself: that within a pandas UDF, or what it is.
+def _plain(udf: Filter, path: str) -> Filter:
+    """Return the function within a pandas UDF, or the function itself.
 
     Raises:
         UsageError: it is a UDF of another kind.
     """
-    kind = getattr(found, "evalType", None)
+    kind = getattr(udf, "evalType", None)
     if kind is None:
-        return found
+        return udf
     if kind != _SCALAR_PANDAS_UDF:
         raise UsageError(
             f"'{path}' is a UDF of Spark, but not one of pandas Series.",
             "Write it as a function of pandas Series, with @pandas_udf(BooleanType()) or without.",
         )
     # A type given as a text has been read here only because the driver has a session.
-    if isinstance(getattr(getattr(found, "_unwrapped", None), "_returnType", None), str):
+    if isinstance(getattr(getattr(udf, "_unwrapped", None), "_returnType", None), str):
         raise UsageError(f"The type of '{path}' is given as a text.", _TYPE_AS_TEXT)
-    gives = found.returnType.typeName()  # type: ignore[attr-defined]
+    gives = udf.returnType.typeName()  # type: ignore[attr-defined]
     if gives != "boolean":
         raise UsageError(
             f"'{path}' gives values of type {gives}, not true or false.",
             "Name a function that gives booleans, or write one that calls it and compares.",
         )
-    function: Filter = found.func  # type: ignore[attr-defined]
+    function: Filter = udf.func  # type: ignore[attr-defined]
     return function
 
 
@@ -199,8 +199,8 @@ def _alike(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _file(module: ModuleType) -> str:
-    found = getattr(module, "__file__", None)
-    return f" ({found})" if found else ""
+    file = getattr(module, "__file__", None)
+    return f" ({file})" if file else ""
 
 
 def _functions(module: ModuleType) -> list[str]:

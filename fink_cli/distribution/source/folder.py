@@ -1,7 +1,7 @@
-"""The files of the source: looked for again and again, at little cost.
+"""The files of the source, listed again and again at little cost.
 
 A folder whose time has not changed has the files that it had: only folders that changed are read.
-Once a minute every file is looked at, since one that was written in place changes no folder.
+Once a minute every file is checked, since one that was written in place changes no folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAGIC_BYTES = 8
 
 @dataclass(frozen=True)
 class Stamp:
-    """A file, and how it was: its size in bytes, and when its content changed, in ns since 1970."""
+    """A file with its size in bytes, and the time of its content in ns since 1970."""
 
     path: Path
     size: int
@@ -33,17 +33,17 @@ class SourceFolder:
     """The folder of the science database."""
 
     def __init__(self, root: Path) -> None:
-        """Begin, with nothing looked at."""
+        """Begin, with no file listed yet."""
         self.root = root
         self._folders: dict[Path, int] = {}
         self._seen: dict[Path, dict[Path, Stamp]] = {}
-        self._full_at = 0.0  # the first look is at every file
+        self._full_at = 0.0  # every file at first
 
-    def look(self, *, full: bool = False) -> list[Stamp]:
-        """List the files that are new or were changed since the last look.
+    def list_new(self, *, full: bool = False) -> list[Stamp]:
+        """List the files that are new or were changed since the last time.
 
         Args:
-            full: look at every file, not only at those of folders that changed.
+            full: check every file, not only those of folders that changed.
 
         Raises:
             UsageError: a link leads round in a circle, or two lead to the same files.
@@ -69,19 +69,14 @@ class SourceFolder:
         self._folders, self._seen = folders, seen
         return sorted(new, key=lambda stamp: stamp.path)
 
-    @property
-    def count(self) -> int:
-        """How many files there were at the last look."""
-        return sum(map(len, self._seen.values()))
-
     def forget(self, path: Path) -> None:
-        """Have the next look list a file again."""
+        """List a file again the next time."""
         self._seen.get(path.parent, {}).pop(path, None)
         self._folders[path.parent] = 0
 
 
 def _modified(folder: Path) -> int:
-    """When a folder changed last, in ns since 1970; -1 where it is gone."""
+    """Return when a folder changed last, in ns since 1970; -1 where it is gone."""
     try:
         return os.stat(folder).st_mtime_ns  # noqa: PTH116 - thousands of them each second
     except OSError:
@@ -89,18 +84,18 @@ def _modified(folder: Path) -> int:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """Look at a file; ``None`` where it is gone."""
+    """Return size and time of a file; ``None`` where it is gone."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
     except OSError:
         return Stamp(path, 0, 0)
-    return Stamp(path, found.st_size, found.st_mtime_ns)
+    return Stamp(path, status.st_size, status.st_mtime_ns)
 
 
 def footer_digest(path: Path) -> str:
-    """Digest a Parquet file's footer: it holds each column chunk's place, size and statistics.
+    """Digest a Parquet file's footer: it holds each column chunk's position, size and statistics.
 
     Raises:
         OSError: it can't be read.

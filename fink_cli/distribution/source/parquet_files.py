@@ -34,7 +34,7 @@ class BadFile:
 
 
 def parquet_files(source: Path) -> list[Path]:
-    """The Parquet files under a folder, at any depth.
+    """List the Parquet files under a folder, at any depth.
 
     Names that begin with ``.`` or ``_`` are left out: they are files that are being written.
 
@@ -50,7 +50,12 @@ def folders_with_files(source: Path) -> Iterator[tuple[Path, list[Path]]]:
     Raises:
         UsageError: as for :func:`parquet_files`.
     """
-    leads_back = _way_back(source)
+    root = source.resolve()
+
+    @cache
+    def leads_back(path: Path) -> bool:
+        return path.is_symlink() and _leads_into(path, root)
+
     for folder, files in _walked(source, {}, leads_back):
         yield folder, [file for file in files if not leads_back(file)]
 
@@ -58,12 +63,12 @@ def folders_with_files(source: Path) -> Iterator[tuple[Path, list[Path]]]:
 def _walked(
     folder: Path, seen: dict[Path, Path], leave_out: Callable[[Path], bool]
 ) -> Iterator[tuple[Path, list[Path]]]:
-    """The folders under a folder, and under those that links in it name, with their files.
+    """Yield the folders under a folder, and under those that its links name, with their files.
 
     Args:
         folder: the folder.
-        seen: where the links lead that were followed so far.
-        leave_out: tells which links are not followed.
+        seen: the links that were followed so far, by their targets.
+        leave_out: returns whether a link is not followed.
     """
     for name, folders, files in os.walk(folder):
         here = Path(name)
@@ -100,19 +105,8 @@ def _is_finished(name: str) -> bool:
     return name.endswith(_ENDING) and not name.startswith(_BEING_WRITTEN)
 
 
-def _way_back(source: Path) -> Callable[[Path], bool]:
-    """Tells of a path whether it is a link to what is found in the source by itself."""
-    root = source.resolve()
-
-    @cache
-    def leads_back(path: Path) -> bool:
-        return path.is_symlink() and _leads_into(path, root)
-
-    return leads_back
-
-
 def _leads_into(link: Path, root: Path) -> bool:
-    """Whether a link names a file or a folder that is found in a folder by itself."""
+    """Tell whether a link names a file or a folder that the walk of a folder meets anyway."""
     # As it is called first, for that may be a link out of the source.
     target = link.parent.resolve() / link.readlink()
     for named in map(Path, (os.path.normpath(target), os.path.realpath(target))):
@@ -137,28 +131,26 @@ def require_folder(source: Path) -> None:
         )
 
 
-def require_files(source: Path) -> list[Path]:
-    """The files of the science database.
+def require_files(source: Path) -> None:
+    """Refuse a science database without a file.
 
     Raises:
         OperationFailedError: it holds no Parquet file.
     """
-    files = parquet_files(source)
-    if not files:
+    if not parquet_files(source):
         raise OperationFailedError(
             f"There is no Parquet file in {source}.",
             "Its files must end in .parquet, in the folder itself or in folders like night=….",
         )
-    return files
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What the footer of a Parquet file says.
+    """The footer of a Parquet file.
 
     Attributes:
-        columns: its columns.
-        rows: how many alerts it holds.
+        columns: the columns of the file.
+        rows: the number of its alerts.
     """
 
     columns: Struct
@@ -166,12 +158,12 @@ class Footer:
 
 
 def read_footer(file: Path) -> Footer:
-    """The columns of a file, and how many alerts it holds.
+    """Read the columns of a file, and the number of its alerts.
 
     Raises:
         OSError: the file can't be read.
         pyarrow.ArrowException: it is not Parquet, or was cut.
-        ValueError: what stands in it is no text.
+        ValueError: its names are no text.
     """
     footer = pq.read_metadata(file)
     return Footer(columns_of(footer), footer.num_rows)
@@ -184,7 +176,7 @@ class CheckedFiles:
     Attributes:
         good: the good files, with the number of their alerts.
         bad: the others, and why.
-        columns: what the good files share; none while no file is good.
+        columns: those that the good files share; ``None`` while no file is good.
     """
 
     good: dict[Path, int]
@@ -193,11 +185,11 @@ class CheckedFiles:
 
 
 def check_files(files: Sequence[Path], expected: Struct | None) -> CheckedFiles:
-    """Tell the files that can be published from those that can't.
+    """Sort files into those that can be published and those that can't.
 
     Args:
-        files: the files to look at; only their footers are read.
-        expected: the columns that they must have; none takes those that most of them share.
+        files: the files; only their footers are read.
+        expected: the columns that they must have; ``None`` takes those that most of them share.
     """
     footers = _footers(files)
     sound = {file: each for file, each in footers.items() if isinstance(each, Footer)}
@@ -216,7 +208,7 @@ def check_files(files: Sequence[Path], expected: Struct | None) -> CheckedFiles:
 
 
 def columns_of_files(files: Sequence[Path]) -> dict[Path, Struct]:
-    """The columns of files; those that can't be read are left out."""
+    """Return the columns of files; those that can't be read are left out."""
     footers = _footers(files)
     return {file: each.columns for file, each in footers.items() if isinstance(each, Footer)}
 
@@ -228,8 +220,8 @@ def _footers(files: Sequence[Path]) -> dict[Path, Footer | str]:
 
 def _footer_or_reason(file: Path) -> Footer | str:
     try:
-        found = file.stat()
-        return _known_footer(file, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        status = file.stat()
+        return _kept_footer(file, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError as error:
         return error.strerror or "can't be read"
     except (pa.ArrowException, ValueError):
@@ -237,5 +229,5 @@ def _footer_or_reason(file: Path) -> Footer | str:
 
 
 @lru_cache(maxsize=1024)
-def _known_footer(file: Path, *_stamp: int) -> Footer:
+def _kept_footer(file: Path, *_stamp: int) -> Footer:
     return read_footer(file)

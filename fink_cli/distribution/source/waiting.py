@@ -17,17 +17,17 @@ _BAD_SECONDS = 60.0
 
 
 class WaitingFiles:
-    """Tells the files that are to be published from those that were, and from bad ones.
+    """Separates the files to be published from published and bad ones.
 
     Attributes:
         columns: those that every file must have, as soon as they are known.
         files: those that wait, by their names.
-        bad: the bad ones, each as it was when it was looked at, and why.
+        bad: the bad ones, each with its stamp when it was read, and why.
         replaced: files that were published and have another content now.
     """
 
     def __init__(self, source: Path, progress: Progress) -> None:
-        """Begin, with nothing looked at."""
+        """Begin, with no file listed yet."""
         self.columns: Struct | None = None
         self.files: dict[str, SourceFile] = {}
         self.bad: dict[str, tuple[Stamp, str]] = {}
@@ -37,25 +37,20 @@ class WaitingFiles:
         self._progress = progress
         self._bad_at = time.monotonic() + _BAD_SECONDS
 
-    def look(self, *, full: bool = False) -> None:
-        """Look for files that are new, or that were changed.
+    def update(self, *, full: bool = False) -> None:
+        """Search for files that are new, or that were changed.
 
         Raises:
             UsageError: links in the source lead in a circle.
         """
-        stamps = self._source.look(full=full)
+        stamps = self._source.list_new(full=full)
         self.replaced = {name for name in self.replaced if self.path(name).exists()}
         if time.monotonic() >= self._bad_at:
             self._bad_at = time.monotonic() + _BAD_SECONDS
-            there = {stamp.path for stamp in stamps}
+            listed = {stamp.path for stamp in stamps}
             again = (stamp_of(stamp.path) for stamp, _ in self.bad.values())
-            stamps += [stamp for stamp in again if stamp and stamp.path not in there]
-        self._sort([stamp for stamp in stamps if not self._is_known(stamp)])
-
-    @property
-    def source_count(self) -> int:
-        """How many files the source has."""
-        return self._source.count
+            stamps += [stamp for stamp in again if stamp and stamp.path not in listed]
+        self._sort([stamp for stamp in stamps if not self._is_published(stamp)])
 
     def path(self, name: str) -> Path:
         """Return the path of a file."""
@@ -69,7 +64,7 @@ class WaitingFiles:
         """Choose the files of the next batch: in the order of their names, at least one.
 
         Args:
-            most: how many bytes they may have together.
+            most: the size that they may have together, in bytes.
         """
         chosen: list[SourceFile] = []
         size = 0
@@ -82,31 +77,31 @@ class WaitingFiles:
         return chosen
 
     def drop_published(self) -> None:
-        """Take out the files that the progress tells of."""
-        for name in [name for name in self.files if self._is_whole(name)]:
+        """Remove the files that were published."""
+        for name in [name for name in self.files if self._progress.is_complete(name)]:
             del self.files[name]
 
     def take_moved(self) -> dict[str, SourceFile]:
-        """Take out which published files have another name since; each by its former name."""
+        """Return, once, the published files that have another name since, by their former names."""
         moved = {name: file for name, file in self._moved.items() if file.name in self.files}
         self._moved = {}
         return moved
 
     def set_aside(self, bad: Iterable[BadFile]) -> None:
         """Refuse files that can't be read after all, until they change."""
-        for each in bad:
-            path = Path(each.file)
+        for bad_file in bad:
+            path = Path(bad_file.file)
             self.files.pop(self.name(path), None)
-            self.bad[self.name(path)] = (stamp_of(path) or Stamp(path, 0, 0), each.reason)
+            self.bad[self.name(path)] = (stamp_of(path) or Stamp(path, 0, 0), bad_file.reason)
 
     def start_anew(self) -> None:
-        """Forget what was seen: what was published has changed since."""
+        """Forget all files: the progress has changed."""
         self._source = SourceFolder(self._source.root)
         self.files.clear()
         self.replaced.clear()
 
-    def look_anew(self, name: str) -> None:
-        """Forget how a file was: it was replaced."""
+    def forget(self, name: str) -> None:
+        """Forget a file that was replaced, so that it is listed again."""
         self.files.pop(name, None)
         self._source.forget(self.path(name))
 
@@ -119,18 +114,14 @@ class WaitingFiles:
         ]
 
     def oldest_at(self) -> str | None:
-        """When the oldest of the files that wait was written, ISO 8601."""
+        """Return when the oldest of the files that wait was written, ISO 8601."""
         if not self.files:
             return None
         oldest = min(file.modified for file in self.files.values())
         return datetime.fromtimestamp(oldest / 1e9, UTC).isoformat(timespec="seconds")
 
-    def _is_whole(self, name: str) -> bool:
-        published = self._progress.files.get(name)
-        return published is not None and published.whole
-
-    def _is_known(self, stamp: Stamp) -> bool:
-        """Whether a file was published, as it is or with a former content."""
+    def _is_published(self, stamp: Stamp) -> bool:
+        """Tell whether a file was published, as it is or with a former content."""
         name = self.name(stamp.path)
         published = self._progress.files.get(name)
         if published is None:
@@ -140,13 +131,13 @@ class WaitingFiles:
             file.modified == stamp.modified or _digest(stamp.path) == file.footer
         ):
             self.replaced.discard(name)
-            return published.whole
+            return published.complete
         # What was published of its former content may be all or a part of it.
         self.replaced.add(name)
         return True
 
     def _sort(self, stamps: list[Stamp]) -> None:
-        """Tell the good ones of some files from the bad ones; their footers are read."""
+        """Sort files into good and bad ones by their footers."""
         if not stamps:
             return
         by_path = {stamp.path: stamp for stamp in stamps}
@@ -154,9 +145,9 @@ class WaitingFiles:
         for name, done in self._progress.files.items():
             content = done.file.size, done.file.modified, done.file.footer
             published.setdefault(content, []).append(name)
-        found = check_files(sorted(by_path), self.columns)
-        self.columns = found.columns
-        for path, rows in found.good.items():
+        checked = check_files(sorted(by_path), self.columns)
+        self.columns = checked.columns
+        for path, rows in checked.good.items():
             stamp, name = by_path[path], self.name(path)
             digest = _digest(path)
             if digest is not None:
@@ -167,10 +158,10 @@ class WaitingFiles:
                     if before not in self._moved and not self.path(before).exists():
                         self._moved[before] = self.files[name]
                         break
-        for each in found.bad:
-            stamp = by_path[Path(each.file)]
+        for bad in checked.bad:
+            stamp = by_path[Path(bad.file)]
             self.files.pop(self.name(stamp.path), None)
-            self.bad[self.name(stamp.path)] = (stamp, each.reason)
+            self.bad[self.name(stamp.path)] = (stamp, bad.reason)
 
 
 def _digest(path: Path) -> str | None:

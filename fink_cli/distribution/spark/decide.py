@@ -1,11 +1,11 @@
-"""Which alert goes which way: every filter is evaluated once for each alert.
+"""The filters: every one is evaluated once for each alert, and decides its routes.
 
 An error in a filter decides nothing for that alert and that stream, and ends nothing: a SQL
 expression stands within Spark's ``TryEval``, which gives null where its content raises, and a
 Python function within :func:`fink_cli.distribution.python_filters.decide.decide`.
 
-With hundreds of streams, what is said to Spark of each counts: each word of the Column API is some
-calls into Java, 0.1 ms each. So a stream is one text of SQL.
+With hundreds of streams, the calls for each count: a word of the Column API is some calls into
+Java, 0.1 ms each. So a stream is one text of SQL.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class PythonFilter:
 
 @dataclass(frozen=True)
 class Decider:
-    """The streams that are decided, and the ways that each goes.
+    """The filters of streams, as columns of Spark.
 
-    A way is coded as a number: that of the route, or, where the filter of stream number ``i``
+    A decision is coded as a number: that of the route, or, where the filter of stream number ``i``
     raised, ``-1 - i``.
 
     Attributes:
         streams: the streams.
         functions: the Python filters, by the title of the stream.
-        routes: the ways of all streams.
-        codes: what each stream decides, for :func:`with_codes`. With hundreds of streams it takes
-            half a second to say it to Spark: that is done once, not for each micro-batch.
+        routes: the routes of all streams.
+        codes: the codes of an alert, for :func:`with_codes`. With hundreds of streams they take
+            half a second to make: that is done once, not for each micro-batch.
     """
 
     streams: Sequence[Stream]
@@ -65,7 +65,7 @@ class Decider:
     codes: Column
 
     def stream_of(self, code: int) -> Stream:
-        """The stream of a code."""
+        """Return the stream of a code."""
         if code < 0:
             return self.streams[-1 - code]
         title = self.routes[code].title
@@ -78,10 +78,10 @@ def make_decider(
     functions: Mapping[str, PythonFilter],
     routes: Sequence[Route],
 ) -> Decider:
-    """How the streams are decided; see :class:`Decider`."""
+    """Make the columns that decide; see :class:`Decider`."""
     _add_try(spark)
     codes = [
-        _code_of_answer(number, stream, _way(stream, routes))
+        _code_of_answer(number, stream, _route(stream, routes))
         if stream.title in functions
         else _code_of_sql(number, stream, routes)
         for number, stream in enumerate(streams)
@@ -89,17 +89,17 @@ def make_decider(
     # A column that is not deterministic is not computed again where it is used: otherwise Spark
     # would decide once for choosing the rows, and once more for what follows.
     no_change = (F.monotonically_increasing_id() * F.lit(0)).cast("int")
-    found = F.array_remove(F.array(*codes), F.lit(_NOWHERE) + no_change)
-    return Decider(streams, functions, routes, found)
+    taken = F.array_remove(F.array(*codes), F.lit(_NOWHERE) + no_change)
+    return Decider(streams, functions, routes, taken)
 
 
 def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
-    """Add the codes of each alert's ways in a column ``CODES``, empty where it goes nowhere."""
+    """Add the codes of each alert in a column ``CODES``, empty where no stream takes it."""
     return answered(alerts, decider).withColumn(CODES, decider.codes)
 
 
 def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
-    """The alerts with the answers of the Python filters beside them."""
+    """Add the answers of the Python filters to the alerts."""
     answers = {
         f"{_ANSWER}{title}": _answer(alerts, each) for title, each in decider.functions.items()
     }
@@ -107,10 +107,10 @@ def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
 
 
 def _answer(alerts: DataFrame, asked: PythonFilter) -> Column:
-    """What a Python filter says; a time that Python can't hold is null to it."""
-    given = [column(path) for path in asked.columns]
-    kinds = alerts.select(*given).schema
-    held = [held_by_python(each, kind.dataType) for each, kind in zip(given, kinds, strict=True)]
+    """Return the answers of a Python filter, for which a time that Python can't hold is null."""
+    columns = [column(path) for path in asked.columns]
+    fields = alerts.select(*columns).schema
+    held = [held_by_python(each, kind.dataType) for each, kind in zip(columns, fields, strict=True)]
     return _udf(asked.function)(*held)
 
 
@@ -125,24 +125,24 @@ def _udf(function: Callable[..., Any]) -> Callable[..., Column]:
     return made
 
 
-def _code_of_answer(number: int, stream: Stream, way: Column) -> Column:
+def _code_of_answer(number: int, stream: Stream, route: Column) -> Column:
     passes = F.col(quoted(f"{_ANSWER}{stream.title}")).getField("passed")
     undecided = F.lit(-1 - number)
-    return F.when(passes.isNull(), undecided).when(passes, way).otherwise(F.lit(_NOWHERE))
+    return F.when(passes.isNull(), undecided).when(passes, route).otherwise(F.lit(_NOWHERE))
 
 
 def _code_of_sql(number: int, stream: Stream, routes: Sequence[Route]) -> Column:
     passes = "true" if stream.filter is None else in_brackets(stream.filter)
     if stream.class_column is None:
-        way = _codes(stream, routes)[0]
-        chosen = f"CASE WHEN {passes} THEN {way} ELSE {_NOWHERE} END"
+        code = _codes(stream, routes)[0]
+        chosen = f"CASE WHEN {passes} THEN {code} ELSE {_NOWHERE} END"
         return F.expr(f"coalesce({_TRY}({chosen}), {-1 - number})")
-    chosen_way = F.when(F.expr(passes), _way(stream, routes)).otherwise(F.lit(_NOWHERE))
-    return F.coalesce(F.call_function(_TRY, chosen_way), F.lit(-1 - number))
+    route = F.when(F.expr(passes), _route(stream, routes)).otherwise(F.lit(_NOWHERE))
+    return F.coalesce(F.call_function(_TRY, route), F.lit(-1 - number))
 
 
 def in_brackets(condition: str) -> str:
-    """A condition as a part of others: in lines of its own, since it may end with a comment."""
+    """Put a condition in brackets, in lines of its own, since it may end with a comment."""
     return f"(\n{condition}\n)"
 
 
@@ -150,13 +150,14 @@ def _codes(stream: Stream, routes: Sequence[Route]) -> list[int]:
     return [code for code, each in enumerate(routes) if each.title == stream.title]
 
 
-def _way(stream: Stream, routes: Sequence[Route]) -> Column:
+def _route(stream: Stream, routes: Sequence[Route]) -> Column:
     own = _codes(stream, routes)
     if stream.class_column is None:
         return F.lit(own[0])
     value = column(stream.class_column).cast("string")
-    place = F.array_position(F.array(*(F.lit(each) for each in stream.classes)), value)
-    return F.when(place > 0, (place + F.lit(own[0] - 1)).cast("int")).otherwise(F.lit(_NOWHERE))
+    position = F.array_position(F.array(*(F.lit(each) for each in stream.classes)), value)
+    code = (position + F.lit(own[0] - 1)).cast("int")
+    return F.when(position > 0, code).otherwise(F.lit(_NOWHERE))
 
 
 def _add_try(spark: SparkSession) -> None:
@@ -174,8 +175,8 @@ def _add_try(spark: SparkSession) -> None:
     registry = jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistryBase
     builder = registry.build(_TRY, jvm.scala.Option.empty(), kind)._2()
     session: Any = spark._jsparkSession
-    known = session.sessionState().functionRegistry()
-    known.createOrReplaceTempFunction(_TRY, builder, "built-in")
+    functions = session.sessionState().functionRegistry()
+    functions.createOrReplaceTempFunction(_TRY, builder, "built-in")
 
 
 def filter_errors(decider: Decider) -> Column:

@@ -31,11 +31,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _told(work: Callable[P, T]) -> Callable[P, T]:
+def _fink_errors(work: Callable[P, T]) -> Callable[P, T]:
     """Turn what Spark raises into an error of fink's."""
 
     @wraps(work)
-    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return work(*args, **kwargs)
         except FAILURES as error:
@@ -44,7 +44,7 @@ def _told(work: Callable[P, T]) -> Callable[P, T]:
                 "Run it again when that is mended: what was published stands.",
             ) from error
 
-    return told
+    return call
 
 
 class SparkJob:
@@ -60,7 +60,7 @@ class SparkJob:
         """How many tasks run at once."""
         return int(self.session.sparkContext.defaultParallelism)
 
-    @_told
+    @_fink_errors
     def plan(
         self,
         columns: Struct,
@@ -96,28 +96,28 @@ class SparkJob:
         """Return the number of the encoding of each route."""
         return self._made.encoding_of
 
-    @_told
+    @_fink_errors
     def read(self, paths: Sequence[Path], rows: dict[str, list[int]] | None) -> Any:
         """Read the alerts of files; only some rows of each where ``rows`` names them by path."""
         alerts = read_alerts(self.session, paths, self._made.alerts).coalesce(self.cores)
         return alerts if rows is None else only_rows(alerts, rows)
 
-    @_told
+    @_fink_errors
     def count_slots(self, alerts: DataFrame) -> int:
         """Return how many slots Spark makes of alerts."""
         return count_slots(alerts)
 
-    @_told
+    @_fink_errors
     def publish(self, alerts: DataFrame, work: Work) -> list[Outcome]:
         """Publish alerts; see :func:`fink_cli.distribution.spark.publish.publish`."""
         return publish(slot_rows(alerts, self._made), work)
 
-    @_told
+    @_fink_errors
     def unreadable(self, paths: Sequence[Path]) -> list[BadFile]:
         """Name the files whose alerts can't be made messages."""
         return unreadable(self.session, self._made, paths)
 
-    @_told
+    @_fink_errors
     def sql_error(self, title: str, uri: str, row: int) -> str:
         """Ask what the SQL of a stream raises on an alert of a file, which Spark names by a URI."""
         path = Path(unquote(urlsplit(uri).path))

@@ -1,4 +1,4 @@
-"""How the Kafka clients in Spark's processes log in: by variables of their environment.
+"""The login of the Kafka clients in Spark's processes: by variables of their environment.
 
 The options of a source or sink stand in Spark's plans, which go to its event log and its UI, and
 not all of that is redacted (Spark 4.0 redacts the description of a plan, but not its nodes). So the
@@ -26,7 +26,7 @@ _FROM_ENVIRONMENT = {
 
 
 def kafka_options(connection: Connection) -> dict[str, str]:
-    """The options by which Spark's Kafka source and sink reach a cluster; none is a secret."""
+    """Return the options by which Spark's Kafka source reaches a cluster; none is a secret."""
     settings = connection.java()
     if _JAAS in settings:
         settings |= _FROM_ENVIRONMENT

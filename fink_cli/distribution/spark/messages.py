@@ -1,4 +1,4 @@
-"""Alerts as rows for the publisher: where each goes, and what it is encoded as."""
+"""Alerts as rows for the publisher: with the codes of their routes, and encoded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fink_cli.distribution.spark.schemas import FILE, ROW, Alerts, Encoding, col
 class Plan:
     """How alerts become messages.
 
-    What has an entry for each route is said to Spark once, not for each micro-batch: with hundreds
-    of streams that takes half a second.
+    The columns with a part for each route are made once, not for each micro-batch: with hundreds of
+    streams that takes half a second.
 
     Attributes:
         alerts: what the alerts look like.
-        decider: which alert goes which way.
+        decider: the filters.
         encodings: the distinct selections of columns.
         encoding_of: the number of the encoding of each route.
     """
@@ -65,7 +65,7 @@ class Plan:
 
 
 def slot_rows(alerts: DataFrame, plan: Plan) -> DataFrame:
-    """Make a row of every alert, also of those that go nowhere: the rows of each file are counted.
+    """Make a row of every alert; also of those that no stream takes, as a file's rows are counted.
 
     Returns:
         ``file`` (its URI) and ``row``, ``alert_id``, ``object_id``, ``codes`` (see
@@ -79,14 +79,14 @@ def slot_rows(alerts: DataFrame, plan: Plan) -> DataFrame:
 def alert_name(alerts: Alerts) -> Column:
     """Return the id of an alert; without a column that names it, a hash of its content does.
 
-    Where the column is null, it is a hash of where the alert stands: that of its content would have
-    all columns read for each alert, whatever the streams publish.
+    Where the column is null, it is a hash of file and row: one of the content would have all
+    columns read for each alert, whatever the streams publish.
     """
     if alerts.alert_id:
-        place = F.concat_ws("#", quoted(FILE), quoted(ROW))
-        return F.coalesce(column(alerts.alert_id).cast("string"), F.sha2(place, 256))
-    whole = F.struct(*(F.col(quoted(name)) for name in alerts.spark.names))
-    return F.sha2(F.to_json(whole), 256)
+        position = F.concat_ws("#", quoted(FILE), quoted(ROW))
+        return F.coalesce(column(alerts.alert_id).cast("string"), F.sha2(position, 256))
+    content = F.struct(*(F.col(quoted(name)) for name in alerts.spark.names))
+    return F.sha2(F.to_json(content), 256)
 
 
 def _value(number: int, plan: Plan) -> Column:
@@ -100,7 +100,7 @@ def _value(number: int, plan: Plan) -> Column:
 
 
 def _constants(values: Sequence[int]) -> Column:
-    """Return an array of constants, said to Spark in one word: hundreds of literals take 0.1 s."""
+    """Return an array of constants, made of one text: hundreds of literals take 0.1 s."""
     return F.from_json(F.lit(json.dumps(values)), "array<int>")
 
 

@@ -1,4 +1,4 @@
-"""From the streams that are declared to what Spark does with an alert."""
+"""The plan of a distribution: its streams checked by Spark, and made into columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's use
 from pyspark.sql.types import BooleanType
 
 from fink_cli.distribution.columns.columns import refused_columns
-from fink_cli.distribution.columns.selection import all_paths, close_paths, tree
+from fink_cli.distribution.columns.selection import all_paths, close_columns, tree
 from fink_cli.distribution.python_filters.arguments import (
     Filter,
     arguments_of,
@@ -45,17 +45,17 @@ def make_plan(
     streams: Sequence[Stream],
     code: Path | None,
 ) -> Plan:
-    """How alerts of a schema become the messages of some streams.
+    """Plan how alerts become the messages of streams.
 
     Args:
         spark: the session.
-        alerts: what the alerts look like.
+        alerts: the columns of the alerts.
         streams: the streams.
-        code: the folder in which the modules of Python filters are looked for first.
+        code: the folder in which the modules of Python filters are searched for first.
 
     Raises:
-        UsageError: a filter, a column or a function of a stream is not as it should be; the
-            mistakes of all streams are told together.
+        UsageError: a filter, a column or a function of a stream is refused; the mistakes of all
+            streams are in one error.
     """
     empty = spark.createDataFrame([], alerts.spark)
     functions: dict[str, PythonFilter] = {}
@@ -65,12 +65,12 @@ def make_plan(
     chosen: dict[tuple[tuple[str, ...], tuple[str, ...]], Encoding] = {}
     mistakes: dict[str, list[str]] = {}
     paths = list(all_paths(field_tree(alerts.spark)))
-    sound = _are_conditions([each for each in streams if _is_sql(each, paths)], empty)
+    all_valid = _are_conditions([each for each in streams if _is_sql(each, paths)], empty)
     for stream in streams:
         try:
-            if (found := _function(stream, paths, code)) is not None:
-                functions[stream.title] = found
-            elif not sound:
+            if (function := _function(stream, paths, code)) is not None:
+                functions[stream.title] = function
+            elif not all_valid:
                 _require_condition(stream, empty, alerts)
             _require_class(stream, empty)
             choice = (tuple(stream.columns or ()), tuple(stream.drop))
@@ -79,11 +79,11 @@ def make_plan(
         except UsageError as error:
             mistakes.setdefault(f"{error.message} {error.hint}", []).append(stream.title)
             continue
-        known = [each.avro for each in encodings]
-        if chosen[choice].avro not in known:
+        schemas = [each.avro for each in encodings]
+        if chosen[choice].avro not in schemas:
             encodings.append(chosen[choice])
-            known.append(chosen[choice].avro)
-        numbers += [known.index(chosen[choice].avro)] * len(stream.routes())
+            schemas.append(chosen[choice].avro)
+        numbers += [schemas.index(chosen[choice].avro)] * len(stream.routes())
     if mistakes:
         raise _refused_streams(mistakes)
     routes = [route for stream in streams for route in stream.routes()]
@@ -92,11 +92,11 @@ def make_plan(
 
 
 def _refused_streams(mistakes: Mapping[str, Sequence[str]]) -> UsageError:
-    """The mistakes, each with the streams that make it."""
+    """Return an error with all mistakes, each with the streams that make it."""
     lines = []
-    for said, titles in mistakes.items():
+    for mistake, titles in mistakes.items():
         more = f" and {len(titles) - _MOST_TITLES} more" if len(titles) > _MOST_TITLES else ""
-        lines.append(f"Stream {', '.join(titles[:_MOST_TITLES]) + more}: {said}")
+        lines.append(f"Stream {', '.join(titles[:_MOST_TITLES]) + more}: {mistake}")
     return UsageError("\n".join(lines))
 
 
@@ -112,12 +112,12 @@ def _function(stream: Stream, paths: Sequence[str], code: Path | None) -> Python
 
 
 def _is_sql(stream: Stream, paths: Sequence[str]) -> bool:
-    """Whether its filter is no Python function; a path may name a column that is true or false."""
+    """Tell whether the filter is SQL: a dotted path may name a column that is true or false."""
     return stream.dotted_path is None or stream.dotted_path in paths
 
 
 def _loaded(path: str, code: Path | None) -> Filter:
-    """The function of a path; what lies beside the distribution file travels to the executors."""
+    """Load the function of a path; modules beside the distribution file travel to the executors."""
     before = set(sys.modules)
     function = load_filter(path, code)
     for name in set(sys.modules) - before:
@@ -129,7 +129,7 @@ def _loaded(path: str, code: Path | None) -> Filter:
 
 
 def _are_conditions(streams: Sequence[Stream], empty: DataFrame) -> bool:
-    """Whether all filters are conditions on one alert: asked at once, as hundreds take seconds."""
+    """Check at once whether all filters are conditions on one alert: one by one takes seconds."""
     filters = [each.filter for each in streams if each.filter is not None]
     if not filters:
         return True
@@ -187,19 +187,19 @@ def _require_condition(stream: Stream, empty: DataFrame, alerts: Alerts) -> None
 
 def _refused_filter(error: PySparkException, alerts: Alerts, hint: str) -> UsageError:
     condition = (error.getCondition() or "").split(".")[0]
-    told: Mapping[str, str] = error.getMessageParameters() or {}
+    parameters: Mapping[str, str] = error.getMessageParameters() or {}
     if condition in _NO_COLUMN:
-        names = _IN_QUOTES.findall(told.get(_NO_COLUMN[condition], ""))
+        names = _IN_QUOTES.findall(parameters.get(_NO_COLUMN[condition], ""))
         path = ".".join(name.replace("``", "`") for name in names)
         return _no_column(path, alerts)
     if condition == "UNRESOLVED_ROUTINE":
-        name = printable(told.get("routineName", "").replace("`", ""))
+        name = printable(parameters.get("routineName", "").replace("`", ""))
         return UsageError(f"The filter is refused: Spark SQL has no function {name}.", hint)
     return UsageError(f"The filter is refused: {brief(error)}.", hint)
 
 
 def _no_column(path: str, alerts: Alerts) -> UsageError:
-    """The error of a column that a filter names and Spark does not find."""
+    """Return the error of a column that a filter names and Spark does not find."""
     shown = printable(path)
     for refused in refused_columns(alerts.columns, ""):
         if refused.path.split("[]")[0].split("{")[0] in (path, f"{path}."):
@@ -207,7 +207,7 @@ def _no_column(path: str, alerts: Alerts) -> UsageError:
                 f"The filter is refused: Spark can't read the column {shown} ({refused.type}).",
                 f"{refused.reason}.",
             )
-    close = close_paths(tree(alerts.columns), path)
+    close = close_columns(path, list(all_paths(tree(alerts.columns))))
     return UsageError(
         f"The filter is refused: the alerts have no column {shown}.",
         f"Did you mean {' or '.join(close)}?"
@@ -229,8 +229,8 @@ def _require_class(stream: Stream, empty: DataFrame) -> None:
 
 
 def brief(error: PySparkException) -> str:
-    """What Spark said, without the name of the error and the query plan that it adds."""
-    said = str(error).strip().split(" SQLSTATE:")[0].split("\n")[0]
+    """Return Spark's sentence, without the name of the error and the query plan that it adds."""
+    text = str(error).strip().split(" SQLSTATE:")[0].split("\n")[0]
     # After the first sentence comes advice for those who write Spark programs.
-    sentence = _ERROR_NAME.sub("", said).split(". ")[0]
+    sentence = _ERROR_NAME.sub("", text).split(". ")[0]
     return sentence[:300].rstrip(".")

@@ -1,4 +1,4 @@
-"""Which files can't be read: Spark names the one that a batch failed of only now and then."""
+"""Find the files that can't be read: Spark names the one that failed a batch only sometimes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REASON_CHARACTERS = 200
 
 
 def unreadable(spark: SparkSession, plan: Plan, files: Sequence[Path]) -> list[BadFile]:
-    """The files whose alerts can't be made messages, and why; each is read by itself.
+    """Return the files whose alerts can't be made messages, and why; each is read by itself.
 
     Raises:
         PySparkException: Spark does not work at all, so that it is no file's fault.

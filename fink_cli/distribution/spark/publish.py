@@ -41,5 +41,5 @@ def publish(rows: DataFrame, work: Work) -> list[Outcome]:
             pass  # what failed leaves rows behind, which Spark still hands over
         yield pa.RecordBatch.from_pydict({"outcome": [dump_outcome(outcome)]})
 
-    told = rows.mapInArrow(write, "outcome string").collect()
-    return [load_outcome(row.outcome) for row in told]
+    outcomes = rows.mapInArrow(write, "outcome string").collect()
+    return [load_outcome(row.outcome) for row in outcomes]

@@ -1,4 +1,4 @@
-"""The columns of the alerts in Spark, which of them are published, and their Avro schemas."""
+"""The columns of the alerts in Spark, those that are published, and their Avro schemas."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from fink_cli.distribution.columns.columns import (
     Scalar,
     Struct,
     is_integer,
-    is_stored_otherwise,
+    needs_conversion,
     published_type,
     read_type,
     scalar_paths,
 )
-from fink_cli.distribution.columns.parquet_types import renamed_columns, with_avro_names
-from fink_cli.distribution.columns.selection import Tree, reduced, refuse_columns, tree
+from fink_cli.distribution.columns.parquet_types import with_avro_names
+from fink_cli.distribution.columns.selection import ColumnTree, refuse_columns, selected, tree
 from fink_cli.distribution.source.parquet_files import columns_of_files
 from fink_cli.distribution.streams import Distribution
 from fink_cli.errors import UsageError
@@ -41,12 +41,12 @@ _GLOB = re.compile(r"([\[\]{}*?\\])")
 
 @dataclass(frozen=True)
 class Alerts:
-    """What the alerts of the source look like.
+    """The columns of the alerts of the source.
 
     Attributes:
         columns: the columns that the files share.
         spark: those that Spark can read, as filters see them.
-        alert_id: dotted path of the column that names the alert; none has no such column.
+        alert_id: dotted path of the column that names the alert; ``None`` where none does.
         object_id: dotted path of the column that names the object.
     """
 
@@ -72,7 +72,7 @@ class Encoding:
 
 
 def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> DataFrame:
-    """The alerts of some Parquet files, whatever characters are in their names.
+    """Read the alerts of Parquet files, whatever characters are in their names.
 
     The file of each alert is in a column ``FILE``, and its number within it in ``ROW``. Files that
     store a column in another form are read apart, since Spark reads with one schema at a time.
@@ -88,23 +88,23 @@ def read_alerts(spark: SparkSession, files: Sequence[Path], alerts: Alerts) -> D
 
 
 def _read(spark: SparkSession, stored: Struct, files: Sequence[Path], alerts: Alerts) -> DataFrame:
-    """The alerts of files that store their columns in one form."""
+    """Read the alerts of files that store their columns in one form."""
     schema = struct_type(read_type(stored, alerts.columns))
     columns = [
         F.col(quoted(each.name))
-        if schema[each.name] == each and not is_stored_otherwise(stored.fields[each.name])
+        if schema[each.name] == each and not needs_conversion(stored.fields[each.name])
         else _published(
             F.col(quoted(each.name)), stored.fields[each.name], alerts.columns.fields[each.name]
         ).alias(each.name)
         for each in alerts.spark
     ]
-    place = (F.col("_metadata.file_path").alias(FILE), F.col("_metadata.row_index").alias(ROW))
+    position = (F.col("_metadata.file_path").alias(FILE), F.col("_metadata.row_index").alias(ROW))
     read = spark.read.schema(schema).parquet(*map(local_glob, files))
-    return read.select(*columns, *place)
+    return read.select(*columns, *position)
 
 
 def _published(column: Column, stored: Kind, expected: Kind) -> Column:
-    """A column as filters see it, from how a file stores it."""
+    """Convert a column from how a file stores it to how filters see it."""
     wanted = _data_type(published_type(expected))
     if isinstance(stored, Scalar) and stored.form == NANOSECONDS:
         # Rounded down, also before 1970; without an overflow at either end.
@@ -112,7 +112,7 @@ def _published(column: Column, stored: Kind, expected: Kind) -> Column:
         return F.timestamp_micros(micros).cast(wanted)
     if isinstance(stored, Scalar) and stored.type == VOID and not is_integer(expected):
         return F.lit(None).cast(wanted)
-    if isinstance(stored, Struct) and isinstance(expected, Struct) and is_stored_otherwise(stored):
+    if isinstance(stored, Struct) and isinstance(expected, Struct) and needs_conversion(stored):
         fields = [
             _published(column.getField(name), stored.fields[name], expected.fields[name]).alias(
                 name
@@ -120,10 +120,10 @@ def _published(column: Column, stored: Kind, expected: Kind) -> Column:
             for name in struct_type(published_type(expected)).names
         ]
         return F.when(column.isNotNull(), F.struct(*fields))
-    if isinstance(stored, Array) and isinstance(expected, Array) and is_stored_otherwise(stored):
+    if isinstance(stored, Array) and isinstance(expected, Array) and needs_conversion(stored):
         items, expected_items = stored.items, expected.items
         return F.transform(column, lambda item: _published(item, items, expected_items))
-    if isinstance(stored, Map) and isinstance(expected, Map) and is_stored_otherwise(stored):
+    if isinstance(stored, Map) and isinstance(expected, Map) and needs_conversion(stored):
         values, expected_values = stored.values, expected.values
         changed = F.transform_values(
             column, lambda _, each: _published(each, values, expected_values)
@@ -133,36 +133,36 @@ def _published(column: Column, stored: Kind, expected: Kind) -> Column:
 
 
 def local_glob(path: Path) -> str:
-    """A path in which Spark sees no pattern, and which it looks for in no other file system.
+    """Write a path so that Spark sees no pattern in it, and no other file system.
 
     Where Hadoop is configured, as on YARN, a path without ``file:`` is one in HDFS.
     """
     return "file:" + _GLOB.sub(r"\\\1", str(path.absolute()))
 
 
-def describe_alerts(columns: Struct, wanted: Distribution) -> Alerts:
-    """What alerts of some columns look like.
+def describe_alerts(columns: Struct, distribution: Distribution) -> Alerts:
+    """Find the columns of the alerts in Spark, and those of their ids.
 
     Args:
-        columns: the columns.
-        wanted: may name the columns of the ids; else they are found by ``conf/columns.toml``.
+        columns: the columns of the files.
+        distribution: may name the columns of the ids; else ``conf/columns.toml`` does.
 
     Raises:
         UsageError: a column that was named is not there.
     """
     roles, paths = load_roles(), set(scalar_paths(columns))
-    for key, path in (("id", wanted.id), ("object", wanted.object)):
+    for key, path in (("id", distribution.id), ("object", distribution.object)):
         if path is not None and path not in paths:
             raise UsageError(
                 f"The alerts have no column {path}.", f"Correct {key} in the distribution file."
             )
-    alert_id = wanted.id or roles.find("id", paths)
-    object_id = wanted.object or roles.find("object", paths) or alert_id
+    alert_id = distribution.id or roles.find("id", paths)
+    object_id = distribution.object or roles.find("object", paths) or alert_id
     return Alerts(columns, struct_type(published_type(columns)), alert_id, object_id)
 
 
 def avro_schema(spark: SparkSession, schema: StructType) -> str:
-    """The Avro schema that Spark's own converter gives, as JSON text."""
+    """Return the Avro schema that Spark's own converter makes, as JSON text."""
     jvm = spark._jvm
     if jvm is None:
         raise RuntimeError("Spark runs without a JVM of its own (Spark Connect).")
@@ -172,7 +172,7 @@ def avro_schema(spark: SparkSession, schema: StructType) -> str:
 
 
 def struct_type(fields: Any) -> StructType:
-    """A struct of Spark's from its JSON; without fields where there is none."""
+    """Make a struct of Spark's from its JSON; without fields for ``None``."""
     return StructType.fromJson(fields or {"fields": []})
 
 
@@ -182,35 +182,35 @@ def _data_type(kind: Any) -> DataType:
 
 
 def column(path: str) -> Column:
-    """A column by its dotted path."""
+    """Return a column by its dotted path."""
     return F.col(".".join(quoted(name) for name in path.split(".")))
 
 
 def quoted(name: str) -> str:
-    """A column's name as Spark SQL takes it, whatever is in it."""
+    """Quote a column's name for Spark SQL."""
     return f"`{name.replace('`', '``')}`"
 
 
 def encoding_of(
     empty: DataFrame, alerts: Alerts, keep: Sequence[str] | None, drop: Sequence[str]
 ) -> Encoding:
-    """How the columns that a stream publishes are encoded.
+    """Return how the columns that a stream publishes are encoded.
 
     Args:
         empty: no alerts, with their columns.
-        alerts: what they look like.
-        keep: dotted paths of those to keep, at any depth of structs; none keeps all.
+        alerts: their columns.
+        keep: dotted paths of those to keep, at any depth of structs; ``None`` keeps all.
         drop: dotted paths of those to leave out.
 
     Raises:
-        UsageError: there is no such column, nothing would be left, or one that is left can't be
-            published.
+        UsageError: there is no such column, none would be published, or one can't be.
     """
-    chosen = reduced(tree(alerts.columns), keep, drop)
+    chosen = selected(tree(alerts.columns), keep, drop)
     refuse_columns(alerts.columns, chosen)
     columns = [_rebuilt(F.col(quoted(name)), below).alias(name) for name, below in chosen.items()]
-    fields = empty.select(*columns).schema.jsonValue()
-    published, renamed = struct_type(with_avro_names(fields)), dict(renamed_columns(fields))
+    renamed: dict[str, str] = {}
+    fields = with_avro_names(empty.select(*columns).schema.jsonValue(), renamed)
+    published = struct_type(fields)
     avro = avro_schema(empty.sparkSession, published)
     if not renamed:
         return Encoding(columns, avro, renamed)
@@ -220,7 +220,7 @@ def encoding_of(
 
 
 def _documented(avro: str, renamed: Mapping[str, str]) -> str:
-    """An Avro schema that says which columns have another name in the source."""
+    """Add to an Avro schema which columns have another name in the source."""
     names = ", ".join(f"{there} is {path}" for path, there in renamed.items())
     record = json.loads(avro)
     first = {name: record.pop(name) for name in ("type", "name", "namespace")}
@@ -228,20 +228,20 @@ def _documented(avro: str, renamed: Mapping[str, str]) -> str:
     return json.dumps({**first, "doc": doc, **record}, ensure_ascii=False, separators=(",", ":"))
 
 
-def field_tree(schema: StructType) -> Tree:
-    """The names of the columns of Spark's, and of the fields of structs, at each depth."""
+def field_tree(schema: StructType) -> ColumnTree:
+    """Return the names of Spark's columns, and of the fields of structs, at each depth."""
     return {each["name"]: _below(each["type"]) for each in schema.jsonValue()["fields"]}
 
 
-def _below(kind: Any) -> Tree | None:
+def _below(kind: Any) -> ColumnTree | None:
     if isinstance(kind, Mapping) and kind["type"] == "struct":
         return {each["name"]: _below(each["type"]) for each in kind["fields"]}
     return None
 
 
-def _rebuilt(whole: Column, kept: Tree | None) -> Column:
+def _rebuilt(column: Column, kept: ColumnTree | None) -> Column:
     if kept is None:
-        return whole
-    fields = [_rebuilt(whole.getField(name), below).alias(name) for name, below in kept.items()]
+        return column
+    fields = [_rebuilt(column.getField(name), below).alias(name) for name, below in kept.items()]
     # A struct that is null stays null, and does not become one of nulls.
-    return F.when(whole.isNotNull(), F.struct(*fields))
+    return F.when(column.isNotNull(), F.struct(*fields))

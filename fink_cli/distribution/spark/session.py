@@ -123,23 +123,23 @@ def open_session(
 
 
 def _java_option(text: str) -> str:
-    """An option as Spark splits them: within quotes, white space is part of it."""
+    """Quote an option of Java, which Spark splits at white space."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _package(folder: Path) -> Path:
-    """The fink_cli package as a file that executors on other machines import."""
+    """Write the fink_cli package as a file that executors on other machines import."""
     root = Path(fink_cli.__file__).parent
     file = folder / "fink_cli.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each in root.rglob("*.py"):
-            archive.write(each, each.relative_to(root.parent))
+        for module in root.rglob("*.py"):
+            archive.write(module, module.relative_to(root.parent))
     return file
 
 
 def share_done(session: Session) -> float:
-    """How much of what Spark does at present is done, from 0 to 1."""
+    """Return the share of Spark's present tasks that is done, from 0 to 1."""
     tracker = session.sparkContext.statusTracker()
     stages = [tracker.getStageInfo(each) for each in tracker.getActiveStageIds()]
     tasks = sum(each.numTasks for each in stages if each)
@@ -147,9 +147,9 @@ def share_done(session: Session) -> float:
 
 
 def first_cause(text: str) -> str:
-    """The innermost cause that a stack trace of Java or Python names, as one line."""
+    """Return the innermost cause that a stack trace of Java or Python names, as one line."""
     lines = text.strip().splitlines()
     causes = [line.split(_CAUSE, 1)[1].strip() for line in lines if _CAUSE in line]
     causes = causes or [line for line in lines if _PYTHON_ERROR.match(line)]
-    said = causes[-1] if causes else next(iter(lines), "no reason given")
-    return said[:500]
+    cause = causes[-1] if causes else next(iter(lines), "no reason given")
+    return cause[:500]

@@ -22,7 +22,7 @@ _DATES = ("DATE'0001-01-01'", "DATE'9999-12-31'")
 
 
 def held_by_python(value: Column, kind: DataType) -> Column:
-    """A column with null for each time, at any depth, that Python can't hold."""
+    """Return a column with null for each time, at any depth, that Python can't hold."""
     if isinstance(kind, TimestampType | TimestampNTZType | DateType):
         first, last = map(F.expr, _DATES if isinstance(kind, DateType) else _TIMES)
         return F.when(value.between(first, last), value)
