@@ -19,8 +19,7 @@ from pyspark.sql import Row, SparkSession
 from fink_cli.distribution.source.parquet_files import read_footer
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
-from fink_cli.distribution.spark.probe import unreadable
-from fink_cli.distribution.spark.reasons import sql_error
+from fink_cli.distribution.spark.probe import sql_error, unreadable
 from fink_cli.distribution.spark.schemas import describe_alerts, read_alerts
 from fink_cli.distribution.streams import Distribution, Stream
 from fink_cli.errors import UsageError

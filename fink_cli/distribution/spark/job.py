@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 
 from fink_cli.avro.schema import fingerprint
 from fink_cli.distribution.columns.columns import Struct
 from fink_cli.distribution.driver.batch import UnknownFailureError
-from fink_cli.distribution.publisher.work import Outcome, Work
+from fink_cli.distribution.publisher.slot import publish_slot
+from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.source.parquet_files import BadFile
+from fink_cli.distribution.spark.login import worker_settings
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
-from fink_cli.distribution.spark.probe import unreadable
-from fink_cli.distribution.spark.publish import count_slots, publish
-from fink_cli.distribution.spark.reasons import sql_error
-from fink_cli.distribution.spark.schemas import (
-    describe_alerts,
-    read_alerts,
-)
+from fink_cli.distribution.spark.probe import sql_error, unreadable
+from fink_cli.distribution.spark.schemas import ROW, describe_alerts, path_of, read_alerts
 from fink_cli.distribution.spark.session import FAILURES, first_cause, share_done
 from fink_cli.distribution.streams import Distribution, Stream
 
@@ -104,13 +102,31 @@ class SparkJob:
 
     @_fink_errors
     def count_slots(self, alerts: DataFrame) -> int:
-        """Return how many slots Spark makes of alerts."""
-        return count_slots(alerts)
+        """Return the number of tasks that Spark makes of alerts: each is a slot."""
+        return int(alerts.select(ROW)._jdf.queryExecution().toRdd().getNumPartitions())
 
     @_fink_errors
     def publish(self, alerts: DataFrame, work: Work) -> list[Outcome]:
-        """Publish alerts; see :func:`fink_cli.distribution.spark.publish.publish`."""
-        return publish(slot_rows(alerts, self._made), work)
+        """Publish alerts: each task of Spark is a slot, which publishes its rows by itself.
+
+        Returns:
+            The outcome of each slot; its own records tell what it published.
+
+        Raises:
+            UnknownFailureError: Spark failed; some slots may have been published, at least in part.
+        """
+
+        def write(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+            context = TaskContext.get()
+            if context is None:
+                raise RuntimeError("This runs in a task of Spark's only.")
+            outcome = publish_slot(work, context.partitionId(), worker_settings(), batches)
+            for _ in batches:
+                pass  # what failed leaves rows behind, which Spark still hands over
+            yield pa.RecordBatch.from_pydict({"outcome": [dump_outcome(outcome)]})
+
+        rows = slot_rows(alerts, self._made).mapInArrow(write, "outcome string").collect()
+        return [load_outcome(row.outcome) for row in rows]
 
     @_fink_errors
     def unreadable(self, paths: Sequence[Path]) -> list[BadFile]:
@@ -120,8 +136,7 @@ class SparkJob:
     @_fink_errors
     def sql_error(self, title: str, uri: str, row: int) -> str:
         """Ask what the SQL of a stream raises on an alert of a file, which Spark names by a URI."""
-        path = Path(unquote(urlsplit(uri).path))
-        return sql_error(self.session, self._made, title, path, row)
+        return sql_error(self.session, self._made, title, path_of(uri), row)
 
     def share_done(self) -> float:
         """Return how much of what Spark does at present is done, from 0 to 1."""

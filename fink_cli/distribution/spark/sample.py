@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.dry_run.requests import StreamSample
 from fink_cli.distribution.spark.messages import Plan, slot_rows
-from fink_cli.distribution.spark.reasons import sql_error
-from fink_cli.distribution.spark.schemas import read_alerts
+from fink_cli.distribution.spark.probe import sql_error
+from fink_cli.distribution.spark.schemas import path_of, read_alerts
 
 
 def try_streams(
@@ -39,7 +38,7 @@ def try_streams(
         if lost:
             example = lost.example
             reason = (example.errors or {}).get(route.title) or sql_error(
-                spark, plan, route.title, Path(unquote(urlsplit(example.file).path)), example.row
+                spark, plan, route.title, path_of(example.file), example.row
             )
         samples.append(
             StreamSample(

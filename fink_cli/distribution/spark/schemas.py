@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
@@ -138,6 +139,11 @@ def local_glob(path: Path) -> str:
     Where Hadoop is configured, as on YARN, a path without ``file:`` is one in HDFS.
     """
     return "file:" + _GLOB.sub(r"\\\1", str(path.absolute()))
+
+
+def path_of(uri: str) -> Path:
+    """Return the path of a file that Spark names by a URI."""
+    return Path(unquote(urlsplit(uri).path))
 
 
 def describe_alerts(columns: Struct, distribution: Distribution) -> Alerts:
