@@ -1,4 +1,4 @@
-"""``fink distribute check``, ``schema`` and ``test``: look before and after publishing."""
+"""``fink distribute check``, ``schema`` and ``test``: check before and after publishing."""
 
 from __future__ import annotations
 

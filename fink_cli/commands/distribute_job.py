@@ -1,4 +1,4 @@
-"""The job that ``run``, ``start`` and ``replay`` ask for, and what is to be known of its topics."""
+"""The job of ``run``, ``start`` and ``replay``, and warnings about its topics."""
 
 from __future__ import annotations
 

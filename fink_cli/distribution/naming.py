@@ -51,8 +51,8 @@ def name_on_cluster(
 ) -> str:
     """Return the name that a distribution has on its cluster; a new one's is its default name.
 
-    One whose streams have changed since has a default name of its own: it is known by what it is
-    called, its source, and a topic that is the same.
+    If its streams have changed since, its default name has too: it is recognized by its file or
+    topic, its source, and one topic that is the same.
 
     Args:
         connection: the cluster, and the login that publishes.

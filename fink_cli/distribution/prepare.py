@@ -114,7 +114,7 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
         report: is called with the progress when jars are fetched.
 
     Raises:
-        FinkError: something is missing, with the way out.
+        FinkError: something is missing.
     """
     distribution, source = declared(options)
     require_folder(source)

@@ -198,16 +198,16 @@ def read_distribution(file: Path) -> Distribution:
 
 
 def _mistake(error: ErrorDetails, document: dict[str, object]) -> str:
-    place, streams = described_place(error), document.get("stream")
-    within = len(place) > 1 and place[0] == "stream"
-    said = described_mistake(error, _settings_of(Stream if within else Distribution))
+    path, streams = described_place(error), document.get("stream")
+    within = len(path) > 1 and path[0] == "stream"
+    mistake = described_mistake(error, _settings_of(Stream if within else Distribution))
     if within and isinstance(streams, list):
         number = int(error["loc"][1])
         stream = streams[number]
         topic = stream.get("topic", "") if isinstance(stream, dict) else ""
-        where = f"stream {number + 1} {f'({topic})' if topic else ''}".strip()
-        place = [where, *place[2:]]
-    return f"  {': '.join([*place, said])}"
+        title = f"stream {number + 1} {f'({topic})' if topic else ''}".strip()
+        path = [title, *path[2:]]
+    return f"  {': '.join([*path, mistake])}"
 
 
 def _settings_of(model: type[BaseModel]) -> list[str]:

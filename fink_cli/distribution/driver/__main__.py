@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
 
 _POLL_SECONDS = 0.2
-# With a trigger of 0 s, the source is not looked at without a pause.
+# With a trigger of 0 s, the source is not searched without a pause.
 _LEAST_PAUSE_SECONDS = 0.05
 _NO_JVM = "JAVA_GATEWAY_EXITED"
 # Lines of a log that say nothing of why a JVM ended: stack frames, warnings, its options.
@@ -55,7 +55,7 @@ def run(job: Job, stop: threading.Event) -> None:
             updates.start()
             _publish(current)
     except Exception as error:
-        # Nothing that ends the driver may look as if all were published.
+        # Whatever ends the driver must be reported, or it would seem that all was published.
         current.report.fail(error)
         raise
     finally:
@@ -107,12 +107,12 @@ def open_spark(job: Job) -> SparkJob:
         title = f"fink {folder.path.name}"
         return SparkJob(open_session(job.spark, folder.scratch, title, job.connection))
     except FAILURES as error:
-        said = first_cause(str(error))
-        if _NO_JVM in said:
+        reason = first_cause(str(error))
+        if _NO_JVM in reason:
             # Only the JVM knows why it ended, and the log is all that is there so far.
             lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            said = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
-        raise OperationFailedError(f"Spark did not start: {said}") from error
+            reason = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
+        raise OperationFailedError(f"Spark did not start: {reason}") from error
 
 
 def main() -> None:

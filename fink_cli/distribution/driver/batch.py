@@ -52,7 +52,7 @@ class TryAgainError(Exception):
 
 
 class UnknownFailureError(OperationFailedError):
-    """A batch failed for no reason that is known."""
+    """A batch failed for an unknown reason."""
 
 
 class BatchPublisher:
@@ -163,7 +163,7 @@ class BatchPublisher:
         self._unsettled = False
         self._often = False
         self._holders = {each.slot: each.worker for each in outcomes if each.worker}
-        self._explain(outcomes)
+        self._note_reasons(outcomes)
 
     def _settle(self) -> None:
         """After a batch that failed: fence all its slots, and read what they have published."""
@@ -268,7 +268,7 @@ class BatchPublisher:
     def _mend_too_large(self, failure: Failure) -> None:
         """Send smaller batches of messages, where the topic takes less than it did; or go without.
 
-        Every message of a batch that a broker refuses is told to be too large.
+        A broker that refuses a batch reports every message of it as too large.
         """
         topic = failure.topic
         largest = largest_messages(self._job.connection, [topic])[topic]
@@ -305,7 +305,7 @@ class BatchPublisher:
             self._owner.write([published_record(self._job.name, published)])
         self._owner.read()
 
-    def _explain(self, outcomes: Sequence[Outcome]) -> None:
+    def _note_reasons(self, outcomes: Sequence[Outcome]) -> None:
         """Note why the SQL of a stream raised, once for each stream of a run."""
         reasons = self._owner.progress.reasons
         for outcome in outcomes:

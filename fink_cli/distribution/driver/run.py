@@ -33,9 +33,9 @@ from fink_cli.private import write_private
 if TYPE_CHECKING:
     from fink_cli.distribution.spark.job import SparkJob
 
-# As long as brokers may be away before the driver gives up; the next run goes on from there.
+# How long brokers may be away before the driver gives up; the next run goes on from there.
 _OUTAGE_SECONDS = 600
-# A batch that fails for no reason that is known is tried so often, with so many seconds between.
+# Attempts of a batch that fails for an unknown reason, and the seconds between them.
 _MOST_ATTEMPTS = 3
 _PAUSE_SECONDS, _MENDED_SECONDS = 5.0, 0.2
 # A batch takes some seconds, whatever the number of cores: none that stops it waits for long.
@@ -74,7 +74,7 @@ class Run:
             )
 
     def read_progress(self) -> None:
-        """Read what the distribution has published so far, and look for files.
+        """Read what the distribution has published so far, and search for files.
 
         Raises:
             FinkError: the brokers do not answer, or refuse; or the name is another one's.
@@ -202,7 +202,7 @@ class Run:
             self.spark.stop()
 
     def get_ready(self) -> None:
-        """Learn what the alerts look like, and try every filter on their columns.
+        """Read the columns of the alerts, and try every filter on them.
 
         Raises:
             UsageError: a stream is not as it should be.

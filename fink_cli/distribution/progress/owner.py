@@ -305,7 +305,7 @@ def progress_errors(connection: Connection, operation: str, topic: str) -> Itera
 
 
 def read_all(connection: Connection, name: str, topic: str) -> list[tuple[str, str | None]]:
-    """Read a distribution's partition of one of the two topics, for those who only look.
+    """Read a distribution's partition of one of the two topics, without taking over.
 
     Returns:
         Key and value of each message; none where the topic is missing.

@@ -59,7 +59,7 @@ class Driver:
     Attributes:
         id: an id that no other driver has.
         term: counts how often it took its slots back: what a slot of an earlier term publishes is
-            not known to a later one.
+            unknown to a later one.
         host: its machine.
         pid: its process there.
         since: when it took over, ISO 8601.
@@ -215,7 +215,7 @@ class PublishedFile:
 
 @dataclass
 class Progress:
-    """What a distribution has published in its whole life.
+    """What a distribution has published since it was first begun.
 
     Attributes:
         name: the distribution.
@@ -286,7 +286,7 @@ class Progress:
         return published
 
     def summary(self) -> list[Record]:
-        """Make the records that say all of this anew, and take away those that said it so far.
+        """Make the records that hold all of this, and delete those that held it so far.
 
         Nothing else may be published between the records that were taken in and these.
         """

@@ -58,14 +58,14 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
             **settings,
             "transactional.id": transactional,
             "transaction.timeout.ms": _TRANSACTION_SECONDS * 1000,
-            # A topic that is missing is told by then.
+            # By then a missing topic is an error.
             "topic.metadata.propagation.max.ms": 5000,
             "error_cb": raise_refused_login,
             **more,
         }
     )
     deadline = time.monotonic() + _ANSWER_SECONDS
-    # Without a connection librdkafka looks for the coordinator only every half a second.
+    # Without a connection librdkafka searches for the coordinator only every half a second.
     with suppress(KafkaException):
         producer.list_topics(DISTRIBUTIONS, timeout=1.0)
     while True:
@@ -95,7 +95,7 @@ def open_consumer(settings: Settings) -> Consumer:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
-            # The end of a partition is told with an answer: an empty one waits so long for more.
+            # A broker answers at the end of a partition only after it waited so long for more.
             "fetch.wait.max.ms": 5,
         }
     )

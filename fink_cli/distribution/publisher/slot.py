@@ -310,7 +310,7 @@ class SlotPublisher:
         return next(file for file in self._names.values() if file.name == name)
 
     def _require_same_files(self) -> None:
-        """Refuse to commit rows of a file that was replaced since the driver looked at it."""
+        """Refuse to commit rows of a file that was replaced since the driver read its footer."""
         for uri, file in self._names.items():
             if file.name not in self._part.rows:
                 continue

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from pydantic import TypeAdapter
+from dataclasses import asdict, dataclass, field
 
 from fink_cli.distribution.progress.records import Range, SourceFile
 
@@ -138,17 +137,20 @@ class Outcome:
     unexplained: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
-_OUTCOME = TypeAdapter(Outcome)
-
-
 def dump_outcome(outcome: Outcome) -> str:
     """Write an outcome as JSON text."""
-    return _OUTCOME.dump_json(outcome).decode()
+    return json.dumps(asdict(outcome))
 
 
 def load_outcome(text: str) -> Outcome:
     """Read what :func:`dump_outcome` wrote."""
-    return _OUTCOME.validate_json(text)
+    content = json.loads(text)
+    failure, unexplained = content.pop("failure"), content.pop("unexplained")
+    return Outcome(
+        **content,
+        failure=Failure(**failure) if failure else None,
+        unexplained={title: (uri, row) for title, (uri, row) in unexplained.items()},
+    )
 
 
 def batch_bytes(limits: Mapping[str, int | None]) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.service.folder import Folder
@@ -50,11 +50,11 @@ class Session:
 
 @dataclass(frozen=True)
 class Status:
-    """What a distribution has done in its whole life, and what it is doing.
+    """What a distribution has published since it was first begun, and what it does now.
 
     Attributes:
         name: the distribution's name on its cluster.
-        state: one of those above.
+        state: ``starting``, ``running``, ``stuck``, ``stopped``, ``done``, ``failed`` or ``died``.
         read: alerts read.
         published: messages published, per topic.
         skipped: its dead letters.
@@ -179,9 +179,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+_REPORT = TypeAdapter(Report)
+
+
 def write_report(folder: Folder, report: Report) -> None:
     """Write a report, in one step for its readers."""
-    write_private(folder.status, json.dumps(asdict(report), indent=2))
+    write_private(folder.status, _REPORT.dump_json(report, indent=2).decode())
 
 
 def read_report(folder: Folder) -> Report | None:
@@ -209,10 +212,4 @@ def settle_stopped(folder: Folder, pid: int) -> None:
 def _last_report(folder: Folder) -> Report | None:
     if not folder.status.exists():
         return None
-    content: dict[str, Any] = json.loads(folder.status.read_text(encoding="utf-8"))
-    status, failure = content.pop("status"), content.pop("failure", None)
-    status["bad_files"] = [BadFile(**row) for row in status["bad_files"]]
-    status["streams"] = [StreamStatus(**row) for row in status["streams"]]
-    status["session"] = Session(**status["session"])
-    failure = ErrorReport(**failure) if failure else None
-    return Report(**content, status=Status(**status), failure=failure)
+    return _REPORT.validate_json(folder.status.read_bytes())

@@ -20,7 +20,7 @@ class WaitingFiles:
     """Separates the files to be published from published and bad ones.
 
     Attributes:
-        columns: those that every file must have, as soon as they are known.
+        columns: those that every file must have; ``None`` before the first good file.
         files: those that wait, by their names.
         bad: the bad ones, each with its stamp when it was read, and why.
         replaced: files that were published and have another content now.

@@ -23,7 +23,7 @@ class Plan:
     streams that takes half a second.
 
     Attributes:
-        alerts: what the alerts look like.
+        alerts: the columns of the alerts.
         decider: the filters.
         encodings: the distinct selections of columns.
         encoding_of: the number of the encoding of each route.
@@ -104,15 +104,15 @@ def _constants(values: Sequence[int]) -> Column:
     return F.from_json(F.lit(json.dumps(values)), "array<int>")
 
 
-def only_rows(alerts: DataFrame, wanted: Mapping[str, Collection[int]]) -> DataFrame:
+def only_rows(alerts: DataFrame, rows_of_files: Mapping[str, Collection[int]]) -> DataFrame:
     """Keep some alerts.
 
     Args:
         alerts: of :func:`fink_cli.distribution.spark.schemas.read_alerts`.
-        wanted: the rows of each file, by its path.
+        rows_of_files: the rows of each file, by its path.
     """
     session = alerts.sparkSession
-    pairs = [(path, row) for path, rows in wanted.items() for row in rows]
+    pairs = [(path, row) for path, rows in rows_of_files.items() for row in rows]
     named = session.createDataFrame(pairs, "`fink:path` string, `fink:number` long")
     uri = F.regexp_replace(F.regexp_replace(quoted(FILE), "^file:/+", "/"), "\\+", "%2B")
     path = F.url_decode(uri)

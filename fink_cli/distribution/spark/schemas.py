@@ -106,13 +106,13 @@ def _read(spark: SparkSession, stored: Struct, files: Sequence[Path], alerts: Al
 
 def _published(column: Column, stored: Kind, expected: Kind) -> Column:
     """Convert a column from how a file stores it to how filters see it."""
-    wanted = _data_type(published_type(expected))
+    target = _data_type(published_type(expected))
     if isinstance(stored, Scalar) and stored.form == NANOSECONDS:
         # Rounded down, also before 1970; without an overflow at either end.
         micros = F.call_function("div", column, F.lit(1000)) - (column % 1000 < 0).cast("long")
-        return F.timestamp_micros(micros).cast(wanted)
+        return F.timestamp_micros(micros).cast(target)
     if isinstance(stored, Scalar) and stored.type == VOID and not is_integer(expected):
-        return F.lit(None).cast(wanted)
+        return F.lit(None).cast(target)
     if isinstance(stored, Struct) and isinstance(expected, Struct) and needs_conversion(stored):
         fields = [
             _published(column.getField(name), stored.fields[name], expected.fields[name]).alias(
@@ -129,8 +129,8 @@ def _published(column: Column, stored: Kind, expected: Kind) -> Column:
         changed = F.transform_values(
             column, lambda _, each: _published(each, values, expected_values)
         )
-        return changed.cast(wanted)
-    return column.cast(wanted)
+        return changed.cast(target)
+    return column.cast(target)
 
 
 def local_glob(path: Path) -> str:

@@ -71,8 +71,8 @@ def open_session(
         "spark.ui.retainedStages": "50",
         "spark.ui.retainedTasks": "1000",
         "spark.sql.ui.retainedExecutions": "20",
-        # An alert has some 200 fields. Above 100, Spark would generate no code for a plan as a
-        # whole, and copy each alert with its cutouts before the first filter.
+        # An alert has some 200 fields. Above 100, Spark would generate no code for
+        # all of a plan, and copy each alert with its cutouts before the first filter.
         "spark.sql.codegen.maxFields": "10000",
         # An alert is large, cutouts most of all: few at a time stay in the processor's cache, and
         # need no arrays so large that Java's collector treats each by itself.
@@ -94,7 +94,7 @@ def open_session(
         **spark.settings,
         # A second attempt of a task fences the first: beside each other neither would end.
         "spark.speculation": "false",
-        # What failed is looked at by the driver, which knows which files are at fault.
+        # The driver handles a failure: it knows which files are at fault.
         "spark.task.maxFailures": "1",
         "spark.stage.maxConsecutiveAttempts": "1",
         "spark.redaction.regex": _SECRET,
