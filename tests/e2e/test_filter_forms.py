@@ -1,4 +1,4 @@
-"""What a Python filter is given within Spark: the table in ``fink_cli/distribution/filters.py``."""
+"""What a Python filter is given within Spark: the table in ``python_filters/load.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.distribution.columns.columns import Scalar, Struct
-from fink_cli.distribution.python_filters.load import decide
+from fink_cli.distribution.python_filters.decide import decide
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.schemas import describe_alerts
 from fink_cli.distribution.spark.times import held_by_python

@@ -16,14 +16,14 @@ import pyarrow.dataset as ds
 import pytest
 from astropy.io import fits
 
-from fink_cli.distribution.python_filters.load import (
+from fink_cli.distribution.python_filters.arguments import (
     arguments_of,
     bind,
-    decide,
-    load_filter,
     optional_arguments_of,
     resolve_arguments,
 )
+from fink_cli.distribution.python_filters.decide import decide
+from fink_cli.distribution.python_filters.load import load_filter
 from fink_cli.errors import UsageError
 
 RRLYR = "fink_filters.ztf.filter_rrlyr.filter.rrlyr"

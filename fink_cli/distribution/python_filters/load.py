@@ -39,28 +39,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from fink_cli.distribution.python_filters.arguments import (
-    Filter,
-    arguments_of,
-    bind,
-    listed,
-    optional_arguments_of,
-    resolve_arguments,
-)
-from fink_cli.distribution.python_filters.decide import decide, describe_error
+from fink_cli.distribution.python_filters.arguments import Filter, listed
+from fink_cli.distribution.python_filters.decide import describe_error
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
 from fink_cli.trusted import refuse_if_changeable
-
-__all__ = [
-    "Filter",
-    "arguments_of",
-    "bind",
-    "decide",
-    "load_filter",
-    "optional_arguments_of",
-    "resolve_arguments",
-]
 
 # pyspark.util.PythonEvalType.SQL_SCALAR_PANDAS_UDF: Series in, Series out.
 _SCALAR_PANDAS_UDF = 200
