@@ -104,8 +104,6 @@ def start(job: Job) -> Status:
         try:
             let_through()
             _hand_over(replace(job, stays=True), driver)
-            if driver.stdin is not None:
-                driver.stdin.close()
             while driver.poll() is None:
                 report = read_report(Folder(job.folder))
                 if report is not None and report.ready:
@@ -199,6 +197,8 @@ def _hand_over(job: Job, driver: subprocess.Popen[str]) -> None:
         if driver.stdin is not None:
             driver.stdin.write(dump_job(job) + "\n")
             driver.stdin.flush()
+            if job.stays:
+                driver.stdin.close()
 
 
 def _stop_driver(driver: subprocess.Popen[str], seconds: float) -> None:
