@@ -114,6 +114,7 @@ def start(job: Job) -> Status:
             end(driver)
             _last_report(job, driver)
             raise
+    end(driver)
     report = _last_report(job, driver)
     report.raise_failure()
     return report.status
