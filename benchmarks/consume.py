@@ -260,15 +260,18 @@ def measure(topic: str, home: Path, before: Path, rounds: int) -> None:
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
     print(f"{topic}: {total:,} alerts, median of {rounds} rounds, µs of the processor an alert")
     for name, each in times.items():
-        against = {"": times.get("fink-client", times["bare poll loop"])}
+        first = "fink-client" if "fink-client" in times else "bare poll loop"
+        ratios = [f"{ratio(times[first], each):5.2f} times as fast as {first}"]
         if f"before: {name}" in times:
             limit = "librdkafka, pyarrow's write" if "save" in name else "librdkafka alone"
-            against |= {"before": times[f"before: {name}"], limit: times[limit]}
-        ratios = [
-            f"{statistics.median(a / b for a, b in zip(others, each, strict=True)):6.2f} {other}"
-            for other, others in against.items()
-        ]
-        print(f"{name:30} {statistics.median(each):6,.0f} {'  '.join(ratios)}")
+            ratios.append(f"{ratio(times[f'before: {name}'], each):5.2f} as before")
+            ratios.append(f"{ratio(each, times[limit]):5.2f} the time of {limit}")
+        print(f"{name:30} {statistics.median(each):6,.0f} {', '.join(ratios)}")
+
+
+def ratio(times: list[float], others: list[float]) -> float:
+    """Return the median of the ratios of each round."""
+    return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
 def main() -> None:
@@ -277,6 +280,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=48, help="of the 124 real alerts")
     parser.add_argument("--rubin", type=int, default=2000, help="alerts of Rubin's shape")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--topics", nargs="+", default=["ztf", "rubin"])
     options = parser.parse_args()
     archive = subprocess.run(
         ["git", "archive", BEFORE, "fink_cli", "conf", "schemas"], cwd=ROOT, check=True,
@@ -287,9 +291,11 @@ def main() -> None:
             content.extractall(home / "before", filter="data")
         for topic in ("ztf", "rubin"):
             fink("kafka", "topic", "create", topic, "--partitions", "2")
-        publish_ztf(home, options.copies)
-        publish_rubin(options.rubin)
-        for topic in ("ztf", "rubin"):
+        if "ztf" in options.topics:
+            publish_ztf(home, options.copies)
+        if "rubin" in options.topics:
+            publish_rubin(options.rubin)
+        for topic in options.topics:
             measure(topic, home, home / "before", options.rounds)
 
 

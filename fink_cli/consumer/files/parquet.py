@@ -16,12 +16,9 @@ from fink_cli.avro.schema import Schema
 from fink_cli.consumer.files.formats import Unfit, UnwritableError
 from fink_cli.consumer.files.inferred import InferredType, misfits
 
-# So many alerts show what the columns hold. Bytes of which so much is left are compressed already;
-# a dictionary is for columns of which so few values are distinct.
-_SAMPLE = 100
-_SAMPLED_BYTES = 10
+# So many alerts show whether bytes are compressed already: then this much of them is left.
+_SAMPLE = 10
 _HARDLY_SMALLER = 0.9
-_REPEATED = 0.5
 
 
 class RowGroups:
@@ -119,7 +116,7 @@ def _completed_table(
 def encoding_of(table: pa.Table) -> dict[str, Any]:
     """Return how the columns of a file are written, of which some rows are known.
 
-    A dictionary is for what repeats itself: of other numbers it takes longer and saves nothing.
+    Dictionaries are for texts: of numbers and pictures they take longer and save nothing.
     Bytes that are compressed already, as most surveys' cutouts are, are not compressed again.
     """
     few = table.slice(0, _SAMPLE)
@@ -129,7 +126,9 @@ def encoding_of(table: pa.Table) -> dict[str, Any]:
         for leaf in _leaves(name, column.combine_chunks())
     )
     return {
-        "use_dictionary": [path for path, values in leaves.items() if _repeats(values)],
+        "use_dictionary": [
+            path for path, values in leaves.items() if pa.types.is_string(values.type)
+        ],
         "compression": {
             path: "none" if _is_compressed(values) else "zstd" for path, values in leaves.items()
         },
@@ -150,17 +149,9 @@ def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
         yield path, values
 
 
-def _repeats(values: pa.Array) -> bool:
-    if pa.types.is_binary(values.type) or pa.types.is_null(values.type):
-        return False
-    present = values.drop_null()
-    return len(present.unique()) <= _REPEATED * len(present)
-
-
 def _is_compressed(values: pa.Array) -> bool:
     if not pa.types.is_binary(values.type):
         return False
-    values = values[:_SAMPLED_BYTES]
     content = b"".join(filter(None, values.to_pylist()))
     if not content:
         return False
