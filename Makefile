@@ -38,13 +38,12 @@ $(VENV)/java-classes.stamp: tests/support/java_classes.py $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.support.java_classes
 	@touch $@
 
-# What is built stays; without cargo nothing is, and the line that says so comes each time.
+# What is built stays. Without cargo nothing is, and a line says so; all else works without it.
 $(VENV)/native.stamp: tools/native.py native/crates.lock $(wildcard native/*.toml native/src/*.rs) $(VENV)/build.stamp
-	@$(BIN)/python tools/native.py
-	@! command -v cargo > /dev/null || touch $@
+	@if $(BIN)/python tools/native.py && cargo --version > /dev/null 2>&1; then touch $@; fi
 
 install: $(VENV)/run.stamp ## Make .venv with the fink script in it
-	@$(MAKE) --no-print-directory native || echo "The native part could not be built: fink works without it, slower." >&2
+	@$(MAKE) --no-print-directory native
 
 native: $(VENV)/native.stamp ## Build the native part, where there is cargo
 

@@ -23,6 +23,13 @@ TARGET = ROOT / "build" / "native"
 _SOURCE = re.compile(r'^source = "[^"]*"\n', re.MULTILINE)
 
 
+def has_cargo() -> bool:
+    """Tell whether there is a cargo that works: rustup's does not before it has a toolchain."""
+    if shutil.which("cargo") is None:
+        return False
+    return subprocess.run(["cargo", "--version"], capture_output=True, check=False).returncode == 0
+
+
 def new_lock() -> str:
     """Let cargo make a lock with the newest versions that native/Cargo.toml allows."""
     LOCK.unlink(missing_ok=True)
@@ -46,7 +53,7 @@ def main() -> int:
     parser.add_argument("--pin", action="store_true", help="pin the newest crates, build nothing")
     parser.add_argument("--wheel", metavar="DIR", help="leave the wheel there, install nothing")
     options = parser.parse_args()
-    if shutil.which("cargo") is None:
+    if not has_cargo():
         print(
             "fink reads faster with its native part: install Rust 1.85 or newer (cargo), and type "
             "make install again.",
@@ -56,8 +63,25 @@ def main() -> int:
     if options.pin:
         PINNED.write_text(_SOURCE.sub("", new_lock()))
         return 0
-    restore()
-    wheels = Path(options.wheel or TARGET / "wheels").resolve()
+    try:
+        restore()
+        build_wheel(options.wheel)
+    except subprocess.CalledProcessError as error:
+        print(
+            f"The native part could not be built: fink works without it, slower ({error}).",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def build_wheel(folder: str | None) -> None:
+    """Build the wheel, and install it where no folder is given for it.
+
+    Raises:
+        CalledProcessError: it can't be built.
+    """
+    wheels = Path(folder or TARGET / "wheels").resolve()
     for old in wheels.glob("fink_native-*.whl"):
         old.unlink()
     print("Building the native part (the first time takes a minute or two) …", file=sys.stderr)
@@ -65,11 +89,10 @@ def main() -> int:
     build += ["--interpreter", sys.executable, "--out", str(wheels)]
     maturin = Path(sys.executable).with_name("maturin")
     subprocess.run(build, executable=maturin, cwd=NATIVE, check=True)
-    if not options.wheel:
+    if not folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         (wheel,) = wheels.glob("fink_native-*.whl")
         subprocess.run([*pip, "--no-deps", "--no-index", "--force-reinstall", wheel], check=True)
-    return 0
 
 
 if __name__ == "__main__":
