@@ -118,8 +118,8 @@ def read_partition(
         Key and value of each message, and the next offset.
 
     Raises:
-        KafkaException: the broker refuses.
-        TimeoutError: it does not answer, or a transaction stays open.
+        KafkaException: no broker answers, or it refuses.
+        TimeoutError: a transaction stays open.
     """
     start = TopicPartition(topic, partition, offset)
     consumer.assign([start])
@@ -133,7 +133,7 @@ def _read_assigned(
     consumer: Consumer, start: TopicPartition
 ) -> tuple[list[tuple[str, str | None]], int]:
     messages: list[tuple[str, str | None]] = []
-    deadline = time.monotonic() + _READ_SECONDS
+    deadline = time.monotonic() + _ANSWER_SECONDS
     end = start.offset
     target: int | None = None
     while time.monotonic() < deadline:
@@ -152,10 +152,13 @@ def _read_assigned(
                 if target is None:
                     # So far it goes with what is not committed yet, now.
                     _, target = consumer.get_watermark_offsets(start, cached=True)
+                    deadline = time.monotonic() + _READ_SECONDS
             elif error is not None and error.code() not in _PASSING_READ:
                 raise KafkaException(error)
         if target is not None and end >= target:
             return messages, end
+    if target is None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
     raise TimeoutError(f"{end} of partition {start.partition} is as far as it went")
 
 
