@@ -306,7 +306,8 @@ def attack_the_dead_broker(environ: dict[str, str], victim: int, tmp_path: Path)
         # The others go on, and so does a client that is sent to the attacker first.
         login = replace(admin(environ), bootstrap_servers=f"127.0.0.1:{dead['port']}")
         Producer(login.librdkafka()).list_topics(timeout=20)
-        assert run_fink("kafka", "topic", "create", "u", env=environ).returncode == 0
+        # A controller that has just been elected may refuse at first.
+        wait_for(lambda: run_fink("kafka", "topic", "create", "u", env=environ).returncode == 0)
         # A broker tries again within seconds.
         assert attacker.stdout.readline() == "knock\n"
         said, _ = attacker.communicate("", timeout=60)

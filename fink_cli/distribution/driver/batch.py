@@ -253,8 +253,11 @@ class BatchPublisher:
                 if "AUTHORIZATION" in failure.name:
                     self._refused[failure.topic] = time.monotonic() + _REFUSED_SECONDS
             elif failure.kind == CLOSED:
-                topic = failure.topic or DISTRIBUTIONS
-                attempt = self._job.connection.attempt("WRITE", "topic", topic)
+                # A slot writes messages, whose reports name their topic, and reads the progress.
+                operation, topic = (
+                    ("WRITE", failure.topic) if failure.topic else ("READ", DISTRIBUTIONS)
+                )
+                attempt = self._job.connection.attempt(operation, "topic", topic)
                 raise explain_kafka(failure.name, failure.reason, attempt)
             elif failure.kind == FENCED:
                 self._often = True
