@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Message
 
-from fink_cli.admin.acl.client import allow_on_topic, create_rules
-from fink_cli.admin.acl.model import CONSUMER
+from fink_cli.admin.acl.client import create_rules
+from fink_cli.admin.acl.model import CONSUMER, ResourceType, role_rules
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.users import set_password
@@ -217,7 +217,9 @@ def by_producer(
         set_password(cluster.connection, user, f"{user}-secret")
     ensure_topics(cluster.connection)
     create_rules(cluster.connection, publisher_rules("producer_1", [topic]))
-    allow_on_topic(cluster.connection, "consumer_1", topic, CONSUMER)
+    create_rules(
+        cluster.connection, role_rules("consumer_1", ResourceType.TOPIC, [topic], CONSUMER)
+    )
     created = run_fink("kafka", "topic", "create", topic, "--partitions", "4", env=cluster.environ)
     assert created.returncode == 0, created.stderr
     done = run_fink(

@@ -16,7 +16,6 @@ from fink_cli.admin.acl.model import (
     ResourceType,
     Rule,
     order,
-    role_rules,
 )
 from fink_cli.admin.cluster_rights import require_authorizer, require_cluster_right
 from fink_cli.connection import Connection
@@ -151,24 +150,6 @@ def create_rules(connection: Connection, rules: Sequence[Rule]) -> None:
         with kafka_errors(connection.attempt("ALTER")):
             for future in futures.values():
                 future.result(_SECONDS)
-
-
-def allow_on_topic(
-    connection: Connection, user: str, topic: str, operations: Sequence[Operation]
-) -> None:
-    """Allow a user operations on a topic, from any host.
-
-    Args:
-        connection: the cluster, and the login of an administrator.
-        user: the user's name.
-        topic: the topic's name; ``fink_*`` for every topic whose name begins with ``fink_``.
-        operations: for example :data:`fink_cli.admin.acl.model.CONSUMER`.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the administrator lacks ALTER on the cluster.
-    """
-    create_rules(connection, role_rules(user, ResourceType.TOPIC, [topic], operations))
 
 
 def delete_rules(
