@@ -155,6 +155,8 @@ def speaks_tls(address: Address) -> bool | None:
 def _takes_connections(address: Address) -> bool:
     try:
         socket.create_connection(address, CONNECT_SECONDS).close()
+    except ConnectionResetError:
+        return True  # taken, and closed before this end noticed
     except OSError:
         return False
     return True
