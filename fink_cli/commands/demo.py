@@ -102,7 +102,7 @@ def _publish(science: Path, producer: Connection, home: Path) -> int:
     from fink_cli.commands.distribute import progress
     from fink_cli.distribution.prepare import Options, prepare
     from fink_cli.distribution.service import launch
-    from fink_cli.distribution.service.status import DONE
+    from fink_cli.distribution.service.states import DONE
 
     options = Options(source=science, topic=_TOPIC, once=True)
     with console.fetching("Spark's connectors") as report:

@@ -19,15 +19,17 @@ from fink_cli.commands.distribute_options import (
     Master,
     Name,
     Once,
+    OnFailure,
     SchemaFile,
     Source,
     SparkConf,
+    StuckAfter,
     Topic,
     Trigger,
     spark_settings,
     without_topic,
 )
-from fink_cli.commands.distribute_service import logs, start, status, stop
+from fink_cli.commands.distribute_service import advise, logs, start, status, stop
 from fink_cli.commands.options import Output, Profile, Servers
 from fink_cli.errors import OperationFailedError
 from fink_cli.render import Format
@@ -64,6 +66,8 @@ def run(
             show_default=False,
         ),
     ] = None,
+    stuck_after: StuckAfter = None,
+    on_failure: OnFailure = None,
     master: Master = "local[*]",
     spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
@@ -85,6 +89,8 @@ def run(
         schema=schema,
         name=name,
         again=again or [],
+        stuck_after=stuck_after,
+        on_failure=on_failure,
     )
     _run(options, form, profile, servers)
 
@@ -120,6 +126,7 @@ def replay(
 def _run(options: Options, form: Format, profile: str | None, servers: str | None) -> None:
     from fink_cli.commands.distribute_job import prepared
     from fink_cli.distribution.service import launch
+    from fink_cli.distribution.service.folder import Folder, read_about
 
     job = prepared(options, profile, servers)
     try:
@@ -131,6 +138,8 @@ def _run(options: Options, form: Format, profile: str | None, servers: str | Non
     _show(report.status, form)
     report.raise_failure()
     _judge(report.status, job, options)
+    if form is Format.TABLE:
+        advise(report.status, read_about(Folder(job.folder)))
 
 
 def _show(status: Status, form: Format) -> None:
@@ -143,22 +152,28 @@ def _show(status: Status, form: Format) -> None:
 
 @contextmanager
 def progress() -> Iterator[Watch]:
-    """Show the progress of a distribution: files, alerts, alerts a second."""
-    counts = "files  {task.fields[alerts]:,} alerts  {task.fields[rate]:,.0f}/s"
+    """Show the progress of a run: its files, the alerts that were read, and how many a second."""
+    counts = "files  {task.fields[alerts]:,} alerts read  {task.fields[rate]:,.0f}/s"
     with console.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
 
         def watch(status: Status) -> None:
             bar.update(
                 task,
-                description="Publishing",
+                description=_activity(status),
                 completed=status.files + (status.files_in_hand or 0),
                 total=status.files_found,
-                alerts=sum(status.session.published.values()),
+                alerts=status.session.read,
                 rate=status.rate,
             )
 
         yield watch
+
+
+def _activity(status: Status) -> str:
+    if status.error is not None:
+        return status.state.capitalize()
+    return "Publishing" if status.waiting_files else "Waiting for files"
 
 
 def _judge(status: Status, job: Job, options: Options) -> None:

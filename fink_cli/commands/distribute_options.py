@@ -48,6 +48,23 @@ Trigger = Annotated[
 ExitAfter = Annotated[
     float | None, typer.Option(help="Stop after so many seconds.", min=0, show_default=False)
 ]
+StuckAfter = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds that files may wait, with none published, until `status` says that it is "
+        "stuck. Brokers may be away as long, but 30 s at most.  [default: 600]",
+        min=0,
+    ),
+]
+OnFailure = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Run this with the shell when the distribution has failed, or its process died: the "
+        "status is on its standard input, as JSON. Not when it is stopped, done or stuck.",
+        show_default=False,
+    ),
+]
 Master = Annotated[
     str, typer.Option(help="Spark's master: local[N], spark://HOST:PORT, yarn, k8s://URL.")
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +18,7 @@ from fink_cli.commands.distribute_options import (
     Master,
     Name,
     Once,
+    OnFailure,
     SameExitAfter,
     SameMaster,
     SameOnce,
@@ -24,6 +27,7 @@ from fink_cli.commands.distribute_options import (
     SchemaFile,
     Source,
     SparkConf,
+    StuckAfter,
     Topic,
     Trigger,
     spark_settings,
@@ -37,7 +41,9 @@ from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
+    from fink_cli.distribution.service.folder import About
     from fink_cli.distribution.service.local import LocalDistribution
+    from fink_cli.distribution.service.status import Status
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,14 @@ class Overview:
     """A distribution in a line of a table."""
 
     distribution: str
+    streams: str
+    source: str
     state: str
+    since: str = field(metadata={"title": "since (UTC)"})
     read: int
     published: int
     skipped: int
-    batches: int
-    rate: float
+    waiting: int = field(metadata={"title": "waiting files"})
 
 
 def start(
@@ -63,6 +71,8 @@ def start(
     exit_after: ExitAfter = None,
     schema: SchemaFile = None,
     name: Name = None,
+    stuck_after: StuckAfter = None,
+    on_failure: OnFailure = None,
     master: Master = "local[*]",
     spark_conf: SparkConf = None,
     form: Output = Format.TABLE,
@@ -74,7 +84,7 @@ def start(
     from fink_cli.distribution.prepare import Options
     from fink_cli.distribution.service import launch
     from fink_cli.distribution.service.folder import Folder, read_about
-    from fink_cli.distribution.service.status import ALIVE
+    from fink_cli.distribution.service.states import ALIVE
 
     options = Options(
         config=config,
@@ -87,17 +97,22 @@ def start(
         exit_after=exit_after,
         schema=schema,
         name=name,
+        stuck_after=stuck_after,
+        on_failure=on_failure,
     )
     job = prepared(options, profile, servers)
     with console.spinner("Starting Spark"):
         status = launch.start(job)
     render.emit(status, form)
+    about = read_about(Folder(job.folder))
     if status.state not in ALIVE:
+        advise(status, about)
         return
-    named = read_about(Folder(job.folder)).options
+    if not status.files_found and not status.read:
+        console.note(f"There is no Parquet file in {job.source} yet: it waits for the first one.")
     console.advice(
         "It goes on by itself:",
-        [f"fink distribute {verb} {named}" for verb in ("status", "logs -f", "stop")],
+        [f"fink distribute {verb} {about.options}" for verb in ("status", "logs -f", "stop")],
     )
 
 
@@ -118,9 +133,12 @@ def stop(
     from fink_cli.distribution.service import launch
 
     which = _which(context, config, source, topic, name)
-    if not which.running:
-        console.note(f"The distribution {which.about.name} does not run.")
-    with console.spinner("Finishing the batch"):
+    if which.running:
+        with console.spinner("Finishing the batch"):
+            status = launch.stop(which)
+    else:
+        state = f"; its state is {which.report.status.state}" if which.report else ""
+        console.note(f"The distribution {which.about.name} does not run{state}.")
         status = launch.stop(which)
     render.emit(status, form)
 
@@ -166,15 +184,38 @@ def status(
             f"Start it: fink distribute start {which.about.options}",
         )
     render.emit(which.report.status, form)
+    if form is Format.TABLE:
+        advise(which.report.status, which.about)
     _judge([which])
+
+
+def advise(status: Status, about: About) -> None:
+    """Say what to type next: to read what was published, or to see what goes wrong."""
+    from fink_cli.distribution.service.states import ALIVE, BAD, DONE
+
+    published = [topic for topic, count in status.published.items() if count]
+    if status.state == DONE and published:
+        topic = shlex.quote(published[0])
+        command = f"fink consume --topic {topic} --from earliest --limit 5"
+        console.advice("Read what was published:", [command])
+    if status.state in BAD:
+        verbs = ["logs", "logs --spark"] + (["start"] if status.state not in ALIVE else [])
+        commands = [f"fink distribute {verb} {about.options}" for verb in verbs]
+        console.advice("See what it did; start it again once that is mended:", commands)
 
 
 def _show_all(distributions: Sequence[LocalDistribution], form: Format) -> None:
     if form is Format.TABLE:
+        from fink_cli.distribution.service.states import BAD
+
         render.emit([_overview(each) for each in distributions], form)
+        reports = [(each.about, each.report) for each in distributions if each.report]
+        for about, report in reports:
+            if report.status.state in BAD:
+                console.warn(f"{about.name} is {report.status.state}: {report.status.error}")
         # Once, where the topic or the cluster was made anew.
-        options = dict.fromkeys(each.about.options for each in distributions)
-        console.advice("More of one:", [f"fink distribute status {each}" for each in options])
+        names = dict.fromkeys(shlex.quote(each.about.name) for each in distributions)
+        console.advice("More of one:", [f"fink distribute status --name {name}" for name in names])
     else:
         render.emit([each.report.status for each in distributions if each.report], form)
     _judge(distributions)
@@ -182,26 +223,29 @@ def _show_all(distributions: Sequence[LocalDistribution], form: Format) -> None:
 
 def _judge(distributions: Sequence[LocalDistribution]) -> None:
     """End with 1 where a distribution does not publish though it should."""
-    from fink_cli.distribution.service.status import DIED, FAILED, STUCK
+    from fink_cli.distribution.service.states import BAD
 
     reports = (each.report for each in distributions)
-    if any(report and report.status.state in (FAILED, DIED, STUCK) for report in reports):
+    if any(report and report.status.state in BAD for report in reports):
         raise typer.Exit(1)
 
 
 def _overview(distribution: LocalDistribution) -> Overview:
-    name = distribution.about.name
-    if distribution.report is None:
-        return Overview(name, "-", 0, 0, 0, 0, 0.0)
-    status = distribution.report.status
+    from fink_cli.distribution.service.status import Status
+
+    about, report = distribution.about, distribution.report
+    status = report.status if report else Status("-")
+    since = datetime.fromisoformat(status.since) if status.since else None
     return Overview(
-        distribution=name,
+        distribution=about.name,
+        streams=about.config or about.topics[0],
+        source=about.source,
         state=status.state,
+        since=f"{since:%Y-%m-%d %H:%M}" if since else "-",
         read=status.read,
         published=sum(status.published.values()),
         skipped=status.skipped,
-        batches=status.batches,
-        rate=status.rate,
+        waiting=status.waiting_files,
     )
 
 
@@ -213,20 +257,24 @@ def logs(
     name: Name = None,
     follow: Follow = False,
     lines: Lines = 100,
+    spark: Annotated[
+        bool, typer.Option("--spark", help="Show what Spark wrote in the last run instead.")
+    ] = False,
     _schema: SameSchema = None,
     _once: SameOnce = False,
     _trigger: SameTrigger = None,
     _exit_after: SameExitAfter = None,
     _master: SameMaster = None,
 ) -> None:
-    """Show the log of a distribution."""
+    """Show what a distribution did: its batches, bad files, what was tried again, and why."""
     which = _which(context, config, source, topic, name)
-    if not which.folder.log.exists():
+    log = which.folder.spark_log if spark else which.folder.log
+    if not log.exists():
         raise OperationFailedError(
             f"The distribution {which.about.name} has no log yet.",
             f"Start it: fink distribute start {which.about.options}",
         )
-    show_log(which.folder.log, lines, follow)
+    show_log(log, lines, follow)
 
 
 def _which(

@@ -32,8 +32,8 @@ def doctor(
 ) -> None:
     """Look for what is wrong, and say what to type. The exit code is 1 for a failure.
 
-    It looks at this machine, the settings, the way to the brokers, the login, the topic and
-    Slack. It changes nothing, and needs no right but the user's own.
+    It looks at this machine, its distributions, the settings, the way to the brokers, the login,
+    the topic and Slack. It changes nothing, and needs no right but the user's own.
     """
     from fink_cli.consumer.topic_names import split_names
     from fink_cli.doctor.check_result import CheckState

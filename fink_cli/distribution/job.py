@@ -64,6 +64,9 @@ class Job:
         schema: the file to write the Avro schema to.
         again: files, within the source, that are published once more.
         stays: whether the driver goes on when the process ends that started it.
+        stuck_after: the seconds that files may wait with none published, and brokers be away, until
+            it is stuck.
+        on_failure: the shell command to run when it failed or died.
     """
 
     name: str
@@ -82,6 +85,8 @@ class Job:
     schema: str | None = None
     again: list[str] = field(default_factory=list)
     stays: bool = False
+    stuck_after: float = 600.0
+    on_failure: str | None = None
 
 
 def dump_job(job: Job) -> str:

@@ -55,6 +55,9 @@ class Options:
         name: the distribution's name on its cluster; ``None`` takes that of the file, or makes one.
         again: files, within the source, to publish once more.
         schema: file to write the Avro schema of what is published to.
+        stuck_after: seconds that files may wait, or brokers be away, until it is stuck; ``None``
+            takes that of the file.
+        on_failure: the shell command to run when it failed or died.
     """
 
     config: Path | None = None
@@ -69,6 +72,8 @@ class Options:
     schema: Path | None = None
     name: str | None = None
     again: Sequence[str] = ()
+    stuck_after: float | None = None
+    on_failure: str | None = None
 
 
 def declared(options: Options) -> tuple[Distribution, Path]:
@@ -130,7 +135,7 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
         if never := [topic for topic in missing if topic not in deleted]:
             raise no_such_topics(connection, never)
     folder = distribution_folder(home, name, cluster)
-    if not folder.about.exists():
+    if (options.once or options.replay) and not folder.about.exists():
         require_files(source)  # later, the nights may be elsewhere
     refuse_compacted(connection, list(facts))
     largest = largest_messages(connection, list(facts))
@@ -149,12 +154,18 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
         connection=connection,
         spark=spark_of(options, report),
         once=options.once,
-        trigger=distribution.trigger if options.trigger is None else options.trigger,
+        trigger=_given(options.trigger, distribution.trigger),
         exit_after=options.exit_after,
         replay=options.replay,
         schema=str(options.schema.resolve()) if options.schema else None,
         again=list(options.again),
+        stuck_after=_given(options.stuck_after, distribution.stuck_after),
+        on_failure=options.on_failure,
     )
+
+
+def _given(option: float | None, setting: float) -> float:
+    return setting if option is None else option
 
 
 def _name(

@@ -125,6 +125,8 @@ class Distribution(BaseModel):
         name: the distribution's name on its cluster; ``None`` makes one.
         source: the folder of the science database, relative to that of the file.
         trigger: seconds between two searches for new files.
+        stuck_after: seconds that files may wait with none published, and brokers be away, until the
+            distribution is stuck.
         id: dotted path of the column that names an alert; ``None`` takes that of
             ``conf/columns.toml``.
         object: dotted path of the column that names its object.
@@ -136,6 +138,7 @@ class Distribution(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     source: str | None = None
     trigger: Annotated[float, Field(ge=0)] = 10.0
+    stuck_after: Annotated[float, Field(ge=0)] = 600.0
     id: str | None = None
     object: str | None = None
     stream: Annotated[list[Stream], Field(min_length=1)]

@@ -22,6 +22,7 @@ from fink_cli.doctor.cluster import (
     expand_topics,
 )
 from fink_cli.doctor.deadline import Deadline
+from fink_cli.doctor.distributions import check_distributions
 from fink_cli.doctor.network import check_address, check_certificate
 from fink_cli.doctor.secret_files import check_secret_files
 from fink_cli.doctor.slack import check_slack
@@ -75,6 +76,7 @@ def run_checks(
         "disk": begin(machine.check_disk),
         "ports": begin(machine.check_ports),
         "file modes": begin(check_secret_files),
+        "distributions": begin(check_distributions),
     }
     slack = begin(partial(check_slack, profile))
     if attended:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +27,12 @@ from fink_cli.distribution.service.folder import Folder
 from fink_cli.distribution.service.status import read_report
 from fink_cli.processes import find, runs
 from fink_cli.simulate import simulate_alerts, write_science
-from tests.support.cluster import TestCluster
+from tests.support.cluster import TestCluster, running_cluster
 from tests.support.distributions import batch_runs
 from tests.support.environment import PROGRAM
 from tests.support.fink import run_fink
 from tests.support.topics import read_topic
+from tests.support.waiting import wait_for
 
 SPARK_SECONDS = 180
 T = TypeVar("T")
@@ -167,9 +170,12 @@ def test_from_start_to_stop_and_after_a_kill(
     assert service.on_topic() == FIRST
     assert not service.processes()
     assert service.status() == report
+    assert report["since"] >= report["started_at"]
+    assert (report["source"], report["config"]) == (str(service.science), None)
     again = service.fink("stop")
     assert again.returncode == 0
-    assert "does not run" in again.stderr
+    assert "does not run; its state is stopped" in again.stderr
+    assert "Finishing" not in again.stderr
 
     # Started again it goes on; killed, it says so.
     service.land(alerts.slice(FIRST))
@@ -182,16 +188,45 @@ def test_from_start_to_stop_and_after_a_kill(
     pid = json.loads((service.folder / "status.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     until(lambda: not service.processes(), 30)
-    failed = service.status()
-    assert failed["state"] == "died"
-    log = service.folder / "driver.log"
-    assert failed["error"] == f"The driver (pid {pid}) died; its log: {log}"
-    assert failed["published"] == {service.topic: FIRST + SECOND}
-    shown = service.fink("logs", "-n", "1000")
-    assert shown.returncode == 0
+    died = service.status()
+    assert died["state"] == "died"
+    assert died["since"] >= running["since"]
+    log = service.folder / "spark.log"
+    why = f"The end of its log may say why: {log}"
+    assert died["error"] == f"The driver died: it last reported {died['since']}. {why}"
+    assert died["published"] == {service.topic: FIRST + SECOND}
+    for_people = service.fink("status")
+    assert for_people.returncode == 1
+    assert f"fink distribute start --topic {service.topic}" in for_people.stderr
+    shown = service.fink("logs", "--spark", "-n", "1000")
     assert shown.stdout.splitlines() == log.read_text().splitlines()
+    what_it_did(service)
 
     interrupted_run_beside(service, make_topic())
+
+
+def what_it_did(service: Service) -> None:
+    """The log tells of both runs, each line after its time."""
+    lines = service.fink("logs").stdout.splitlines()
+    at = [datetime.fromisoformat(line.split(" ", 1)[0]) for line in lines]
+    assert at == sorted(at)
+    told = [line.split(" ", 1)[1] for line in lines]
+    assert [line.split()[0] for line in told] == [
+        "Started",
+        "Batch",
+        "Stopped:",
+        "Started",
+        "Batch",
+    ]
+    assert told[0].endswith(f"{service.science} to {service.topic}")
+    assert re.fullmatch(
+        rf"Batch 1: 1 file \(\S+\.parquet\), {FIRST} alerts read; "
+        rf"published: {service.topic} {FIRST}; undecided: none; \d+\.\d s",
+        told[1],
+    )
+    assert told[2] == f"Stopped: {FIRST} alerts read."
+    assert "Batch 2: 1 file" in told[4]
+    assert f" {SECOND} alerts read" in told[4]
 
 
 def interrupted_run_beside(service: Service, topic: str) -> None:
@@ -212,12 +247,13 @@ def interrupted_run_beside(service: Service, topic: str) -> None:
         assert b"Traceback" not in (terminal.before or b"")
     assert not other.processes()
 
-    both = service.fink("status")
+    both = run_fink("distribute", "status", env={**service.environ, "COLUMNS": "250"})
     assert both.returncode == 1, "one of them died"
-    words = [line.split() for line in both.stdout.splitlines()]
-    rows = {each[0].split("@")[0]: each[1] for each in words if len(each) > 1}
-    assert rows[service.topic] == "died"
-    assert rows[topic] == "stopped"
+    rows = [line.split() for line in both.stdout.splitlines() if "@" in line]
+    states = {row[1]: (row[2], row[3]) for row in rows}
+    source = str(service.science)
+    assert states == {service.topic: (source, "died"), topic: (source, "stopped")}
+    assert "is died: The driver died" in both.stderr
     asked = service.fink("status", "-o", "json")
     assert {each["state"] for each in json.loads(asked.stdout)} == {"died", "stopped"}
     asked = service.fink("logs")
@@ -317,7 +353,8 @@ def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_p
     service.environ.update(service.cluster.as_user(user, password))
     service.science.mkdir()
     (service.science / "note.parquet").write_text("not Parquet")
-    with service.beside("run", *service.words, "--exit-after", "10", "-o", "json") as running:
+    words = (*service.words, "--exit-after", "60", "--on-failure", f"cat > {tmp_path / 'told'}")
+    with service.beside("run", *words, "-o", "json") as running:
         until(lambda: service.driver(ready=True) is not None)
         set_password(service.cluster.connection, user, "another-secret")
         service.land(simulate_alerts(1))
@@ -327,3 +364,112 @@ def test_a_login_that_is_refused_later_ends_a_run_with_3(service: Service, tmp_p
     assert report["state"] == "failed"
     assert f"refused the login of user '{user}'" in report["error"]
     assert "Traceback" not in said
+    assert json.loads((tmp_path / "told").read_text()) == report
+
+
+# Waits at each alert until there is a file.
+GATE = """
+import time
+from pathlib import Path
+
+
+def passes(candid):
+    while not Path({gate!r}).exists():
+        time.sleep(0.1)
+    return candid > 0
+"""
+
+
+def test_it_tells_what_it_waits_for_and_why_it_ended(tmp_path: Path) -> None:
+    """From before the first night: brokers that go and come, a slow filter, a new password."""
+    science, gate, told = tmp_path / "science", tmp_path / "gate", tmp_path / "told.json"
+    science.mkdir()
+    (tmp_path / "slow.py").write_text(GATE.format(gate=str(gate)))
+    config = tmp_path / "d.toml"
+    config.write_text('name = "nights"\n[[stream]]\ntopic = "t"\nfilter = "slow.passes"\n')
+    words = ("--config", str(config), "--source", str(science), "--master", "local[1]")
+    short = ("--trigger", "1", "--stuck-after", "1", "--on-failure", f"cat > {told}; echo told")
+    with running_cluster(tmp_path / "home") as cluster:
+        cluster.create_topic("t")
+        set_password(cluster.connection, "ann", "first")
+        ensure_topics(cluster.connection)
+        create_rules(cluster.connection, publisher_rules("ann", ["t"]))
+        environ = {**cluster.environ, **cluster.as_user("ann", "first")}
+
+        def status() -> dict[str, Any]:
+            done = run_fink("distribute", "status", "-o", "json", env=environ)
+            report: dict[str, Any] = json.loads(done.stdout)
+            assert done.returncode == (report["state"] in ("failed", "died", "stuck")), report
+            return report
+
+        def in_state(state: str) -> dict[str, Any]:
+            return wait_for(
+                lambda: report if (report := status())["state"] == state else None, SPARK_SECONDS
+            )
+
+        begun = run_fink("distribute", "start", *words, *short, env=environ, timeout=SPARK_SECONDS)
+        assert begun.returncode == 0, begun.stderr
+        assert f"There is no Parquet file in {science} yet" in begun.stderr
+        try:
+            idle = status()
+            assert (idle["state"], idle["error"], idle["waiting_files"]) == ("running", None, 0)
+
+            run_fink("kafka", "stop", env=cluster.environ)
+            stuck = in_state("stuck")
+            assert "No Kafka broker answers" in stuck["error"]
+            assert stuck["since"] > idle["since"]
+            examined = run_fink("doctor", "-o", "json", env=cluster.environ)
+            checks = {check["check"]: check for check in json.loads(examined.stdout)}
+            assert checks["distributions"]["state"] == "failure"
+            assert "nights is stuck since" in checks["distributions"]["found"]
+            assert checks["distributions"]["hint"].endswith("--name nights")
+            run_fink("kafka", "start", env=cluster.environ, timeout=240)
+            assert in_state("running")["error"] is None
+
+            write_science(simulate_alerts(SECOND), tmp_path / "landing", files=1)
+            for file in (tmp_path / "landing").iterdir():
+                file.rename(science / file.name)
+            stuck = in_state("stuck")
+            assert "Files wait, and none was published since" in stuck["error"]
+            assert stuck["waiting_files"] == 1
+            gate.touch()
+            published = in_state("running")
+            assert (published["read"], published["waiting_files"]) == (SECOND, 0)
+
+            set_password(cluster.connection, "ann", "second")
+            failed = in_state("failed")
+            assert "refused the login of user 'ann'" in failed["error"]
+            assert failed["since"] >= published["last_batch_at"]
+            wait_for(lambda: told.exists() and told.read_text().endswith("}"))
+            assert json.loads(told.read_text()) == failed
+            told.unlink()
+            wait_for(lambda: "--on-failure ended with 0" in logs(environ))
+            refused = run_fink("doctor", env=environ)
+            assert refused.returncode == 1
+
+            environ["FINK_PASSWORD"] = "second"
+            begun = run_fink(
+                "distribute", "start", *words, *short, env=environ, timeout=SPARK_SECONDS
+            )
+            assert begun.returncode == 0, begun.stderr
+            again = status()
+            assert (again["read"], again["session"]["read"]) == (SECOND, 0)
+            os.kill(again["pid"], signal.SIGKILL)
+            wait_for(lambda: told.exists() and told.read_text().endswith("}"))
+            assert json.loads(told.read_text()) == in_state("died")
+        finally:
+            stopped = run_fink("distribute", "stop", env=environ, timeout=SPARK_SECONDS)
+            assert stopped.returncode == 0, stopped.stderr
+            end_all(tmp_path / "home")
+
+
+def logs(environ: dict[str, str]) -> str:
+    return run_fink("distribute", "logs", env=environ).stdout
+
+
+def end_all(home: Path) -> None:
+    """Kill the JVM that a driver that was killed has left."""
+    for process in psutil.process_iter(["cwd"]):
+        if str(home.resolve() / "distributions") in (process.info["cwd"] or ""):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

@@ -77,7 +77,7 @@ def _run(job: Job, _watch: launch.Watch) -> Report:
     try:
         # What fails stands in the report.
         with (
-            folder.log.open("w") as log,
+            folder.spark_log.open("w") as log,
             redirect_stdout(log),
             redirect_stderr(log),
             suppress(FinkError),

@@ -16,16 +16,18 @@ from fink_cli.distribution.job import Job
 from fink_cli.distribution.service.folder import About, Folder, write_about
 from fink_cli.distribution.service.launch import run, start, stop
 from fink_cli.distribution.service.local import LocalDistribution
+from fink_cli.distribution.service.states import STOPPED, Signs
 from fink_cli.distribution.service.status import (
-    STOPPED,
     ErrorReport,
     Report,
+    Session,
+    Status,
     first_status,
     read_report,
     settle_stopped,
     write_report,
 )
-from fink_cli.errors import OperationFailedError, UsageError
+from fink_cli.errors import FinkError, OperationFailedError, UsageError
 from fink_cli.processes import beginning
 from tests.support.jobs import a_job
 
@@ -99,3 +101,36 @@ def test_a_driver_that_was_ready_reports_its_end_by_itself(job: Job) -> None:
     assert report is not None
     assert "died" in str(report.status.error)
     assert report.failure is not None
+
+
+def test_a_start_keeps_the_counts_of_the_runs_before(job: Job) -> None:
+    former = Status(
+        "failed",
+        read=9,
+        published={"t": 8},
+        skipped=1,
+        batches=2,
+        error="It failed.",
+        session=Session(read=9, published={"t": 8}),
+        files=3,
+    )
+    status = first_status(job, 7, former)
+    assert (status.state, status.error, status.pid) == ("starting", None, 7)
+    assert (status.read, status.published, status.skipped, status.batches) == (9, {"t": 8}, 1, 2)
+    assert status.session == Session(published={"t": 0})
+    assert status.files == 0
+
+
+def test_one_that_was_killed_died_when_it_reported_last(job: Job) -> None:
+    folder = Folder(job.folder)
+    with waiting(job):
+        report = read_report(folder)
+        assert report is not None
+        signs = Signs("2026-11-28T03:00:00+00:00")
+        write_report(folder, replace(report, signs=signs))
+    report = read_report(folder)
+    assert report is not None
+    assert (report.status.state, report.status.since) == ("died", signs.alive_at)
+    assert str(folder.spark_log) in str(report.status.error)
+    with pytest.raises(FinkError, match="died"):
+        report.raise_failure()

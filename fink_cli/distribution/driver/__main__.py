@@ -7,6 +7,7 @@ What ends it stands in its report (``status.json``), and with its traceback in t
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from fink_cli.distribution.driver.run import Run
+from fink_cli.distribution.driver.watch import Watch
 from fink_cli.distribution.job import Job, load_job
 from fink_cli.distribution.service.folder import Folder
 from fink_cli.distribution.service.processes import LOCK_SECONDS, end_former, stop_with_parent
-from fink_cli.distribution.service.status import DONE, STOPPED
+from fink_cli.distribution.service.states import DONE, STOPPED
 from fink_cli.errors import OperationFailedError
 
 if TYPE_CHECKING:
@@ -43,26 +45,27 @@ def run(job: Job, stop: threading.Event) -> None:
         Exception: any; the report holds it as well.
     """
     current = Run(job, stop, lambda: open_spark(job))
-    current.report.update()
-    end = threading.Event()
-    updates = threading.Thread(target=_update_within, args=(current, end), daemon=True)
+    report = current.report
+    report.log.write(f"Started (pid {os.getpid()}): {job.source} to {', '.join(job.targets)}")
+    report.update()
+    watch = Watch(current)
     try:
         end_former(Path(job.folder))
         current.read_progress()
         if current.has_work():
             current.start_spark()
             current.patiently(current.take_over)
-            updates.start()
             _publish(current)
+        if watch.refused is not None:
+            raise watch.refused
     except Exception as error:
         # Whatever ends the driver must be reported, or it would seem that all was published.
-        current.report.fail(error)
+        report.fail(error)
         raise
     finally:
-        end.set()
+        watch.end()
         current.end_spark()
-    done = job.once and not stop.is_set()
-    current.report.update(state=DONE if done else STOPPED, files_in_hand=None)
+    report.end(DONE if job.once and not stop.is_set() else STOPPED)
 
 
 def _publish(current: Run) -> None:
@@ -88,11 +91,6 @@ def _publish(current: Run) -> None:
             stop.set()
 
 
-def _update_within(current: Run, end: threading.Event) -> None:
-    while not end.wait(_POLL_SECONDS):
-        current.update_batch()
-
-
 def open_spark(job: Job) -> SparkJob:
     """Start Spark.
 
@@ -110,7 +108,7 @@ def open_spark(job: Job) -> SparkJob:
         reason = first_cause(str(error))
         if _NO_JVM in reason:
             # Only the JVM knows why it ended, and the log is all that is there so far.
-            lines = folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = folder.spark_log.read_text(encoding="utf-8", errors="replace").splitlines()
             reason = " ".join([line for line in lines if not _BESIDE.match(line)][-3:])
         raise OperationFailedError(f"Spark did not start: {reason}") from error
 

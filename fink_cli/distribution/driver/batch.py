@@ -33,7 +33,7 @@ from fink_cli.distribution.publisher.work import (
     Work,
     batch_bytes,
 )
-from fink_cli.distribution.service.status import now
+from fink_cli.distribution.service.states import now
 from fink_cli.distribution.source.parquet_files import BadFile, check_files
 from fink_cli.distribution.source.waiting import WaitingFiles
 from fink_cli.errors import OperationFailedError, UnreachableError, explain_kafka

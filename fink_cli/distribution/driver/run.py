@@ -23,7 +23,7 @@ from fink_cli.distribution.progress.earlier_runs import changed_streams, definit
 from fink_cli.distribution.progress.owner import Owner, read_all
 from fink_cli.distribution.progress.records import Record, again_record
 from fink_cli.distribution.service.folder import Folder
-from fink_cli.distribution.service.status import RUNNING, STUCK
+from fink_cli.distribution.service.states import RUNNING
 from fink_cli.distribution.source.folder import footer_digest
 from fink_cli.distribution.source.parquet_files import check_files
 from fink_cli.distribution.source.waiting import WaitingFiles
@@ -245,17 +245,14 @@ class Run:
         most = _BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
-        self.report.update(files_in_hand=0.0)
+        self.report.update_progress(files_in_hand=0.0)
         began = time.monotonic()
         self.patiently(partial(self.batches.publish_files, files))
-        self.report.busy_seconds += time.monotonic() - began
+        seconds = time.monotonic() - began
+        self.report.busy_seconds += seconds
+        self.report.log_batch(files, seconds)
         complete = sum(self.batches.is_done(file.name) for file in files)
-        self.report.update_progress(
-            state=RUNNING,
-            error=None,
-            files=self.report.status.files + complete,
-            files_in_hand=None,
-        )
+        self.report.update_progress(done=complete, files_in_hand=None)
         return True
 
     def patiently(self, work: Callable[[], None]) -> None:
@@ -269,10 +266,11 @@ class Run:
         while not self.stop.is_set():
             try:
                 work()
+                self.report.succeed()
                 return
             except TryAgainError as error:
                 mended += 1
-                stuck = mended > _MOST_ATTEMPTS
+                lasting = mended > _MOST_ATTEMPTS
                 reason, pause = str(error), min(_MENDED_SECONDS * 2**mended, _PAUSE_SECONDS)
             except LoginRefusedError:
                 raise
@@ -280,15 +278,14 @@ class Run:
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > _OUTAGE_SECONDS:
                     raise
-                reason, stuck, pause = str(error), True, _PAUSE_SECONDS / 2
+                reason, lasting, pause = str(error), True, _PAUSE_SECONDS / 2
             except UnknownFailureError as error:
                 # Where no file is at fault: a disk was away for a moment, or memory short.
                 failed += 1
                 if failed >= _MOST_ATTEMPTS:
                     raise
-                reason, stuck, pause = str(error), True, _PAUSE_SECONDS
-            now = STUCK if stuck and self.report.ready else self.report.status.state
-            self.report.update(state=now, error=f"It is tried again: {reason}")
+                reason, lasting, pause = str(error), True, _PAUSE_SECONDS
+            self.report.try_again(reason, lasting=lasting)
             self.stop.wait(pause)
 
     def replay(self) -> None:
@@ -325,8 +322,10 @@ class Run:
         for file in files:
             if self.stop.is_set():
                 break
+            began = time.monotonic()
             self.patiently(partial(self.batches.replay_file, file, rows[file.name]))
-            self.report.update_progress(error=None)
+            self.report.log_batch([file], time.monotonic() - began)
+            self.report.update_progress()
 
 
 def _topic_ids(job: Job) -> dict[str, str]:

@@ -24,8 +24,9 @@ class Folder:
         path: the folder.
         about: which distribution it is, for commands that ask no cluster.
         schemas: the Avro schemas of what is published, a file a stream.
-        log: the log of the driver, and of Spark.
-        former_log: the log of the run before.
+        log: what the driver did, batch by batch.
+        spark_log: what Spark, and the driver's Python, wrote in this run.
+        former_spark_log: what they wrote in the run before.
         status: the status that the driver writes.
         scratch: Spark's temporary files, removed after a run.
         lock: held by the one driver that may run.
@@ -35,8 +36,9 @@ class Folder:
         self.path = Path(path)
         self.about = self.path / "about.json"
         self.schemas = self.path / "schemas"
-        self.log = self.path / "driver.log"
-        self.former_log = self.path / "driver.log.1"
+        self.log = self.path / "distribution.log"
+        self.spark_log = self.path / "spark.log"
+        self.former_spark_log = self.path / "spark.log.1"
         self.status = self.path / "status.json"
         self.scratch = self.path / "scratch"
         self.lock = self.path / "lock"

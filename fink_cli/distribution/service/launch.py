@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from fink_cli.distribution.job import Job, dump_job
 from fink_cli.distribution.service.folder import Folder, read_about
 from fink_cli.distribution.service.local import LocalDistribution
+from fink_cli.distribution.service.on_failure import Watched, begin_watch, run_on_failure
 from fink_cli.distribution.service.processes import DRIVER_OF, LOCK_SECONDS, end, environment
+from fink_cli.distribution.service.states import ALIVE, STOPPED
 from fink_cli.distribution.service.status import (
-    ALIVE,
-    STOPPED,
     Report,
     Status,
     first_status,
@@ -86,6 +86,8 @@ def run(job: Job, watch: Watch) -> Report:
     report = _last_report(job, driver)
     if interrupted:
         raise RunInterruptedError(report.status)
+    if job.on_failure:
+        run_on_failure(job.on_failure, Folder(job.folder), report)
     return report
 
 
@@ -101,6 +103,9 @@ def start(job: Job) -> Status:
     """
     with signals_held_back() as let_through:
         driver = _launch(job)
+        if job.on_failure:
+            began = beginning(psutil.Process(driver.pid))
+            begin_watch(Watched(job.folder, driver.pid, began, job.on_failure))
         try:
             let_through()
             _hand_over(replace(job, stays=True), driver)
@@ -162,12 +167,13 @@ def _launch(job: Job) -> subprocess.Popen[str]:
             former = read_report(folder)
             if former is not None and former.status.state in ALIVE:
                 raise Timeout(str(folder.lock))
-            if folder.log.exists():
-                folder.log.replace(folder.former_log)
+            if folder.spark_log.exists():
+                folder.spark_log.replace(folder.former_spark_log)
             driver = _begin(job, folder)
             with suppress(psutil.NoSuchProcess):
                 began = beginning(psutil.Process(driver.pid))
-                write_report(folder, Report(driver.pid, began, first_status(job, driver.pid)))
+                status = first_status(job, driver.pid, former.status if former else None)
+                write_report(folder, Report(driver.pid, began, status))
             return driver
     except Timeout as error:
         raise OperationFailedError(
@@ -179,7 +185,7 @@ def _launch(job: Job) -> subprocess.Popen[str]:
 
 def _begin(job: Job, folder: Folder) -> subprocess.Popen[str]:
     private_folder(folder.scratch)
-    with folder.log.open("w") as log:
+    with folder.spark_log.open("w") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "fink_cli.distribution.driver"],
             stdin=subprocess.PIPE,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fink_cli.distribution.prepare import Options
 from fink_cli.distribution.service.folder import About, Folder, read_about
-from fink_cli.distribution.service.status import ALIVE, Report, read_report
+from fink_cli.distribution.service.states import ALIVE
+from fink_cli.distribution.service.status import Report, read_report
 from fink_cli.errors import OperationFailedError, UsageError
 
 
@@ -68,10 +70,12 @@ def choose_one(distributions: Sequence[LocalDistribution]) -> LocalDistribution:
             "No such distribution was begun here.",
             "Start one: fink distribute start --source DIR --topic T",
         )
-    # Where the same options name several, the newest: the topic or the cluster was created anew.
-    newest = {each.about.options: each for each in reversed(distributions)}
+    # Where several have one name, the newest: the topic or the cluster was created anew.
+    newest = {(each.about.options, each.about.name): each for each in reversed(distributions)}
     running = [each for each in distributions if each.running]
     if len(newest) > 1 and len(running) != 1:
-        lines = "\n".join(f"  {options}" for options in reversed(newest))
+        lines = "\n".join(
+            f"  {options} --name {shlex.quote(name)}" for options, name in reversed(newest)
+        )
         raise UsageError(f"There are {len(newest)} distributions.", f"Say which:\n{lines}")
     return running[0] if running else distributions[0]

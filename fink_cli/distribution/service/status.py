@@ -8,15 +8,20 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from fink_cli.distribution.job import Job
-from fink_cli.distribution.service.folder import Folder
+from fink_cli.distribution.service.folder import Folder, read_about
+from fink_cli.distribution.service.states import (
+    ALIVE,
+    DIED,
+    STARTING,
+    STOPPED,
+    Signs,
+    judge,
+    now,
+)
 from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.errors import USAGE, FinkError
 from fink_cli.private import write_private
 from fink_cli.processes import find
-
-STARTING, RUNNING, STUCK = "starting", "running", "stuck"
-STOPPED, DONE, FAILED, DIED = "stopped", "done", "failed", "died"
-ALIVE = (STARTING, RUNNING, STUCK)
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,15 @@ class Status:
     Attributes:
         name: the distribution's name on its cluster.
         state: ``starting``, ``running``, ``stuck``, ``stopped``, ``done``, ``failed`` or ``died``.
+        since: when this state began, ISO 8601; when a driver that died reported last.
+        source: the folder of the science database.
+        config: the distribution file; ``None`` if there is a single topic.
         read: alerts read.
         published: messages published, per topic.
         skipped: its dead letters.
         batches: micro-batches done.
-        rate: alerts published a second, over the batches since the start.
-        error: why it failed, or why its batch is tried again.
+        rate: alerts read a second, over the batches since the start.
+        error: why it failed, died or is stuck, or why its batch is tried again.
         warning: what happened that its readers may notice.
         pid: the process that runs it.
         started_at: when it was started, ISO 8601.
@@ -72,14 +80,17 @@ class Status:
         files: files published since the start.
         files_in_hand: how many of the files of the batch that runs are done, as far as Spark tells;
             ``None`` while none runs.
-        files_found: files that were there to publish, as far as it has seen.
+        files_found: those, and the files that wait.
         bad_files: files that could not be published, and why.
         replaced_files: files that were published, and have another content since.
-        log: the log of its driver.
+        log: what its driver did, batch by batch.
     """
 
     state: str
     name: str = ""
+    since: str | None = None
+    source: str = ""
+    config: str | None = None
     read: int = 0
     published: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
@@ -144,6 +155,7 @@ class Report:
         status: its status.
         ready: whether Spark has started and the streams are accepted.
         failure: the error that ended it; ``None`` where none did.
+        signs: the facts that its state is judged from; ``None`` before the driver itself reports.
     """
 
     pid: int
@@ -151,6 +163,7 @@ class Report:
     status: Status
     ready: bool = False
     failure: ErrorReport | None = None
+    signs: Signs | None = None
 
     def raise_failure(self) -> None:
         """Raise the error that ended the driver, if one did, with the log in its hint."""
@@ -161,22 +174,35 @@ class Report:
             raise error
 
 
-def first_status(job: Job, pid: int) -> Status:
-    """Return the status of a run that has done nothing yet."""
-    return Status(
+def first_status(job: Job, pid: int, former: Status | None = None) -> Status:
+    """Return the status of a run that has done nothing yet.
+
+    Args:
+        job: what it will do.
+        pid: the process that will do it.
+        former: the status of the run before, whose counts it keeps.
+    """
+    folder, at = Folder(job.folder), now()
+    return replace(
+        former or Status(STARTING, published=dict.fromkeys(job.targets, 0)),
         state=STARTING,
         name=job.name,
-        published=dict.fromkeys(job.targets, 0),
-        session=Session(published=dict.fromkeys(job.targets, 0)),
+        since=at,
+        source=job.source,
+        config=read_about(folder).config,
+        rate=0.0,
+        error=None,
+        warning=None,
         pid=pid,
-        started_at=now(),
-        log=str(Folder(job.folder).log),
+        started_at=at,
+        session=Session(published=dict.fromkeys(job.targets, 0)),
+        files=0,
+        files_in_hand=None,
+        files_found=0,
+        bad_files=[],
+        replaced_files=[],
+        log=str(folder.log),
     )
-
-
-def now() -> str:
-    """Return the time, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 _REPORT = TypeAdapter(Report)
@@ -188,28 +214,35 @@ def write_report(folder: Folder, report: Report) -> None:
 
 
 def read_report(folder: Folder) -> Report | None:
-    """Read the last report; ``None`` before the first one.
-
-    A driver that ended without a last report has ``died``.
-    """
-    report = _last_report(folder)
-    if report is None or report.status.state not in ALIVE or find(report.pid, report.began):
+    """Read the last report, with the state that it is in now; ``None`` before the first one."""
+    report = last_report(folder)
+    if report is None:
+        return None
+    alive = find(report.pid, report.began) is not None
+    signs = report.signs or Signs(report.status.since or now())
+    state, trouble = judge(report.status.state, signs, alive, datetime.now(UTC))
+    if trouble is None:
         return report
-    died = ErrorReport(
-        f"The driver (pid {report.pid}) died; its log: {folder.log}", "", FinkError.exit_code
+    error, hint = trouble.reason, ""
+    if state == DIED:
+        hint = f"The end of its log may say why: {folder.spark_log}"
+        report = replace(report, failure=ErrorReport(error, hint, FinkError.exit_code))
+    status = replace(
+        report.status, state=state, since=trouble.since, error=f"{error} {hint}".strip()
     )
-    status = replace(report.status, state=DIED, error=str(died))
-    return replace(report, status=status, failure=died)
+    return replace(report, status=status)
 
 
 def settle_stopped(folder: Folder, pid: int) -> None:
     """Report that a driver was stopped which ended before it could report that itself."""
-    report = _last_report(folder)
+    report = last_report(folder)
     if report and report.pid == pid and not report.ready and report.status.state in ALIVE:
-        write_report(folder, replace(report, status=replace(report.status, state=STOPPED)))
+        status = replace(report.status, state=STOPPED, since=now())
+        write_report(folder, replace(report, status=status))
 
 
-def _last_report(folder: Folder) -> Report | None:
+def last_report(folder: Folder) -> Report | None:
+    """Read the last report as the driver wrote it; ``None`` before the first one."""
     if not folder.status.exists():
         return None
     return _REPORT.validate_json(folder.status.read_bytes())

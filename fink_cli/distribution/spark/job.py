@@ -138,6 +138,7 @@ class SparkJob:
         """Ask what the SQL of a stream raises on an alert of a file, which Spark names by a URI."""
         return sql_error(self.session, self._made, title, path_of(uri), row)
 
+    @_fink_errors
     def share_done(self) -> float:
         """Return how much of what Spark does at present is done, from 0 to 1."""
         return share_done(self.session)
