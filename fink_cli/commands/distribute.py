@@ -136,10 +136,11 @@ def _run(options: Options, form: Format, profile: str | None, servers: str | Non
         _show(interrupted.status, form)
         raise
     _show(report.status, form)
-    report.raise_failure()
+    folder = Folder(job.folder)
+    report.raise_failure(folder)
     _judge(report.status, job, options)
     if form is Format.TABLE:
-        advise(report.status, read_about(Folder(job.folder)))
+        advise(report.status, read_about(folder))
 
 
 def _show(status: Status, form: Format) -> None:

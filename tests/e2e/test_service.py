@@ -224,7 +224,7 @@ def what_it_did(service: Service) -> None:
         rf"published: {service.topic} {FIRST}; undecided: none; \d+\.\d s",
         told[1],
     )
-    assert told[2] == f"Stopped: {FIRST} alerts read."
+    assert told[2] == f"Stopped: {FIRST} alerts read since the start."
     assert "Batch 2: 1 file" in told[4]
     assert f" {SECOND} alerts read" in told[4]
 

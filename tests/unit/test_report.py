@@ -132,5 +132,6 @@ def test_one_that_was_killed_died_when_it_reported_last(job: Job) -> None:
     assert report is not None
     assert (report.status.state, report.status.since) == ("died", signs.alive_at)
     assert str(folder.spark_log) in str(report.status.error)
-    with pytest.raises(FinkError, match="died"):
-        report.raise_failure()
+    with pytest.raises(FinkError, match="died") as raised:
+        report.raise_failure(folder)
+    assert raised.value.hint == f"Its log: {folder.spark_log}"

@@ -115,8 +115,10 @@ class RunReport:
 
     def end(self, state: str) -> None:
         """Write that the run has ended by itself, or was stopped."""
-        self.log.write(f"{state.capitalize()}: {counted(self.status.session.read, 'alert')} read.")
-        self.update(state=state, files_in_hand=None)
+        self.log.write(
+            f"{state.capitalize()}: {counted(self.status.session.read, 'alert')} read since the start."
+        )
+        self.update(state=state, error=None, files_in_hand=None)
 
     def try_again(self, reason: str, *, lasting: bool) -> None:
         """Write that something failed and is tried again.
@@ -153,6 +155,8 @@ class RunReport:
     def log_batch(self, files: Sequence[SourceFile], seconds: float) -> None:
         """Write to the log what a batch has published."""
         before, counts = self._logged, _Counts.of(self._progress)
+        if counts == before:
+            return  # it was stopped while it failed
         self._logged = counts
         names = ", ".join(file.name for file in files[:_MOST_NAMED])
         more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""

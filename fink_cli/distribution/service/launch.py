@@ -121,7 +121,7 @@ def start(job: Job) -> Status:
             raise
     end(driver)
     report = _last_report(job, driver)
-    report.raise_failure()
+    report.raise_failure(Folder(job.folder))
     return report.status
 
 

@@ -165,12 +165,12 @@ class Report:
     failure: ErrorReport | None = None
     signs: Signs | None = None
 
-    def raise_failure(self) -> None:
+    def raise_failure(self, folder: Folder) -> None:
         """Raise the error that ended the driver, if one did, with the log in its hint."""
         if self.failure is not None:
             error = self.failure.error()
             if error.exit_code != USAGE:
-                error.hint = f"{error.hint}\nIts log: {self.status.log}".strip()
+                error.hint = f"{error.hint}\nIts log: {folder.spark_log}".strip()
             raise error
 
 
