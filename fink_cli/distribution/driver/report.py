@@ -115,9 +115,8 @@ class RunReport:
 
     def end(self, state: str) -> None:
         """Write that the run has ended by itself, or was stopped."""
-        self.log.write(
-            f"{state.capitalize()}: {counted(self.status.session.read, 'alert')} read since the start."
-        )
+        read = counted(self.status.session.read, "alert")
+        self.log.write(f"{state.capitalize()}: {read} read since the start.")
         self.update(state=state, error=None, files_in_hand=None)
 
     def try_again(self, reason: str, *, lasting: bool) -> None:
