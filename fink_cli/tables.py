@@ -220,7 +220,8 @@ def _text(value: Any) -> str:
         return ", ".join(printable(str(item)) for item in value)
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return _duration(value) if isinstance(value, timedelta) else _safe(str(as_data(value)))
+    plain = value if dataclasses.is_dataclass(value) else as_data(value)
+    return _duration(value) if isinstance(value, timedelta) else _safe(str(plain))
 
 
 @lru_cache(10_000)

@@ -157,8 +157,13 @@ def progress() -> Iterator[Watch]:
     counts = "files  {task.fields[alerts]:,} alerts read  {task.fields[rate]:,.0f}/s"
     with console.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
+        told: str | None = None
 
         def watch(status: Status) -> None:
+            nonlocal told
+            if status.error and status.error != told:
+                console.warn(status.error)
+            told = status.error
             bar.update(
                 task,
                 description=_activity(status),
@@ -173,7 +178,7 @@ def progress() -> Iterator[Watch]:
 
 def _activity(status: Status) -> str:
     if status.error is not None:
-        return status.state.capitalize()
+        return "Trying again"
     return "Publishing" if status.waiting_files else "Waiting for files"
 
 

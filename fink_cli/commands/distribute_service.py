@@ -51,14 +51,11 @@ class Overview:
     """A distribution in a line of a table."""
 
     distribution: str
-    streams: str
-    source: str
     state: str
     since: str = field(metadata={"title": "since (UTC)"})
-    read: int
     published: int
     skipped: int
-    waiting: int = field(metadata={"title": "waiting files"})
+    waiting: int = field(metadata={"title": "files waiting"})
 
 
 def start(
@@ -214,8 +211,8 @@ def _show_all(distributions: Sequence[LocalDistribution], form: Format) -> None:
             if report.status.state in BAD:
                 console.warn(f"{about.name} is {report.status.state}: {report.status.error}")
         # Once, where the topic or the cluster was made anew.
-        names = dict.fromkeys(shlex.quote(each.about.name) for each in distributions)
-        console.advice("More of one:", [f"fink distribute status --name {name}" for name in names])
+        which = dict.fromkeys(each.about.all_options for each in distributions)
+        console.advice("More of one:", [f"fink distribute status {options}" for options in which])
     else:
         render.emit([each.report.status for each in distributions if each.report], form)
     _judge(distributions)
@@ -233,16 +230,12 @@ def _judge(distributions: Sequence[LocalDistribution]) -> None:
 def _overview(distribution: LocalDistribution) -> Overview:
     from fink_cli.distribution.service.status import Status
 
-    about, report = distribution.about, distribution.report
-    status = report.status if report else Status("-")
+    status = distribution.report.status if distribution.report else Status("-")
     since = datetime.fromisoformat(status.since) if status.since else None
     return Overview(
-        distribution=about.name,
-        streams=about.config or about.topics[0],
-        source=about.source,
+        distribution=distribution.about.name,
         state=status.state,
         since=f"{since:%Y-%m-%d %H:%M}" if since else "-",
-        read=status.read,
         published=sum(status.published.values()),
         skipped=status.skipped,
         waiting=status.waiting_files,

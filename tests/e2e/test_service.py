@@ -247,12 +247,13 @@ def interrupted_run_beside(service: Service, topic: str) -> None:
         assert b"Traceback" not in (terminal.before or b"")
     assert not other.processes()
 
-    both = run_fink("distribute", "status", env={**service.environ, "COLUMNS": "250"})
+    both = run_fink("distribute", "status", env={**service.environ, "COLUMNS": "160"})
     assert both.returncode == 1, "one of them died"
     rows = [line.split() for line in both.stdout.splitlines() if "@" in line]
-    states = {row[1]: (row[2], row[3]) for row in rows}
-    source = str(service.science)
-    assert states == {service.topic: (source, "died"), topic: (source, "stopped")}
+    states = {row[0].split("@")[0]: row[1] for row in rows}
+    assert states == {service.topic: "died", topic: "stopped"}
+    for name in (service.topic, topic):
+        assert f"--topic {name} --source {service.science} --name {name}@" in both.stderr
     assert "is died: The driver died" in both.stderr
     asked = service.fink("status", "-o", "json")
     assert {each["state"] for each in json.loads(asked.stdout)} == {"died", "stopped"}

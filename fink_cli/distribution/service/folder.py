@@ -79,6 +79,11 @@ class About:
         flag, value = ("--config", self.config) if self.config else ("--topic", self.topics[0])
         return f"{flag} {shlex.quote(value or '')} --source {shlex.quote(self.source)}"
 
+    @property
+    def all_options(self) -> str:
+        """The options that name the distribution, where others have the same file and source."""
+        return f"{self.options} --name {shlex.quote(self.name)}"
+
     def has_config(self, config: Path) -> bool:
         """Tell whether a path names the distribution file, by its own name or another one."""
         if self.config is None:

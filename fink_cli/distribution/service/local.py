@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +70,9 @@ def choose_one(distributions: Sequence[LocalDistribution]) -> LocalDistribution:
             "Start one: fink distribute start --source DIR --topic T",
         )
     # Where several have one name, the newest: the topic or the cluster was created anew.
-    newest = {(each.about.options, each.about.name): each for each in reversed(distributions)}
+    newest = {each.about.all_options: each for each in reversed(distributions)}
     running = [each for each in distributions if each.running]
     if len(newest) > 1 and len(running) != 1:
-        lines = "\n".join(
-            f"  {options} --name {shlex.quote(name)}" for options, name in reversed(newest)
-        )
+        lines = "\n".join(f"  {options}" for options in reversed(newest))
         raise UsageError(f"There are {len(newest)} distributions.", f"Say which:\n{lines}")
     return running[0] if running else distributions[0]

@@ -52,15 +52,24 @@ class Session:
     skipped: int = 0
     batches: int = 0
 
+    def __str__(self) -> str:
+        published = sum(self.published.values())
+        return (
+            f"{self.read:,} read, {published:,} published, {self.skipped:,} skipped, "
+            f"{self.batches:,} batches"
+        )
+
 
 @dataclass(frozen=True)
 class Status:
     """What a distribution has published since it was first begun, and what it does now.
 
     Attributes:
-        name: the distribution's name on its cluster.
         state: ``starting``, ``running``, ``stuck``, ``stopped``, ``done``, ``failed`` or ``died``.
         since: when this state began, ISO 8601; when a driver that died reported last.
+        error: why it failed, died or is stuck, or why its batch is tried again.
+        warning: what happened that its readers may notice.
+        name: the distribution's name on its cluster.
         source: the folder of the science database.
         config: the distribution file; ``None`` if there is a single topic.
         read: alerts read.
@@ -68,8 +77,6 @@ class Status:
         skipped: its dead letters.
         batches: micro-batches done.
         rate: alerts read a second, over the batches since the start.
-        error: why it failed, died or is stuck, or why its batch is tried again.
-        warning: what happened that its readers may notice.
         pid: the process that runs it.
         started_at: when it was started, ISO 8601.
         last_batch_at: when its last batch was published, ISO 8601.
@@ -87,8 +94,10 @@ class Status:
     """
 
     state: str
-    name: str = ""
     since: str | None = None
+    error: str | None = None
+    warning: str | None = None
+    name: str = ""
     source: str = ""
     config: str | None = None
     read: int = 0
@@ -96,8 +105,6 @@ class Status:
     skipped: int = 0
     batches: int = 0
     rate: float = field(default=0.0, metadata={"title": "alerts a second"})
-    error: str | None = None
-    warning: str | None = None
     pid: int | None = None
     started_at: str | None = None
     last_batch_at: str | None = None
@@ -105,9 +112,9 @@ class Status:
     oldest_waiting_at: str | None = None
     streams: list[StreamStatus] = field(default_factory=list)
     session: Session = field(default_factory=Session)
-    files: int = 0
+    files: int = field(default=0, metadata={"title": "files since the start"})
     files_in_hand: float | None = None
-    files_found: int = 0
+    files_found: int = field(default=0, metadata={"title": "with waiting ones"})
     bad_files: list[BadFile] = field(default_factory=list)
     replaced_files: list[str] = field(default_factory=list)
     log: str = ""
