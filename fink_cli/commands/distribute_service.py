@@ -55,7 +55,7 @@ class Overview:
     since: str = field(metadata={"title": "since (UTC)"})
     published: int
     skipped: int
-    waiting: int = field(metadata={"title": "files waiting"})
+    waiting: int
 
 
 def start(

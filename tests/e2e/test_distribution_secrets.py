@@ -120,7 +120,7 @@ def test_the_password_stands_nowhere(
         running.send_signal(signal.SIGINT)
         said, _ = running.communicate(timeout=SPARK_SECONDS)
     status = fink("distribute", "status", *words)
-    logs = fink("distribute", "logs", "-n", "1000000", *words)
+    logs = fink("distribute", "logs", "--spark", "-n", "1000000", *words)
     shown |= {"said": said, "status": status.stdout + status.stderr, "logs": logs.stdout}
     assert running.returncode == 130, said
     assert {name: around(secret, text) for name, text in shown.items() if secret in text} == {}
