@@ -112,6 +112,23 @@ def test_the_main_job_on_real_alerts(
     assert len(read_topic(cluster.connection, topic, 4)) == 124
 
 
+def test_a_finished_run_says_what_to_type_next(
+    spark_fink: Fink, fink: Fink, topic: str, tmp_path: Path
+) -> None:
+    write_science(simulate_alerts(8), tmp_path / "science", files=1)
+    which = ("--source", str(tmp_path / "science"), "--topic", topic)
+    done = spark_fink("distribute", "run", "--once", *which)
+    assert done.returncode == 0, done.stderr
+    later = fink("distribute", "status", *which)
+    assert "state" in later.stdout
+    command = f"fink consume --topic {topic} --from earliest --limit 5"
+    for told in (done, later):
+        assert "Read what was published:" in told.stderr
+        assert command in told.stderr
+    read = fink(*command.split()[1:], "-o", "json")
+    assert len(read.stdout.splitlines()) == 5
+
+
 def decoded(message: Message) -> dict[str, Any]:
     """A message decoded as any client can: the schema is the key."""
     import io
