@@ -140,16 +140,16 @@ class RunReport:
             self.log.write("It goes on.")
             self.update(error=None, since=now(), signs={"retry": None})
 
-    def set_away(self, reason: str | None) -> None:
-        """Write that the brokers do not answer, and why; or, with ``None``, that they do."""
-        if (reason is None) == (self.signs.away is None):
+    def set_away(self, away: Trouble | None) -> None:
+        """Write that the brokers do not answer, or, with ``None``, that they do."""
+        if (away is None) == (self.signs.away is None):
             return
-        if reason is None:
+        if away is None:
             self.log.write("The brokers answer again.")
             self.update(since=now(), signs={"away": None})
         else:
-            self.log.write(f"The brokers are away: {reason}")
-            self.update(signs={"away": Trouble(now(), reason)})
+            self.log.write(f"The brokers are away: {away.reason}")
+            self.update(signs={"away": away})
 
     def log_batch(self, files: Sequence[SourceFile], seconds: float) -> None:
         """Write to the log what a batch has published."""

@@ -7,13 +7,14 @@ import time
 from contextlib import suppress
 
 from fink_cli.distribution.driver.run import Run
+from fink_cli.distribution.service.states import Trouble, now
 from fink_cli.errors import FinkError, LoginRefusedError
 from fink_cli.kafka.client import connect_admin
 
 _POLL_SECONDS = 0.2
 # A driver that says nothing for a minute counts as stuck.
 _REPORT_SECONDS = 5.0
-# With the answer's 10 s, and half a minute in which brokers may be away, less than a minute.
+# With the half minute that brokers may be away, it is told within a minute.
 _LOGIN_SECONDS = 8.0
 
 
@@ -51,7 +52,7 @@ class Watch:
     def _log_in(self) -> None:
         """Log in anew from time to time: a connection that stands tells of no new password."""
         while not self._end.wait(_LOGIN_SECONDS):
-            reason = None
+            trouble, since = None, now()
             try:
                 connect_admin(self._run.job.connection)
             except LoginRefusedError as error:
@@ -59,6 +60,6 @@ class Watch:
                 self._run.stop.set()
                 return
             except FinkError as error:
-                reason = error.message
+                trouble = Trouble(since, error.message)
             if not self._end.is_set():
-                self._run.report.set_away(reason)
+                self._run.report.set_away(trouble)
