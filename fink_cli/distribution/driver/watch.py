@@ -61,5 +61,5 @@ class Watch:
                 return
             except FinkError as error:
                 trouble = Trouble(since, error.message)
-            if not self._end.is_set():
+            with suppress(OSError):
                 self._run.report.set_away(trouble)
