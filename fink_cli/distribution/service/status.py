@@ -230,13 +230,11 @@ def read_report(folder: Folder) -> Report | None:
     state, trouble = judge(report.status.state, signs, alive, datetime.now(UTC))
     if trouble is None:
         return report
-    error, hint = trouble.reason, ""
+    error = trouble.reason
     if state == DIED:
-        hint = f"The end of its log may say why: {folder.spark_log}"
-        report = replace(report, failure=ErrorReport(error, hint, FinkError.exit_code))
-    status = replace(
-        report.status, state=state, since=trouble.since, error=f"{error} {hint}".strip()
-    )
+        report = replace(report, failure=ErrorReport(error, "", FinkError.exit_code))
+        error = f"{error} The end of its log may say why: {folder.spark_log}"
+    status = replace(report.status, state=state, since=trouble.since, error=error)
     return replace(report, status=status)
 
 
