@@ -29,8 +29,9 @@ PASSED_ON = {
     ("fink_cli/distribution/dry_run/__main__.py", "main"),
     ("fink_cli/distribution/service/status.py", "error"),
 }
-# An entry of the page: a line of its own that is one piece of code.
-_ENTRY = re.compile(r"^`([^`]+)`$", re.MULTILINE)
+# An entry of the page: a line of its own that is one piece of code, or one in the first cell of a
+# row of a table, where several are separated by <br>.
+_ENTRY = re.compile(r"^`([^`]+)`$|(?:^\| |<br>)`([^`]+)`(?=<br>| \|)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def program_messages() -> list[Message]:
 
 def page_entries() -> list[str]:
     """The messages that the page explains."""
-    return _ENTRY.findall(PAGE.read_text())
+    return [line or cell for line, cell in _ENTRY.findall(PAGE.read_text())]
 
 
 def missing() -> list[Message]:
@@ -190,7 +191,7 @@ def main() -> None:
     lacking = missing()
     if parser.parse_args().skeleton:
         for each in lacking:
-            print(f"<!-- {each.place} -->\n`{each.text}`\n:   {each.hint}\n")
+            print(f"| `{each.text}` | {each.hint} |  <!-- {each.place} -->")
         return
     for each in lacking:
         print(f"missing: {each.text} ({each.place})")

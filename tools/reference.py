@@ -8,7 +8,7 @@ them.
 import argparse
 import html
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -36,25 +36,18 @@ OWN_FILES = {"columns.toml", "viewer.toml"}
 HEAD = "<!-- Written by tools/reference.py from the program: make reference -->\n\n"
 
 
-def cell(text: str) -> str:
-    """Return a text for a cell of a Markdown table."""
-    one_line = " ".join(text.split())
-    for sign in "\\|*_<>[]`#":
+def plain(text: str) -> str:
+    """Return a text on one line, without effect in Markdown."""
+    one_line = html.escape(" ".join(text.split()), quote=False)
+    for sign in "\\*_[]`#":
         one_line = one_line.replace(sign, f"\\{sign}")
     return one_line
 
 
-def code(text: str) -> str:
-    """Return a text in code type, for a cell of a table."""
-    # As HTML: in a code span of a table, Markdown's dialects differ on how to write a bar.
-    return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>"
-
-
-def table(rows: list[Record]) -> Iterator[str]:
-    """Yield a table of options and arguments, if there are any."""
+def listed(rows: list[Record]) -> Iterator[str]:
+    """Yield a list of options and arguments, if there are any."""
+    yield from (f"- `{name}`: {plain(text)}\n" for name, text in rows)
     if rows:
-        yield "| | |\n|---|---|\n"
-        yield from (f"| {code(name)} | {cell(text)} |\n" for name, text in rows)
         yield "\n"
 
 
@@ -104,28 +97,39 @@ def shared_options() -> list[Record]:
     return sorted(record for record, count in counts.items() if count >= SHARED)
 
 
-def section(command: Any, words: list[str]) -> Iterator[str]:
-    """Yield the text of a command: its help, its usage and its options."""
+def section(command: Any, words: list[str], told: dict[Record, str]) -> Iterator[str]:
+    """Yield the text of a command: its help, its usage and its options.
+
+    Args:
+        command: the command.
+        words: those that name it.
+        told: the command of the page that first tells of an option; this one's are added.
+    """
     name = " ".join(words)
     context = context_of(command, name)
     yield f"{'#' * min(len(words) - 1, 4)} {name}\n\n"
-    yield from (f"{' '.join(part.split())}\n\n" for part in (command.help or "").split("\n\n"))
+    text = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     if not is_called(command):
+        yield f"{text}\n\n"
         return
-    listed = records(command, context)
-    own = [record for record in listed if record not in shared_options()]
-    shared = ", ".join(
-        code(option.split(" ")[0].rstrip(","))
-        for option, text in listed
-        if (option, text) in shared_options()
-    )
-    also = f"; also [{shared}](index.md#options-of-many-commands)" if shared else ""
-    yield f"{code(' '.join([name, *command.collect_usage_pieces(context)]))}{also}\n\n"
-    yield from table(own)
+    own, elsewhere = [], defaultdict(list)
+    for record in records(command, context):
+        flag = f"`{record[0].split(' ')[0].rstrip(',')}`"
+        if record in shared_options():
+            elsewhere["[of many commands](index.md#options-of-many-commands)"].append(flag)
+        elif record in told and record[0].startswith("-"):
+            link = told[record].replace(" ", "-")
+            elsewhere[f"as for [`{told[record]}`](#{link})"].append(flag)
+        else:
+            own.append(record)
+    told.update(dict.fromkeys(own, name))
+    also = [f"{why}: {', '.join(flags)}" for why, flags in elsewhere.items()]
+    yield f"{text} Options {'; '.join(also)}.\n\n" if also else f"{text}\n\n"
+    yield from listed(own)
 
 
 def files() -> str:
-    """Return the page of the files in conf/."""
+    """Return the page of the files in conf/, which mkdocs includes when it builds the site."""
     text = (
         "# Files with every setting\n\n"
         "The files that `conf/NAME` stands for in help and messages, as they are shipped. Copy "
@@ -135,7 +139,8 @@ def files() -> str:
     for name, purpose in FILES.items():
         file = CONF / name
         language = {".py": "python"}.get(file.suffix, file.suffix[1:])
-        text += f"## conf/{name}\n\n{purpose}\n\n````{language}\n{file.read_text()}````\n\n"
+        text += f"## conf/{name}\n\n{purpose}\n\n"
+        text += f'````{language}\n--8<-- "conf/{name}"\n````\n\n'
     return text
 
 
@@ -143,19 +148,20 @@ def pages() -> dict[str, str]:
     """Return the pages of the reference, by the names of their files."""
     texts = {}
     index = "# Reference\n\nWhat `fink --help` and the help of each command say.\n\n"
-    index += "| command | |\n|---|---|\n"
     for name, group in groups().items():
+        told: dict[Record, str] = {}
         parts = [
-            section(command, words) for command, words in commands_below(group, ["fink", name])
+            section(command, words, told)
+            for command, words in commands_below(group, ["fink", name])
         ]
         texts[f"{name}.md"] = HEAD + "".join(line for part in parts for line in part)
-        index += f"| [`fink {name}`]({name}.md) | {cell(GROUPS[name][1])} |\n"
+        index += f"- [`fink {name}`]({name}.md): {plain(GROUPS[name][1])}\n"
     index += (
         "\nBefore the command: `fink --debug …` shows tracebacks, `fink --version` the version.\n"
         "\nThe files that commands take, with every setting: [files](files.md).\n"
         "\n## Options of many commands\n\n"
     )
-    index += "".join(table(shared_options()))
+    index += "".join(listed(shared_options()))
     texts |= {"index.md": HEAD + index, "files.md": HEAD + files()}
     return {name: text.rstrip("\n") + "\n" for name, text in texts.items()}
 
