@@ -12,14 +12,14 @@ from errno import EBADF
 from importlib import import_module
 from typing import Annotated, Any
 
-# Before the imports, which make many objects that stay: to look through them less often saves a
+# Before the imports, which make many objects that stay: to go through them less often saves a
 # tenth of each start.
 gc.set_threshold(50_000)
 
 import typer
 import typer.core
 
-from fink_cli.commands.parameters import convert_plainly
+from fink_cli.commands.parameters import convert_plainly, spread_options
 from fink_cli.errors import DONE, FAILED, INTERRUPTED, FinkError, FinkWarning
 from fink_cli.interrupts import take_requests_as_interrupts
 from fink_cli.standard_streams import flush_stdout, is_abandoned, open_streams
@@ -45,11 +45,11 @@ def load_group(name: str, words: Sequence[str] = ()) -> Any:
     """Return the command, or the group of commands, that a name stands for.
 
     Args:
-        name: one of ``GROUPS``.
         words: the words after it; where they name a command of the group, it alone is made.
     """
     group = import_module(GROUPS[name][0]).app
     chosen = _with_one_command(group, words)
+    spread_options(chosen)
     command: Any = (
         typer.main.get_command(group) if chosen is group else typer.main.get_group(chosen)
     )
@@ -84,7 +84,7 @@ class LazyGroup(typer.core.TyperGroup):
     """Loads a group's module when the group is called, not when it is listed."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Put the real command in the place of its stand-in, then go on as usual."""
+        """Replace the stand-in by the real command, then resolve as usual."""
         if args and args[0] in GROUPS:
             self.commands[args[0]] = load_group(args[0], args[1:])
         return super().resolve_command(ctx, args)

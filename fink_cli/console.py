@@ -19,10 +19,9 @@ _Part = tuple[str, str]
 
 
 def note(text: str, unbroken: bool = False) -> None:
-    """Say something by the way.
+    """Print a note.
 
     Args:
-        text: what to say.
         unbroken: it holds a command, and is never broken into lines, so that it can be copied.
     """
     _say((_lines(text), "dim"), unbroken=unbroken)
@@ -111,9 +110,6 @@ def confirm(question: str, touched: Sequence[str], yes: bool) -> None:
 @contextmanager
 def fetching(what: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show how far files are fetched; nothing where there is none to fetch.
-
-    Args:
-        what: what they are for.
 
     Yields:
         A function that is told the name of a file, how many bytes came, and how many all have.

@@ -80,11 +80,9 @@ class Attempt:
     """What was tried on Kafka, so that an error can name it.
 
     Attributes:
-        servers: the bootstrap servers.
         user: the user that was logged in; empty without a login.
         operation: the Kafka operation that the attempt needs, for example ``READ``.
         resource_type: ``topic``, ``group`` or ``cluster``.
-        resource: the name of the resource.
         protocol: the security protocol of the connection, for example ``SASL_SSL``.
         mechanism: the SASL mechanism; empty without a login.
     """
@@ -135,6 +133,11 @@ _NO_TOPIC = _Explanation(
     "There is no topic '{resource}' that user '{user}' can see.",
     "See what there is: fink kafka topic list, or create it: fink kafka topic create {word}",
 )
+_IN_USE = _Explanation(
+    OperationFailedError,
+    "The {what} is in use by a member.",
+    "Stop its members first; fink kafka group list shows when it is Empty.",
+)
 _COLLIDING = _Explanation(
     OperationFailedError,
     "The topic '{resource}' collides with '{existing}', which exists: in the names of its metrics "
@@ -163,16 +166,8 @@ _KAFKA: dict[str, _Explanation] = {
         "The cluster at {servers} has no authorizer: everybody may do everything.",
         "Set authorizer.class.name in the settings of its brokers.",
     ),
-    "NON_EMPTY_GROUP": _Explanation(
-        OperationFailedError,
-        "The {what} is in use by a member.",
-        "Stop its members first; fink kafka group list shows when it is Empty.",
-    ),
-    "UNKNOWN_MEMBER_ID": _Explanation(
-        OperationFailedError,
-        "The {what} is in use by a member.",
-        "Stop its members first; fink kafka group list shows when it is Empty.",
-    ),
+    "NON_EMPTY_GROUP": _IN_USE,
+    "UNKNOWN_MEMBER_ID": _IN_USE,
     "UNSUPPORTED_VERSION": _Explanation(
         OperationFailedError,
         "The cluster at {servers} is too old for this: {detail}.",
@@ -239,8 +234,6 @@ def did_you_mean(name: str, names: Iterable[str], show_all: str, otherwise: str)
     """Return the hint for a name that is missing.
 
     Args:
-        name: what is missing.
-        names: what there is of its kind.
         show_all: the command that lists these.
         otherwise: the hint when none of the names is like it.
     """
@@ -253,8 +246,7 @@ def explain_kafka(name: str, detail: str, attempt: Attempt, names: Iterable[str]
 
     Args:
         name: Kafka's or librdkafka's name of the error, for example ``_AUTHENTICATION``.
-        detail: what the broker or the library said of it; empty where fink itself looked.
-        attempt: what was tried.
+        detail: what the broker or the library said of it; empty if fink itself found it.
         names: the topics that there are, so that one whose name is alike can be named.
 
     Returns:

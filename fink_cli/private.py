@@ -1,4 +1,4 @@
-"""Files that only their owner can read, written whole or not at all, and there after a power cut.
+"""Files that only their owner can read, complete or absent, also after a power cut.
 
 A secret stands in such a file, in a folder of mode 0700, and is refused when others can read it.
 """
@@ -25,17 +25,17 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all; it is there after a power cut as well."""
+    """Write a file of mode 0600, complete or absent, also after a power cut."""
     with staged_private(file, text):
         pass
 
 
 @contextmanager
 def staged_private(file: Path, text: str) -> Iterator[None]:
-    """Keep a text on the disk, and put it in the place of a file when the block has succeeded.
+    """Keep a text on the disk, and replace a file by it when the block has succeeded.
 
-    The file is of mode 0600, whole or not at all, and is there after a power cut as well. When the
-    block fails, the file stays as it was.
+    The file has mode 0600, and is complete or absent, also after a power cut. When the block fails,
+    the file stays as it was.
     """
     import tempfile
 

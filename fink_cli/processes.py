@@ -31,7 +31,6 @@ def find(pid: int, began: str) -> psutil.Process | None:
     """Return the process; ``None`` where it has ended, also where another has its pid by now.
 
     Args:
-        pid: its id.
         began: when it began, as :func:`beginning` tells it.
     """
     try:

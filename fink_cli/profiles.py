@@ -95,7 +95,7 @@ def read_text(file: Path) -> str | None:
 def _require_trusted(file: Path, is_executed: bool) -> None:
     """Refuse settings that others can change.
 
-    Where it is a folder on the way, and the file is in order, others can put no file of their own
+    If only a folder on its path is open, others can put no file of their own
     there, since it would belong to them: that is a warning, unless something is executed.
     """
     for weakness in weaknesses(file):
@@ -169,12 +169,9 @@ class ProfileChange:
     """What was changed in a profile.
 
     Attributes:
-        profile: its name.
-        key: the setting.
         value: its new value; ``(set)`` for a secret.
-        removed: settings that the new one takes the place of.
+        removed: settings that the new one replaces.
         default: whether commands use this profile when none is named.
-        file: the file of the profiles.
     """
 
     profile: str

@@ -30,8 +30,6 @@ def emit(result: Any, form: Format, empty: str = "") -> None:
     """Print a result.
 
     Args:
-        result: a dataclass, or a list of dataclasses of one kind.
-        form: table, JSON or YAML.
         empty: what to say on stderr when a table would have no row.
     """
     # Loaded here: the key that completes loads this file, and draws no table.

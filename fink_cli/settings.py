@@ -60,8 +60,6 @@ def resolve_connection(
 
     Args:
         profile: the profile's name; else ``FINK_PROFILE``, else the file's default.
-        bootstrap_servers: what the flag says, if given.
-        environ: the environment.
 
     Raises:
         NotConfiguredError: nothing says which cluster.
@@ -130,7 +128,7 @@ def _settle(
     """Return each setting with its source: the flag comes first, then the variable."""
     settings: dict[str, tuple[str, str]] = {}
     named = profile or environ.get("FINK_PROFILE")
-    # With servers and user from the environment, the default profile is left out whole: its
+    # With servers and user from the environment, the default profile is not used at all: its
     # password belongs to another cluster and must not be sent to this one.
     if named or not (environ.get("FINK_BOOTSTRAP_SERVERS") and environ.get("FINK_USERNAME")):
         name, table = _from_profile(named, environ, ask)

@@ -74,7 +74,6 @@ def card(result: Any, width: int) -> list[Line]:
     """Return the lines of a dataclass: its facts, a line each, and its rows as tables below.
 
     Args:
-        result: the dataclass.
         width: the cells of the terminal that a line may take.
     """
     fields = dataclasses.fields(result)

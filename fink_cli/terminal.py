@@ -99,13 +99,13 @@ def can_redraw() -> bool:
 
 
 def show(drawing: RenderableType) -> None:
-    """Print something that Rich draws, as data. A line that is longer on purpose stays whole."""
+    """Print something that Rich draws, as data. A line that is longer on purpose is not cut."""
     stdout().print(drawing, crop=False)
 
 
 @contextmanager
 def live_view() -> Iterator[Callable[[RenderableType], None]]:
-    """Yield a function that draws in place of what it drew before; gone when it is done."""
+    """Yield a function that replaces what it drew before; the drawing is gone after the block."""
     from rich.live import Live
 
     # Without a thread of its own: the view is drawn when its data does not change.

@@ -53,7 +53,7 @@ def acl_command(verb: str, user: str, resources: Mapping[str, str], *more: str) 
 
 
 def close_names(name: str, names: Iterable[str]) -> list[str]:
-    """At most three of some names that are written like another, whatever the case; best first."""
+    """Return at most three names that are written like another, whatever the case; best first."""
     from difflib import get_close_matches  # needed after a mistake only
 
     by_lower_case = {known.lower(): known for known in names}

@@ -29,7 +29,7 @@ class Weakness:
     """How somebody else can change a file.
 
     Attributes:
-        path: the file, or the folder or link on the way to it, that can be changed.
+        path: the file, or the folder or link on its path, that can be changed.
         reason: what can be changed, in words.
         fix: what mends it.
     """
@@ -61,9 +61,9 @@ def find_weakness(path: Path, additions: bool = False) -> Weakness | None:
 
 
 def weaknesses(path: Path, additions: bool = False) -> Iterator[Weakness]:
-    """Yield how somebody else can change a file, looked at as ssh does.
+    """Yield how somebody else can change a file, judged as ssh does.
 
-    The file and each folder and link on the way to it must belong to this user or to root, and
+    The file and each folder and link on its path must belong to this user or to root, and
     nobody else may write in them. In a sticky folder, such as ``/tmp``, nobody can replace
     another's file. A group with nobody else in it counts as the user, and so do the members of a
     group that ``FINK_TRUSTED_GROUP`` names.
@@ -104,7 +104,7 @@ def weaknesses(path: Path, additions: bool = False) -> Iterator[Weakness]:
 
 
 def _steps(path: Path) -> Iterator[Path]:
-    """Yield what is looked up on the way to a path, which has no links before its last part."""
+    """Yield each step of a path, which has no links before its last part."""
     current = Path(path.anchor)
     for part in path.parts[1:]:
         current /= part

@@ -83,7 +83,6 @@ class ClientFile:
     """The content of a client file, password included.
 
     Attributes:
-        text: its content.
         certificate: the authority's certificate (PEM) for a second file; empty if there is none.
         certificate_file: the name of the second file.
     """
@@ -98,7 +97,6 @@ def client_file(connection: Connection, form: ClientFormat, file: Path | None = 
 
     Args:
         connection: the cluster and the login, with the authority's certificate inside.
-        form: the client.
         file: the file's path; ``None`` if it is printed.
 
     Raises:

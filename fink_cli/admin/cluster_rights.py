@@ -19,9 +19,6 @@ def require_cluster_right(
 
     librdkafka 2.16 takes a refused DescribeAcls for an empty answer, and a refused
     DescribeUserScramCredentials damages its memory. So the right is checked before both.
-
-    Raises:
-        OperationFailedError: the user lacks the operation.
     """
     attempt = connection.attempt(operation)
     with kafka_errors(attempt):

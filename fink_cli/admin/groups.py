@@ -60,8 +60,6 @@ class GroupPartition:
     """How far a group has read a partition.
 
     Attributes:
-        topic: the topic.
-        partition: the partition's number.
         committed: the committed offset, that of the next message the group reads; or ``None``.
         high: the offset that the next new message gets.
         lag: the number of messages in between; ``None`` if nothing was committed. An upper bound
@@ -165,22 +163,13 @@ def _describe_existing(
 
 
 def count_members(connection: Connection, name: str) -> int:
-    """Return the number of a group's members; 0 if there is no such group.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on the group, which comes with READ.
-    """
+    """Return the number of a group's members; 0 if there is no such group."""
     client = connect_admin(connection)
     return len(_describe(client, connection, [name])[name].members)
 
 
 def require_group_right(connection: Connection, name: str, operation: Operation) -> None:
-    """Raise an error if the user may not do an operation on a group, even one yet to come.
-
-    Raises:
-        OperationFailedError: the user lacks the operation.
-    """
+    """Raise an error if the user may not do an operation on a group, even one yet to come."""
     client = connect_admin(connection)
     group = _describe(client, connection, [name], rights=True)[name]
     # A broker without an authorizer names no operations: all are allowed.
@@ -194,7 +183,6 @@ def describe_group(connection: Connection, name: str) -> GroupDetails:
     """Return how far a group has read, and how long Kafka keeps what it has not read.
 
     Raises:
-        UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: there is no such group, or the user lacks DESCRIBE on it.
     """
     client = connect_admin(connection)
@@ -273,8 +261,6 @@ def plan_reset(
     """Return the offsets that a reset would set.
 
     Args:
-        connection: the cluster and the login.
-        name: the group.
         target: the new offset; one outside of a partition becomes its nearest end.
         topics: the topics to reset; empty for those that the group has read.
         number: the partition to reset; ``None`` for all.

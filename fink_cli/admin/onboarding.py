@@ -119,8 +119,6 @@ def onboard(
     """Create a user, its rules and its client file, and prove that they work; or change nothing.
 
     Args:
-        connection: the cluster, and the login of an administrator.
-        new_user: the user, its topics and its client file.
         password: the user's password; empty for a dry run.
         dry_run: check whether it can be done, and change nothing.
 
@@ -128,7 +126,6 @@ def onboard(
         UsageError: no topic is named, or the client can't use this cluster.
         OperationFailedError: the user, or the file, exists; a topic is missing; the
             administrator lacks a right; or the proof failed, and all was undone.
-        UnreachableError: no broker answers, or a login is refused.
     """
     if not (new_user.consume or new_user.produce):
         raise UsageError("No topic is named.", "Name one: --consume TOPIC or --produce TOPIC")
@@ -169,11 +166,7 @@ def login_of(connection: Connection, user: str, password: str) -> Connection:
 
 
 def require_new_file(file: Path) -> None:
-    """Raise an error if a file exists: it would be overwritten.
-
-    Raises:
-        OperationFailedError: the file exists.
-    """
+    """Raise OperationFailedError if a file exists: it would be overwritten."""
     if file.exists():
         raise OperationFailedError(
             f"{file} exists already.", "Remove it, or name another file: --out FILE"
@@ -256,7 +249,6 @@ def read_user_access(connection: Connection, user: str) -> UserAccess:
     """Return a user's passwords and rules on the cluster.
 
     Raises:
-        UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the administrator lacks DESCRIBE on the cluster.
     """
     rules = [rule for rule in read_rules(connection) if rule.principal == principal_of(user)]
@@ -264,11 +256,7 @@ def read_user_access(connection: Connection, user: str) -> UserAccess:
 
 
 def require_ordinary(user: str, own_users: Collection[str]) -> None:
-    """Raise an error if a cluster made the user for itself.
-
-    Raises:
-        OperationFailedError: the user is one of the cluster's own.
-    """
+    """Raise OperationFailedError if a cluster made the user for itself."""
     if user in own_users:
         raise OperationFailedError(
             f"'{user}' is a user of the cluster's own.",
@@ -277,11 +265,7 @@ def require_ordinary(user: str, own_users: Collection[str]) -> None:
 
 
 def require_dispensable(connection: Connection, user: str, own_users: Collection[str]) -> None:
-    """Raise an error if the cluster or this command needs the user's login.
-
-    Raises:
-        OperationFailedError: the user is the one that is logged in, or one of the cluster's own.
-    """
+    """Raise OperationFailedError if the cluster or this command needs the user's login."""
     if user == connection.username:
         raise OperationFailedError(
             f"'{user}' is the user that you are logged in as.",
@@ -294,7 +278,6 @@ def remove_access(connection: Connection, access: UserAccess) -> None:
     """Delete a user's passwords, and then its rules.
 
     Raises:
-        UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the administrator lacks ALTER on the cluster.
     """
     delete_logins(connection, access.user, access.mechanisms)

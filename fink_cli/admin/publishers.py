@@ -41,7 +41,6 @@ def publisher_rules(user: str, topics: Iterable[str], hosts: Sequence[str] = (AN
     """Return the rules that a user needs to publish to topics with ``fink distribute``.
 
     Args:
-        user: the user.
         topics: the topics; ``fink_*`` means every topic whose name begins with ``fink_``.
         hosts: the IP addresses that the user connects from.
     """

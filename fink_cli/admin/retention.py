@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from fink_cli.admin.topic_settings import read_settings
 from fink_cli.connection import Connection
 from fink_cli.kafka.client import open_groupless
 from fink_cli.kafka.offsets import Partition
 
-_SECONDS = 30.0
 _READ_SECONDS = 5.0
 _FEW_BYTES = 64 * 1024
 
@@ -23,12 +23,11 @@ def time_left(
 ) -> dict[Partition, timedelta]:
     """Return how long Kafka keeps the first unread message of each partition, from now.
 
-    Kafka deletes whole segments, once the newest message in one is older than the topic's
+    Kafka deletes a segment once the newest message in one is older than the topic's
     ``retention.ms``. So the message may stay longer; only ``retention.bytes`` deletes it sooner
     (Kafka's documentation, "Topic Configs").
 
     Args:
-        client: an admin client of the cluster.
         connection: the cluster, and a login that may read the topics.
         unread: the offset of the first unread message of each partition.
 
@@ -36,7 +35,7 @@ def time_left(
         The time of each partition. A partition is left out where the topic keeps its messages for
         ever, or where the user may not read it or its settings.
     """
-    retention = _retention(client, {partition.topic for partition in unread})
+    retention = _retention(client, connection, {partition.topic for partition in unread})
     written = _write_times(
         connection,
         {partition: n for partition, n in unread.items() if partition.topic in retention},
@@ -48,21 +47,13 @@ def time_left(
     }
 
 
-def _retention(client: AdminClient, topics: set[str]) -> dict[str, int]:
+def _retention(client: AdminClient, connection: Connection, topics: set[str]) -> dict[str, int]:
     """Return ``retention.ms`` of each topic whose messages Kafka deletes by age."""
-    if not topics:
-        return {}
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     retention = {}
-    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
-        try:
-            settings = future.result(_SECONDS)
-        except (KafkaException, TimeoutError):
-            continue
-        milliseconds = int(settings["retention.ms"].value)
-        if "delete" in settings["cleanup.policy"].value and milliseconds >= 0:
-            retention[resource.name] = milliseconds
-    return retention
+    for name, settings in read_settings(client, connection, topics).items():
+        if settings and "delete" in settings["cleanup.policy"].value:
+            retention[name] = int(settings["retention.ms"].value)
+    return {name: milliseconds for name, milliseconds in retention.items() if milliseconds >= 0}
 
 
 def _write_times(connection: Connection, unread: Mapping[Partition, int]) -> dict[Partition, int]:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from fink_cli.admin.publishers import PARTITIONS, STATE_TOPICS
+from fink_cli.admin.topic_settings import read_settings
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError
 from fink_cli.kafka.client import connect_admin, explained
@@ -18,7 +19,7 @@ _MOST_REPLICAS = 3
 _CONFIG = {
     "cleanup.policy": "compact",
     "max.message.bytes": str(8 * 1024**2),
-    # The newest segment is never compacted, and read as a whole at each start.
+    # The newest segment is never compacted, and is read completely at each start.
     "segment.bytes": str(16 * 1024**2),
 }
 
@@ -28,7 +29,6 @@ def ensure_topics(connection: Connection) -> None:
 
     Raises:
         OperationFailedError: they are missing, and the user may not create them.
-        UnreachableError: no broker answers.
     """
     client = connect_admin(connection)
     topics = client.list_topics(timeout=_SECONDS).topics
@@ -38,7 +38,7 @@ def ensure_topics(connection: Connection) -> None:
                 f"The topic '{name}' does not have {PARTITIONS} partitions.",
                 "fink makes it by itself: delete it, where nothing was published yet.",
             )
-    _refuse_deleting(client, [name for name in STATE_TOPICS if name in topics])
+    _refuse_deleting(client, connection, [name for name in STATE_TOPICS if name in topics])
     missing = [name for name in STATE_TOPICS if name not in topics]
     if not missing:
         return
@@ -62,24 +62,18 @@ def ensure_topics(connection: Connection) -> None:
     _wait_for_leaders(client, missing)
 
 
-def _refuse_deleting(client: AdminClient, names: Sequence[str]) -> None:
+def _refuse_deleting(client: AdminClient, connection: Connection, names: Sequence[str]) -> None:
     """Raise an error if Kafka deletes a topic's records by age: all would be published again.
 
     A topic whose settings the user may not see is not checked.
     """
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    if not resources:
-        return
-    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
-        try:
-            policy = future.result()["cleanup.policy"].value
-        except KafkaException:
-            continue
+    for name, settings in read_settings(client, connection, names).items():
+        policy = settings["cleanup.policy"].value if settings else "compact"
         if policy != "compact":
             raise OperationFailedError(
-                f"The topic '{resource.name}' has cleanup.policy={policy}: what was published "
+                f"The topic '{name}' has cleanup.policy={policy}: what was published "
                 "would be forgotten, and published again.",
-                f"fink kafka topic alter {resource.name} --config cleanup.policy=compact",
+                f"fink kafka topic alter {name} --config cleanup.policy=compact",
             )
 
 

@@ -1,12 +1,11 @@
-"""Check topics before use: whether they exist, what the user may do, how large a batch may be."""
+"""Check topics before use: whether they exist, and what the user may do on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import ConfigResource, ResourceType
 
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, explain_kafka
@@ -21,9 +20,6 @@ class TopicFacts:
     """A topic as a program needs to know it before it uses it.
 
     Attributes:
-        cluster_id: Kafka's id of the cluster.
-        topic_id: Kafka's id of the topic.
-        partitions: the number of partitions.
         allowed: the operations that the user may do on it; ``None`` if all are allowed.
     """
 
@@ -44,7 +40,6 @@ def usable_topics(
     """Return the facts of topics, by name; see :func:`find_usable_topics`.
 
     Raises:
-        UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: topics are missing, or the user lacks the operation on one.
     """
     facts, missing = find_usable_topics(connection, names, operation)
@@ -75,16 +70,11 @@ def find_usable_topics(
     """Find which topics exist, and check that the user may do an operation on them.
 
     Args:
-        connection: the cluster and the login.
-        names: the topics.
         operation: the Kafka operation that the user needs on each, for example ``WRITE``.
 
     Returns:
-        The facts of each topic that exists, by name; and the names of the missing ones.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks the operation on a topic, or the only one is missing.
+        The facts of each topic that exists, by name; and the names of the missing ones. If the
+        only topic is missing, that is an error.
     """
     client = connect_admin(connection)
     described = client.describe_topics(
@@ -107,74 +97,3 @@ def find_usable_topics(
             raise explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
         facts[name] = TopicFacts(cluster_id, str(topic.topic_id), len(topic.partitions), allowed)
     return facts, missing
-
-
-def largest_messages(connection: Connection, names: Sequence[str]) -> dict[str, int | None]:
-    """Return the largest batch of messages that each topic takes, in bytes (``max.message.bytes``).
-
-    Args:
-        connection: the cluster and the login.
-        names: the topics.
-
-    Returns:
-        The bytes by topic; ``None`` where the user lacks DESCRIBE_CONFIGS.
-    """
-    return {
-        name: None if settings is None else int(settings["max.message.bytes"])
-        for name, settings in _settings(connection, names).items()
-    }
-
-
-def compacted_topics(connection: Connection, names: Sequence[str]) -> list[str]:
-    """Return the compacted topics among ``names``, where the user has DESCRIBE_CONFIGS."""
-    return [
-        name
-        for name, settings in _settings(connection, names).items()
-        if settings and is_compacted(settings)
-    ]
-
-
-def is_compacted(settings: Mapping[str, str]) -> bool:
-    """Return whether these settings keep only the last message of each key."""
-    return "compact" in settings.get("cleanup.policy", "").split(",")
-
-
-def refuse_compacted(connection: Connection, names: Sequence[str]) -> None:
-    """Raise an error if one of the topics is compacted.
-
-    Raises:
-        OperationFailedError: one is.
-    """
-    compacted = compacted_topics(connection, names)
-    if compacted:
-        named = "', '".join(compacted)
-        raise OperationFailedError(
-            f"Kafka compacts the topic '{named}': {ONE_KEY}.",
-            uncompacted(compacted[0]),
-        )
-
-
-ONE_KEY = (
-    "all alerts have one key, the schema, so cleanup.policy=compact leaves the last of each "
-    "partition alone"
-)
-
-
-def uncompacted(name: str) -> str:
-    """Return the hint with the command that makes Kafka keep all messages of a topic."""
-    return f"Let it keep them: fink kafka topic alter {name} --config cleanup.policy=delete"
-
-
-def _settings(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
-    """Return the settings of topics; ``None`` where the user lacks DESCRIBE_CONFIGS."""
-    client = connect_admin(connection)
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    settings: dict[str, dict[str, str] | None] = {}
-    for resource, future in client.describe_configs(resources, request_timeout=_SECONDS).items():
-        try:
-            entries = future.result()
-        except KafkaException:
-            settings[resource.name] = None
-        else:
-            settings[resource.name] = {key: str(entry.value) for key, entry in entries.items()}
-    return settings

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from fink_cli.admin.topic_settings import read_settings
 from fink_cli.connection import Connection
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.client import connect_admin, explained, kafka_errors
@@ -84,7 +85,6 @@ def list_topics(connection: Connection, internal: bool = False) -> list[Topic]:
     """Return the topics that the user can see, sorted by name.
 
     Args:
-        connection: the cluster and the login.
         internal: whether to include Kafka's own topics, whose names begin with ``__``.
     """
     client = connect_admin(connection)
@@ -116,11 +116,8 @@ def create_topics(
     """Create topics, and leave those that exist as they are.
 
     Args:
-        connection: the cluster and the login.
-        names: the topics.
         partitions: the number of each topic's partitions; ``None`` for the broker's default.
         replication_factor: that of each topic; ``None`` for the broker's default.
-        config: Kafka's topic settings.
         dry_run: let the broker check the request, and change nothing.
 
     Returns:
@@ -178,7 +175,7 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         )
         for key, span in spans.items()
     ]
-    config = _own_config(client, connection, name)
+    settings = read_settings(client, connection, [name])[name]
     counts = count_messages(connection, spans)
     return TopicDetails(
         name=name,
@@ -186,8 +183,8 @@ def describe_topic(connection: Connection, name: str) -> TopicDetails:
         messages=sum(counts.get(key, span.high - span.low) for key, span in spans.items()),
         counted=len(counts) == len(partitions),
         partitions=partitions,
-        config=config or {},
-        lacks=["DESCRIBE_CONFIGS"] if config is None else [],
+        config=_own(settings or {}),
+        lacks=["DESCRIBE_CONFIGS"] if settings is None else [],
     )
 
 
@@ -200,18 +197,10 @@ def topic_id(client: AdminClient, name: str) -> str | None:
         return None
 
 
-def _own_config(client: AdminClient, connection: Connection, name: str) -> dict[str, str] | None:
-    """Return the settings that differ from the broker's; ``None`` if the user may not ask."""
-    resource = ConfigResource(ResourceType.TOPIC, name)
-    try:
-        entries = client.describe_configs([resource], request_timeout=_SECONDS)[resource].result()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            return None
-        attempt = connection.attempt("DESCRIBE_CONFIGS", "topic", name)
-        raise explained(error.args[0], attempt) from error
+def _own(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that differ from the broker's."""
     own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-    return {key: entry.value for key, entry in sorted(entries.items()) if int(entry.source) == own}
+    return {key: entry.value for key, entry in sorted(settings.items()) if int(entry.source) == own}
 
 
 def alter_topic(
@@ -226,10 +215,7 @@ def alter_topic(
     """Give a topic more partitions or other settings.
 
     Args:
-        connection: the cluster and the login.
-        name: the topic.
         partitions: the new number of partitions, more than now; ``None`` to keep it.
-        config: settings to set.
         unset: settings to reset to the broker's default.
         dry_run: let the broker check the request, and change nothing.
 

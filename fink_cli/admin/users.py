@@ -37,8 +37,6 @@ class User:
     """A password of a user. A user has one for each mechanism.
 
     Attributes:
-        user: the user's name.
-        mechanism: Kafka's name of the mechanism.
         iterations: how many times the password is hashed.
     """
 
@@ -52,7 +50,6 @@ class UserChange:
     """A user and its outcome.
 
     Attributes:
-        user: the user's name.
         outcome: ``added``, ``rotated``, ``deleted`` or ``would …``.
         mechanism: the mechanisms that changed.
         iterations: how many times the password is hashed; ``None`` for a deletion.
@@ -82,11 +79,7 @@ def valid_user(name: str) -> str:
 
 
 def require_login_name(name: str) -> None:
-    """Raise an error if some client can't log in with SCRAM under this name.
-
-    Raises:
-        UsageError: the name is not usable.
-    """
+    """Raise UsageError if some client can't log in with SCRAM under this name."""
     fault = scram_name_fault(valid_user(name))
     if name.strip() != name:
         fault = "librdkafka takes white space away from its ends"
@@ -104,12 +97,7 @@ def _no_name(name: str, fault: str) -> UsageError:
 
 
 def list_users(connection: Connection) -> list[User]:
-    """Return all users that log in with SCRAM, sorted by name.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on the cluster.
-    """
+    """Return all users that log in with SCRAM, sorted by name."""
     client = connect_admin(connection)  # kept: its futures never end once it is collected
     require_cluster_right(client, connection, Operation.DESCRIBE)
     with kafka_errors(connection.attempt("DESCRIBE")):
@@ -133,18 +121,7 @@ def mechanisms_of(users: Iterable[User], name: str) -> list[str]:
 def set_password(
     connection: Connection, user: str, password: str, mechanisms: Sequence[str] = (SHA_512,)
 ) -> None:
-    """Set a user's password; a user that does not exist is created.
-
-    Args:
-        connection: the cluster, and the login of an administrator.
-        user: the user's name.
-        password: the new password.
-        mechanisms: the mechanisms to set it for.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the administrator lacks ALTER on the cluster.
-    """
+    """Set a user's password; a user that does not exist is created."""
     _alter(
         connection,
         [
@@ -157,11 +134,7 @@ def set_password(
 
 
 def require_absent(users: Iterable[User], name: str) -> None:
-    """Raise an error if a user exists.
-
-    Raises:
-        OperationFailedError: the user exists.
-    """
+    """Raise OperationFailedError if a user exists."""
     if mechanisms_of(users, name):
         raise OperationFailedError(
             f"The user '{name}' exists already.",
@@ -192,12 +165,7 @@ def rotated_mechanisms(users: Sequence[User], name: str) -> list[str]:
 
 
 def delete_logins(connection: Connection, user: str, mechanisms: Sequence[str]) -> None:
-    """Delete a user's passwords.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the administrator lacks ALTER on the cluster.
-    """
+    """Delete a user's passwords."""
     _alter(
         connection, [UserScramCredentialDeletion(user, _MECHANISMS[each]) for each in mechanisms]
     )

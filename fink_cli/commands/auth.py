@@ -11,13 +11,12 @@ import typer
 from fink_cli import console, render
 from fink_cli.admin.client_files import ClientFormat
 from fink_cli.commands.options import (
+    ChangeOptions,
+    ClusterOptions,
     DryRun,
     NewUser,
-    Output,
-    Profile,
-    Servers,
+    ReportOptions,
     User,
-    Yes,
     topic_option,
 )
 from fink_cli.commands.own_users import explain_own_users
@@ -35,8 +34,6 @@ from fink_cli.commands.passwords import (
 )
 from fink_cli.errors import OperationFailedError, did_you_mean
 from fink_cli.private import write_private
-from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
 from fink_cli.text import fink_command
 
 if TYPE_CHECKING:
@@ -73,9 +70,8 @@ def add(
     out: Out = None,
     password: Given = None,
     dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """Add a user. It may do nothing until rules allow it something.
 
@@ -86,27 +82,27 @@ def add(
 
     users.require_login_name(user)
     check_destination(generate, out)
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     onboarding.require_ordinary(user, own_users_of(connection))
     users.require_absent(users.list_users(connection), user)
     if dry_run:
-        render.emit(_changed(user, "would add", [users.SHA_512], None, None), form)
+        render.emit(_changed(user, "would add", [users.SHA_512], None, None), options.form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     with kept(f"{chosen.text}\n", out):
         users.set_password(connection, user, chosen.text)
-    render.emit(_changed(user, "added", [users.SHA_512], chosen, out), form)
+    render.emit(_changed(user, "added", [users.SHA_512], chosen, out), options.form)
 
 
 @app.command("list")
-def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
+def list_(options: ReportOptions) -> None:
     """List the users that log in with SCRAM, a row for each mechanism."""
     from fink_cli.admin import users
     from fink_cli.cluster.own import own_users_of
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     rows = users.list_users(connection)
-    render.emit(rows, form, empty="No users. Add one: fink auth add -u USER")
+    render.emit(rows, options.form, empty="No users. Add one: fink auth add -u USER")
     explain_own_users(own_users_of(connection), {row.user for row in rows})
     strong = {row.user for row in rows if row.mechanism == users.SHA_512}
     for name in sorted({row.user for row in rows if row.mechanism == users.SHA_256}):
@@ -131,9 +127,8 @@ def rotate(
     ] = None,
     password: Given = None,
     dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """Give a user another password, for every mechanism that it has one for.
 
@@ -146,18 +141,18 @@ def rotate(
     there = None if out is None else require_client_file(out, user)
     if generate and out is None:
         refuse_open_stdout()
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     onboarding.require_ordinary(user, own_users_of(connection))
     mechanisms = users.rotated_mechanisms(users.list_users(connection), user)
     if dry_run:
-        render.emit(_changed(user, "would rotate", mechanisms, None, None), form)
+        render.emit(_changed(user, "would rotate", mechanisms, None, None), options.form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     login = onboarding.login_of(connection, user, chosen.text)
     file = client_file(login, client or there or ClientFormat.FINK, out) if out else ClientFile("")
     with kept(file.text, out):
         users.set_password(connection, user, chosen.text, mechanisms)
-    render.emit(_changed(user, "rotated", mechanisms, chosen, out), form)
+    render.emit(_changed(user, "rotated", mechanisms, chosen, out), options.form)
     if out is not None:
         _tell_of(out, user, write_certificate(file, out))
     if user == connection.username:
@@ -170,16 +165,13 @@ def delete(
     keep_acls: Annotated[
         bool, typer.Option("--keep-acls", help="Leave the access rules that name the user.")
     ] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ChangeOptions,
 ) -> None:
     """Delete a user, and the access rules that name it."""
     from fink_cli.admin.onboarding import read_user_access
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     access = read_user_access(connection, user)
     if not access.mechanisms:
         left = f"; {len(access.rules)} rule(s) name it" if access.rules else ""
@@ -189,28 +181,21 @@ def delete(
             if access.rules
             else _who_there_is(connection, user),
         )
-    _remove(connection, replace(access, rules=[]) if keep_acls else access, yes, dry_run, form)
+    _remove(connection, replace(access, rules=[]) if keep_acls else access, options)
 
 
 @app.command()
-def offboard(
-    user: User,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
-) -> None:
+def offboard(user: User, options: ChangeOptions) -> None:
     """Remove a user and every rule that names it, whichever of them there is."""
     from fink_cli.admin.onboarding import read_user_access
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     access = read_user_access(connection, user)
     if not (access.mechanisms or access.rules):
         raise OperationFailedError(
             f"There is no user '{user}', and no rule names it.", _who_there_is(connection, user)
         )
-    _remove(connection, access, yes, dry_run, form)
+    _remove(connection, access, options)
 
 
 def _who_there_is(connection: Connection, user: str) -> str:
@@ -220,20 +205,18 @@ def _who_there_is(connection: Connection, user: str) -> str:
     return did_you_mean(user, names, "fink auth list", "See who there is: fink auth list")
 
 
-def _remove(
-    connection: Connection, access: UserAccess, yes: bool, dry_run: bool, form: Format
-) -> None:
+def _remove(connection: Connection, access: UserAccess, options: ChangeOptions) -> None:
     from fink_cli.admin import onboarding, users
     from fink_cli.cluster.own import own_users_of
 
     onboarding.require_dispensable(connection, access.user, own_users_of(connection))
-    if not dry_run:
-        console.confirm("Delete?", access.lines(), yes)
+    if not options.dry_run:
+        console.confirm("Delete?", access.lines(), options.yes)
         onboarding.remove_access(connection, access)
-    outcome = "would delete" if dry_run else "deleted"
+    outcome = "would delete" if options.dry_run else "deleted"
     mechanisms = ", ".join(access.mechanisms)
     rules = len(access.rules)
-    render.emit(users.UserChange(access.user, outcome, mechanisms, rules=rules), form)
+    render.emit(users.UserChange(access.user, outcome, mechanisms, rules=rules), options.form)
 
 
 @app.command()
@@ -243,8 +226,8 @@ def export(
     from_stdin: FromStdin = False,
     out: Out = None,
     password: Given = None,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ClusterOptions,
 ) -> None:
     """Write the file that a client logs in with, after trying the login.
 
@@ -259,7 +242,7 @@ def export(
         refuse_open_stdout()
     else:
         onboarding.require_new_file(out)
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     if user != connection.username or password is not None or from_stdin:
         users.require_login_name(user)
         chosen = new_password(user, password, from_stdin, generate=None)
@@ -308,9 +291,8 @@ def onboard(
     generate: Generate = False,
     password: Given = None,
     dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """Add a user with its rules and its client's file, and prove that they work; or nothing.
 
@@ -321,14 +303,14 @@ def onboard(
     from fink_cli.cluster.own import own_users_of
 
     users.require_login_name(user)
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
     newcomer = onboarding.NewUser(user, consume or [], produce or [], client, file)
     if dry_run:
-        render.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), form)
+        render.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), options.form)
         return
     chosen = new_password(user, password, from_stdin, generate)
     done = onboarding.onboard(connection, newcomer, chosen.text)
-    render.emit(done, form)
+    render.emit(done, options.form)
     _tell_of(done.file, user, done.certificate)

@@ -23,8 +23,8 @@ from fink_cli.standard_streams import use_utf8
 _SAFE = re.compile(r"[A-Za-z0-9_.@%+,/][A-Za-z0-9_.@%+,/-]*")
 Completer = Callable[[typer.Context, str], list[str]]
 
-# Typer's script offers the names of files wherever there is nothing to offer, and so in the place
-# of a topic. This one does so where the program ends with 1.
+# Typer's script offers the names of files wherever there is nothing to offer, and so for
+# a topic. This one does so where the program ends with 1.
 _BASH = r"""
 %(complete_func)s() {
     local IFS=$'\n'
@@ -65,7 +65,7 @@ def completer(kind: str) -> Completer:
             names = _names(kind, ctx.params)
         shown = [name for name in names if _SAFE.fullmatch(name) and name.startswith(incomplete)]
         if not shown:
-            # Else the shell would offer files in the place of a name.
+            # Else the shell would offer files.
             raise SystemExit(0)
         return shown
 

@@ -10,7 +10,8 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
-from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.commands.options import Output, Profile, ReportOptions
+from fink_cli.commands.passwords import ask_secret, read_secret
 from fink_cli.errors import UsageError
 from fink_cli.paths import config_file
 from fink_cli.profiles import SECRETS, chosen_profile, require_key, set_default_profile, set_value
@@ -21,10 +22,10 @@ app = typer.Typer(no_args_is_help=True, help="Profiles: how to reach a cluster, 
 
 
 @app.command()
-def show(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
+def show(options: ReportOptions) -> None:
     """Show the settings that hold now, and where each comes from. Passwords are not shown."""
     empty = f"No cluster is configured. {NOT_CONFIGURED_HINT}"
-    render.emit(explain_settings(profile, servers), form, empty=empty)
+    render.emit(explain_settings(options.profile, options.servers), options.form, empty=empty)
 
 
 @app.command()
@@ -72,11 +73,4 @@ def _secret(key: str, value: str | None) -> str:
             f"The {key} in a command is visible to others on this machine.",
             f"Be asked for it: fink config set {key}; or give it on standard input",
         )
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    import getpass
-
-    try:
-        return getpass.getpass(f"{key}: ", sys.stderr)
-    except EOFError as error:
-        raise UsageError(f"No {key} was given.") from error
+    return ask_secret(f"{key}: ", key) if sys.stdin.isatty() else read_secret(key)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from fink_cli.alerts.fields import parse_fields
-from fink_cli.alerts.file_format import FileFormat
-from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.avro.decoder import Decoder
 from fink_cli.commands.consume_decoder import decoder_of
+from fink_cli.commands.consume_options import ConsumeOptions, topic_names
 from fink_cli.commands.consume_save import Saving, SavingSink, open_saver, saving_options
 from fink_cli.commands.consume_sinks import (
     ViewOptions,
@@ -29,43 +29,14 @@ from fink_cli.consumer.files.part_file import create_folder
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
 from fink_cli.consumer.selection import Selection
-from fink_cli.consumer.start import Start
+from fink_cli.consumer.start import parse_start
 from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.errors import OperationFailedError
 from fink_cli.interrupts import interrupts_wait
-from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
 from fink_cli.text import counted
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConsumeRequest:
-    """What the options of ``fink consume`` ask for; each has the name of its option."""
-
-    topics: list[str]
-    group: str | None
-    start: Start | None
-    limit: int | None
-    until_end: bool
-    schema: Path | None
-    fields: str | None
-    where: str | None
-    duplicates: Duplicates
-    detail: bool
-    browse: bool
-    position: Position
-    newest_first: bool
-    strict: bool
-    bad: Path | None
-    raw: bool
-    save: Path | None
-    file_format: FileFormat
-    form: Format
-    profile: str | None
-    servers: str | None
-
-
-def run_consume(request: ConsumeRequest) -> bool:
+def run_consume(options: ConsumeOptions) -> bool:
     """Read topics until their end, a limit, or an interrupt.
 
     Returns:
@@ -74,90 +45,92 @@ def run_consume(request: ConsumeRequest) -> bool:
     Raises:
         FinkError: the topics can't be read, the cluster is lost, or what is asked for can't be.
     """
-    fields = None if request.fields is None else parse_fields(request.fields)
-    where = None if request.where is None else parse_where(request.where)
-    marks = request.duplicates is Duplicates.MARK
-    drops = request.duplicates is Duplicates.DROP
+    names = topic_names(options.topic or [])
+    start = None if options.start is None else parse_start(options.start, datetime.now(UTC))
+    duplicates = options.treated_duplicates()
+    fields = None if options.fields is None else parse_fields(options.fields)
+    where = None if options.where is None else parse_where(options.where)
+    marks, drops = duplicates is Duplicates.MARK, duplicates is Duplicates.DROP
     recent = RecentIds(MARKED_WINDOW if marks else WINDOW)
     warnings = HeldWarnings()
     selection = Selection(where, recent if drops else None, fields, warnings)
-    keep = None if request.bad is None else partial(keep_bad, create_folder(request.bad, "--bad"))
-    folder = None if request.save is None else create_folder(request.save, "--save")
+    keep = None if options.bad is None else partial(keep_bad, create_folder(options.bad, "--bad"))
+    folder = None if options.save is None else create_folder(options.save, "--save")
     saving = None
-    if folder is not None and not request.browse:
-        chosen = f"{request.where or ''}{' without duplicates' if drops else ''}"
-        saving = Saving(folder, request.file_format, chosen, request.group, keep)
+    if folder is not None and not options.browse:
+        chosen = f"{options.where or ''}{' without duplicates' if drops else ''}"
+        saving = Saving(folder, options.file_format, chosen, options.group, keep)
     view = ViewOptions(
-        form=request.form,
+        form=options.form,
         fields=fields,
-        newest_first=request.newest_first,
-        detail=request.detail,
-        position=request.position,
+        newest_first=options.newest_first,
+        detail=options.detail,
+        position=options.position,
         again=(lambda alert: not recent.is_new(alert.id)) if marks else None,
     )
-    decoder = _decoder(request, where, view)
-    options = LoopOptions(request.limit, selection, keep, request.raw)
+    decoder = _decoder(options, where, view)
+    loop = LoopOptions(options.limit, selection, keep, options.raw)
     counts = Counts()
     saver: Saver | None = None
     was_interrupted = False
-    # Python's collector need not look again and again at what has been loaded by now.
+    # Python's collector need not check again and again what has been loaded by now.
     gc.freeze()
     with (
         open_topics(
-            resolve_connection(request.profile, request.servers),
-            request.topics,
-            request.group,
-            request.start,
-            until_end=request.until_end,
+            options.connection(),
+            names,
+            options.group,
+            start,
+            until_end=options.until_end,
             warn=warnings,
-            keeps_trying=request.limit is None and not request.until_end,
+            keeps_trying=options.limit is None and not options.until_end,
         ) as source,
         interrupts_wait() as interrupted,
     ):
         selection.begin(len(source.topics))
-        if request.browse or (saving is None and is_redrawn(view)):
+        if options.browse or (saving is None and is_redrawn(view)):
             warnings.hold()
         try:
-            if request.browse:
+            if options.browse:
                 # Textual is needed by nothing else.
                 from fink_cli.consumer.view.browse.app import browse_alerts
 
                 was_interrupted = browse_alerts(
                     reader=source,
                     decoder=decoder,
-                    options=options,
+                    options=loop,
                     counts=counts,
                     folder=folder or Path(),
-                    position=request.position,
+                    position=options.position,
                     interrupted=interrupted,
                     again=view.again,
                 )
             elif saving is not None:
                 with (
                     open_saver(saving, source.topic_id, counts) as saver,
-                    SavingSink(saver, request.until_end, warnings).open() as sink,
+                    SavingSink(saver, options.until_end, warnings).open() as sink,
                 ):
-                    options = saving_options(options, saver, recent, sink.progress)
-                    follow(source, decoder, sink, counts, options, stopped=interrupted)
+                    loop = saving_options(loop, saver, recent, sink.progress)
+                    follow(source, decoder, sink, counts, loop, stopped=interrupted)
             else:
                 with open_sink(view, source.topics) as shown:
-                    options = replace(options, progress=shown.progress)
-                    follow(source, decoder, shown, counts, options, stopped=interrupted)
+                    loop = replace(loop, progress=shown.progress)
+                    follow(source, decoder, shown, counts, loop, stopped=interrupted)
         finally:
             warnings.release()
             summarise(
                 source=source,
                 counts=counts,
-                form=request.form,
-                group=request.group,
-                start=request.start,
+                form=options.form,
+                group=options.group,
+                start=start,
                 saver=saver,
                 duplicates=recent.repeated if marks else 0,
             )
     if was_interrupted or interrupted():
         return True
     selection.refuse_unseen()
-    if request.strict and counts.skipped:
+    if options.strict and counts.skipped:
         saved = " or saved" if saving else ""
         raise OperationFailedError(
             f"{counted(counts.skipped, 'message')} could not be decoded{saved}.",
@@ -166,9 +139,9 @@ def run_consume(request: ConsumeRequest) -> bool:
     return False
 
 
-def _decoder(request: ConsumeRequest, where: Where | None, view: ViewOptions) -> Decoder:
+def _decoder(options: ConsumeOptions, where: Where | None, view: ViewOptions) -> Decoder:
     """Return what decodes as much of alerts as is needed."""
-    if request.browse:
-        return decoder_of(request.schema, None)
-    wanted = needed(view, where) if request.save is None else chosen_by(where)
-    return decoder_of(request.schema, wanted)
+    if options.browse:
+        return decoder_of(options.schema, None)
+    wanted = needed(view, where) if options.save is None else chosen_by(where)
+    return decoder_of(options.schema, wanted)

@@ -25,8 +25,6 @@ class Saving:
     """What is to be saved.
 
     Attributes:
-        folder: where the files go.
-        form: what they are written as.
         selection: which alerts are selected, as a text; empty for all.
         group: the group whose offsets are committed; ``None`` commits nothing.
         keep: keeps a message of which the alert can't be saved.
@@ -47,8 +45,6 @@ def open_saver(saving: Saving, topic_id: Callable[[str], str], counts: Counts) -
     unless it was that a file can't be written.
 
     Args:
-        saving: what is to be saved.
-        topic_id: gives Kafka's id of a topic.
         counts: counts the messages that can't be saved as skipped.
     """
     refuse = partial(_refuse, saving, counts)
@@ -88,7 +84,7 @@ def saving_options(
     recent: RecentIds,
     progress: Callable[[ReadProgress], None],
 ) -> LoopOptions:
-    """Return the options for saving: whole messages, and files of some size."""
+    """Return the options for saving: complete containers, and files of some size."""
     discard = partial(_discard, saver, recent)
     return replace(
         options, complete_containers=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress
@@ -105,7 +101,6 @@ class SavingSink(Printed):
     """Hands alerts to a saver, and says which messages were skipped.
 
     Args:
-        saver: writes them.
         until_end: whether there is an end that the bar can go to.
         warn: is told of alerts that may be in the folder twice.
     """

@@ -1,4 +1,4 @@
-"""``fink consume show``: one alert of a topic, whole."""
+"""``fink consume show``: all of one alert of a topic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import typer
 from fink_cli import console
 from fink_cli.alerts.sky import Position
 from fink_cli.commands.consume_options import Positions, SchemaPath, topic_names
-from fink_cli.commands.options import Output, Profile, Servers, Topics
+from fink_cli.commands.options import ReportOptions, Topics
 from fink_cli.errors import OperationFailedError
 from fink_cli.render import Format, print_json, print_yaml_document
-from fink_cli.settings import resolve_connection
 from fink_cli.terminal import show as show_drawing
 from fink_cli.text import counted
 
@@ -32,9 +31,7 @@ def show(
     ],
     schema: SchemaPath = None,
     position: Positions = Position.DEG,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    options: ReportOptions,
 ) -> None:
     """Show one alert: what and where it is, its scores, light curve and cutouts."""
     from fink_cli.commands.consume_decoder import decoder_of
@@ -45,9 +42,7 @@ def show(
     topics = topic_names(topic or [])
     decoder = partial(decoder_of, schema)
     decoder(None)
-    with open_topics(
-        resolve_connection(profile, servers), topics, None, Earliest(), until_end=True
-    ) as source:
+    with open_topics(options.connection(), topics, None, Earliest(), until_end=True) as source:
         names = source.topics
         with console.count_progress() as bar:
             task = bar.add_task(f"Looking in {', '.join(names)}", total=None)
@@ -65,7 +60,7 @@ def show(
             f"'{wanted}'.",
             f"See which there are: fink consume --topic {names[0]} --until-end",
         )
-    _print(search.alert, form, position)
+    _print(search.alert, options.form, position)
     if search.matches > 1:
         console.note(f"The newest of {search.matches:,} that fit.")
 

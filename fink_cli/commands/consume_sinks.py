@@ -66,11 +66,9 @@ class ViewOptions:
     """How alerts are shown.
 
     Attributes:
-        form: table, JSON or YAML.
         fields: the fields to show; ``None`` for those that the viewer chooses.
         newest_first: the live table has the newest at the top.
         detail: each alert as its detail view, where the form is the table.
-        position: how positions are written in tables and detail views.
         again: tells of an alert whether it came before, called once for each; ``None`` marks none.
     """
 
@@ -107,7 +105,7 @@ def open_sink(view: ViewOptions, topics: Sequence[str]) -> Iterator[Printed | Li
 
 
 def is_redrawn(view: ViewOptions) -> bool:
-    """Return whether the alerts are drawn anew in place of what was drawn before."""
+    """Return whether each drawing replaces the one before."""
     return view.form is Format.TABLE and not view.detail and terminal.can_redraw()
 
 
@@ -332,7 +330,7 @@ class LiveTable:
     """The newest alerts on a terminal, drawn anew at each flush.
 
     Attributes:
-        draw: draws in place of what it drew before.
+        draw: draws, and replaces what it drew before.
     """
 
     draw: Callable[[RenderableType], None]

@@ -29,13 +29,7 @@ def summarise(
     """Say on stderr what was read.
 
     Args:
-        source: what it was read from.
-        counts: how many messages were read, shown and skipped.
-        form: the form of the output; JSON has the counts as JSON.
-        group: the group that was read in.
-        start: where it was asked to start.
         saver: what saved the alerts; ``None`` where they were shown.
-        duplicates: how many alerts were marked as duplicates.
     """
     if form is Format.JSON:
         numbers = {"read": counts.read, "shown": counts.shown, "skipped": counts.skipped}
@@ -54,7 +48,7 @@ def summarise(
         sentences.append(f"{counted(counts.skipped, 'message')} skipped.")
     if not counts.read and source.is_at_end:
         sentences.append(_why_nothing(source, group, start))
-    # The names of files are to be copied, and stay whole.
+    # The names of files are to be copied: they are not broken.
     console.note(" ".join(sentences), unbroken=saver is not None)
 
 

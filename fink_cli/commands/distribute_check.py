@@ -9,20 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import console, render
-from fink_cli.commands.distribute_options import (
-    Config,
-    ExitAfter,
-    Master,
-    Source,
-    SparkConf,
-    Topic,
-    spark_settings,
-    without_topic,
-)
-from fink_cli.commands.options import Output, Profile, Servers, topic_option
+from fink_cli.commands.distribute_options import ExitAfter, Master, SourceOptions, SparkOptions
+from fink_cli.commands.options import ClusterOptions, ReportOptions, topic_option
 from fink_cli.errors import FinkError, OperationFailedError, UsageError
-from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
     from fink_cli.distribution.dry_run.requests import SampleResult
@@ -33,9 +22,7 @@ _SAMPLE = 2000
 
 def check(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
+    published: SourceOptions,
     sample: Annotated[
         int, typer.Option(help="Try the filters on so many of the newest alerts.", min=1)
     ] = _SAMPLE,
@@ -47,26 +34,17 @@ def check(
             show_default=False,
         ),
     ] = None,
-    master: Master = "local[*]",
-    spark_conf: SparkConf = None,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    spark: SparkOptions,
+    report: ReportOptions,
 ) -> None:
     """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
     from fink_cli.distribution.dry_run.estimates import estimate_night
-    from fink_cli.distribution.prepare import Options
 
-    options = Options(
-        config=config,
-        source=source,
-        topic=without_topic(context, config, topic),
-        master=master,
-        settings=spark_settings(spark_conf),
-    )
-    _check_topics(options, profile, servers)
+    options = published.chosen(context, **spark.chosen())
+    _check_topics(options, report)
     result = _try(options, sample, "Trying the filters with Spark")
-    render.emit(estimate_night(result, night), form)
+    render.emit(estimate_night(result, night), report.form)
     console.note(
         f"Tried on {result.sample:,} alerts; a night has {night or result.night:,}. "
         "Brokers store less: they compress."
@@ -88,19 +66,20 @@ def _try(options: Options, sample: int, title: str) -> SampleResult:
         return try_sample(options, sample, report)
 
 
-def _check_topics(options: Options, profile: str | None, servers: str | None) -> None:
+def _check_topics(options: Options, cluster: ClusterOptions) -> None:
     """Warn of topics that can't be published to; without a cluster there is nothing to say.
 
     Raises:
         OperationFailedError: Kafka would not keep what is published to one.
     """
-    from fink_cli.admin.topic_rights import find_usable_topics, no_such_topics, refuse_compacted
+    from fink_cli.admin.topic_rights import find_usable_topics, no_such_topics
+    from fink_cli.admin.topic_settings import refuse_compacted
     from fink_cli.distribution.prepare import declared
 
     distribution, _ = declared(options)
     topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
     try:
-        connection = resolve_connection(profile, servers)
+        connection = cluster.connection()
         there, missing = find_usable_topics(connection, topics, "WRITE")
     except FinkError as error:
         console.warn(f"{error.message}\n{error.hint}")
@@ -127,9 +106,7 @@ def _judge(result: SampleResult) -> None:
 
 def schema(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
+    published: SourceOptions,
     stream: Annotated[
         str | None, typer.Option(help="Which stream's, where they differ.", show_default=False)
     ] = None,
@@ -140,11 +117,8 @@ def schema(
 ) -> None:
     """Write the Avro schema of what is published."""
     from fink_cli.distribution.dry_run.estimates import schema_of
-    from fink_cli.distribution.prepare import Options
 
-    options = Options(
-        config=config, source=source, topic=without_topic(context, config, topic), master=master
-    )
+    options = published.chosen(context, master=master)
     text = schema_of(_try(options, 0, "Reading the columns with Spark"), stream)
     if out is None:
         render.print_json(text.encode())
@@ -174,10 +148,9 @@ def read_back(
     ] = False,
     exit_after: ExitAfter = None,
     rows: Annotated[int, typer.Option(help="Alerts to print of each micro-batch.", min=1)] = 20,
-    master: Master = "local[*]",
-    spark_conf: SparkConf = None,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    spark: SparkOptions,
+    cluster: ClusterOptions,
 ) -> None:
     """Read a topic back with Spark, decode it, and print the alerts."""
     from fink_cli.admin.topic_rights import usable_topic
@@ -187,16 +160,16 @@ def read_back(
 
     if topic is None:
         raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
-    connection = resolve_connection(profile, servers)
+    connection = cluster.connection()
     usable_topic(connection, topic, "READ")
-    options = Options(topic=topic, master=master, settings=spark_settings(spark_conf))
+    options = Options(topic=topic, **spark.chosen())
     with console.fetching("Spark's connectors") as report:
-        spark = spark_of(options, report)
+        used = spark_of(options, report)
     request = ReadRequest(
         topic=topic,
         connection=connection,
         schema=_read(schema) if schema else None,
-        spark=spark,
+        spark=used,
         once=once,
         exit_after=exit_after,
         rows=rows,

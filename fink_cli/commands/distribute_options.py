@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fink_cli.commands.options import topic_option
 from fink_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from fink_cli.distribution.prepare import Options
 
 Config = Annotated[
     Path | None,
@@ -117,3 +121,39 @@ def spark_settings(given: list[str] | None) -> dict[str, str]:
             )
         settings[name] = value
     return settings
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """The options that say what is published."""
+
+    config: Config = None
+    source: Source = None
+    topic: Topic = None
+
+    def chosen(self, context: typer.Context, **more: Any) -> Options:
+        """Return these options and others as those of a distribution.
+
+        Raises:
+            UsageError: a topic is named beside a file of streams.
+        """
+        from fink_cli.distribution.prepare import Options
+
+        topic = without_topic(context, self.config, self.topic)
+        return Options(config=self.config, source=self.source, topic=topic, **more)
+
+
+@dataclass(frozen=True)
+class SparkOptions:
+    """The options that say where Spark runs, and how."""
+
+    master: Master = "local[*]"
+    spark_conf: SparkConf = None
+
+    def chosen(self) -> dict[str, Any]:
+        """Return these options by the names that those of a distribution have.
+
+        Raises:
+            UsageError: one is no setting of Spark.
+        """
+        return {"master": self.master, "settings": spark_settings(self.spark_conf)}

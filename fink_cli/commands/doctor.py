@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fink_cli import console, render
-from fink_cli.commands.options import Output, Profile, Servers, Topics
+from fink_cli.commands.options import ReportOptions, Topics
 from fink_cli.errors import FAILED
 from fink_cli.render import Format
 from fink_cli.text import counted, one_line, printable
@@ -24,12 +24,7 @@ app = typer.Typer(help="Look for what is wrong, and say what to type.")
 
 
 @app.command()
-def doctor(
-    topic: Topics = None,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
-) -> None:
+def doctor(topic: Topics = None, *, options: ReportOptions) -> None:
     """Look for what is wrong, and say what to type. The exit code is 1 for a failure.
 
     It looks at this machine, its distributions, the settings, the way to the brokers, the login,
@@ -40,11 +35,13 @@ def doctor(
     from fink_cli.doctor.checks import run_checks
 
     with console.spinner("Looking"):
-        results = run_checks(profile, servers, split_names(topic or []), sys.stdin.isatty())
-    if form is Format.TABLE:
+        results = run_checks(
+            options.profile, options.servers, split_names(topic or []), sys.stdin.isatty()
+        )
+    if options.form is Format.TABLE:
         print_results(results)
     else:
-        render.emit(results, form)
+        render.emit(results, options.form)
     failures = sum(result.state is CheckState.FAILURE for result in results)
     if failures:
         console.note(f"{counted(failures, 'failure')}.")

@@ -9,9 +9,7 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes, topic_option
-from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
+from fink_cli.commands.options import ChangeOptions, ReportOptions, topic_option
 
 if TYPE_CHECKING:
     from fink_cli.admin.groups import Target
@@ -40,22 +38,20 @@ def _target(start: Start) -> Target:
 
 
 @app.command("list")
-def list_(form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None) -> None:
+def list_(options: ReportOptions) -> None:
     """List the consumer groups that you can see."""
     from fink_cli.admin.groups import list_groups
 
-    groups = list_groups(resolve_connection(profile, servers))
-    render.emit(groups, form, empty="No consumer groups.")
+    groups = list_groups(options.connection())
+    render.emit(groups, options.form, empty="No consumer groups.")
 
 
 @app.command()
-def describe(
-    name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
-) -> None:
+def describe(name: Name, options: ReportOptions) -> None:
     """Show how far a group has read, and how long what it has not read is kept."""
     from fink_cli.admin.groups import describe_group
 
-    render.emit(describe_group(resolve_connection(profile, servers), name), form)
+    render.emit(describe_group(options.connection(), name), options.form)
 
 
 @app.command()
@@ -74,46 +70,36 @@ def reset(
         topic_option("Of this topic only; may be repeated."),
     ] = None,
     partition: Annotated[int | None, typer.Option(help="Of this partition only.", min=0)] = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ChangeOptions,
 ) -> None:
-    """Let a group go on from another place. No member may be active."""
+    """Let a group go on from another offset. No member may be active."""
     from fink_cli.admin.groups import plan_reset, reset_group
     from fink_cli.consumer.start import parse_start
 
     target = _target(parse_start(to, datetime.now(UTC), "--to"))
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     moves = plan_reset(connection, name, target, topic or [], partition)
-    if not dry_run:
+    if not options.dry_run:
         lines = [
             f"{move.topic} [{move.partition}]: {'-' if move.before is None else move.before} → "
             f"{move.after}"
             for move in moves
         ]
-        console.confirm("Reset?", lines, yes)
+        console.confirm("Reset?", lines, options.yes)
         reset_group(connection, name, moves)
-    render.emit(moves, form)
+    render.emit(moves, options.form)
 
 
 @app.command()
-def delete(
-    names: Names,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
-) -> None:
+def delete(names: Names, options: ChangeOptions) -> None:
     """Delete groups without members; they forget what they have read."""
     from fink_cli.admin import groups
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     touched = groups.groups_to_delete(connection, names)
-    if dry_run:
-        render.emit([groups.GroupChange(name, "would delete") for name in names], form)
+    if options.dry_run:
+        render.emit([groups.GroupChange(name, "would delete") for name in names], options.form)
         return
-    console.confirm("Delete?", touched, yes)
-    render.emit(groups.delete_groups(connection, names), form)
+    console.confirm("Delete?", touched, options.yes)
+    render.emit(groups.delete_groups(connection, names), options.form)

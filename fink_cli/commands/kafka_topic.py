@@ -9,10 +9,8 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
-from fink_cli.commands.options import DryRun, Output, Profile, Servers, Yes
+from fink_cli.commands.options import ChangeOptions, DryRun, ReportOptions
 from fink_cli.errors import UsageError, explain_kafka
-from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
 
 app = typer.Typer(no_args_is_help=True, help="Topics: create, list, describe, alter, delete.")
 
@@ -41,7 +39,7 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _warn_of_compaction(names: list[str], settings: Mapping[str, str]) -> None:
-    from fink_cli.admin.topic_rights import ONE_KEY, is_compacted, uncompacted
+    from fink_cli.admin.topic_settings import ONE_KEY, is_compacted, uncompacted
 
     if is_compacted(settings):
         console.warn(f"This is no topic for alerts: {ONE_KEY}.\n{uncompacted(names[0])}")
@@ -58,14 +56,13 @@ def create(
     ] = None,
     config: Config = None,
     dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """Create topics; one that exists is left as it is."""
     from fink_cli.admin.topics import create_topics
 
-    connection, settings = resolve_connection(profile, servers), _settings(config)
+    connection, settings = options.connection(), _settings(config)
     changes = create_topics(
         connection,
         names,
@@ -74,7 +71,7 @@ def create(
         config=settings,
         dry_run=dry_run,
     )
-    render.emit(changes, form)
+    render.emit(changes, options.form)
     _warn_of_compaction(names, settings)
 
 
@@ -83,27 +80,24 @@ def list_(
     everything: Annotated[
         bool, typer.Option("--all", help="Also Kafka's own topics (__…).")
     ] = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """List the topics that you can see."""
     from fink_cli.admin.topics import list_topics
 
-    topics = list_topics(resolve_connection(profile, servers), internal=everything)
-    render.emit(topics, form, empty="No topics. Create one: fink kafka topic create NAME")
+    topics = list_topics(options.connection(), internal=everything)
+    render.emit(topics, options.form, empty="No topics. Create one: fink kafka topic create NAME")
 
 
 @app.command()
-def describe(
-    name: Name, form: Output = Format.TABLE, profile: Profile = None, servers: Servers = None
-) -> None:
+def describe(name: Name, options: ReportOptions) -> None:
     """Show a topic's partitions, offsets and settings."""
     from fink_cli.admin.topics import describe_topic
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     details = describe_topic(connection, name)
-    render.emit(details, form)
+    render.emit(details, options.form)
     for operation in details.lacks:
         attempt = connection.attempt(operation, "topic", name)
         lacking = explain_kafka("TOPIC_AUTHORIZATION_FAILED", "", attempt)
@@ -122,19 +116,16 @@ def alter(
         list[str] | None,
         typer.Option("--unset", metavar="K", help="A setting to leave to the broker again."),
     ] = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ChangeOptions,
 ) -> None:
     """Give a topic more partitions, or other settings."""
     from fink_cli.admin.topics import alter_topic
 
-    connection = resolve_connection(profile, servers)
-    if partitions is not None and not dry_run:
+    connection = options.connection()
+    if partitions is not None and not options.dry_run:
         warning = "an object's alerts may move to another partition, and out of their order there"
-        console.confirm("Add partitions?", [f"{name}: {warning}"], yes)
+        console.confirm("Add partitions?", [f"{name}: {warning}"], options.yes)
     settings = _settings(config)
     change = alter_topic(
         connection,
@@ -142,28 +133,21 @@ def alter(
         partitions=partitions,
         config=settings,
         unset=unset or [],
-        dry_run=dry_run,
+        dry_run=options.dry_run,
     )
-    render.emit([change], form)
+    render.emit([change], options.form)
     _warn_of_compaction([name], settings)
 
 
 @app.command()
-def delete(
-    names: Names,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
-) -> None:
+def delete(names: Names, options: ChangeOptions) -> None:
     """Delete topics with all their alerts."""
     from fink_cli.admin import topics
 
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     touched = topics.topics_to_delete(connection, names)
-    if dry_run:
-        render.emit([topics.TopicChange(name, "would delete", "") for name in names], form)
+    if options.dry_run:
+        render.emit([topics.TopicChange(name, "would delete", "") for name in names], options.form)
         return
-    console.confirm("Delete?", touched, yes)
-    render.emit(topics.delete_topics(connection, names), form)
+    console.confirm("Delete?", touched, options.yes)
+    render.emit(topics.delete_topics(connection, names), options.form)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fink_cli.commands.completion import completer
 from fink_cli.render import Format
+from fink_cli.settings import resolve_connection
+
+if TYPE_CHECKING:
+    from fink_cli.connection import Connection
 
 
 def bare_user(text: str | None) -> str | None:
@@ -52,8 +57,39 @@ Servers = Annotated[
         rich_help_panel="Cluster",
     ),
 ]
+
+
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before going on.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; do nothing.")]
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """The options that say which cluster is meant, and as whom."""
+
+    profile: Profile = None
+    servers: Servers = None
+
+    def connection(self) -> Connection:
+        """Return the connection that these options, variables and the profiles settle."""
+        return resolve_connection(self.profile, self.servers)
+
+
+@dataclass(frozen=True)
+class ReportOptions(ClusterOptions):
+    """The options of a command that reports on a cluster."""
+
+    form: Output = Format.TABLE
+
+
+@dataclass(frozen=True)
+class ChangeOptions(ReportOptions):
+    """The options of a command that asks before it changes a cluster."""
+
+    yes: Yes = False
+    dry_run: DryRun = False
+
+
 User = Annotated[str, user_option("The user.")]
 NewUser = Annotated[str, typer.Option("--user", "-u", help="The user.", callback=bare_user)]
 Topics = Annotated[

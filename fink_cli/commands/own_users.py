@@ -8,12 +8,7 @@ from fink_cli import console
 
 
 def explain_own_users(own: Mapping[str, str], shown: Collection[str]) -> None:
-    """Say of each user of the cluster's own that was shown what it is for.
-
-    Args:
-        own: the cluster's own users, each with what it is for.
-        shown: the users that were shown.
-    """
+    """Say of each user of the cluster's own that was shown what it is for."""
     for user, purpose in own.items():
         if user in shown:
             console.note(f"{user} is the cluster's own: {purpose}.")

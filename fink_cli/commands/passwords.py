@@ -54,9 +54,6 @@ def new_password(
     """Return a user's password: from the one option that is given, the environment, or a question.
 
     Args:
-        user: the user.
-        given: what -p says, if it does.
-        from_stdin: read a line of standard input.
         generate: make one; none where the command does not offer it.
 
     Raises:
@@ -77,16 +74,27 @@ def new_password(
         )
         return NewPassword(usable_password(given), False)
     if from_stdin:
-        return NewPassword(usable_password(_read_line()), False)
+        return NewPassword(usable_password(read_secret("password")), False)
     named = os.environ.get(_VARIABLE)
     return NewPassword(usable_password(_ask(user, generate) if named is None else named), False)
 
 
-def _read_line() -> str:
+def read_secret(what: str) -> str:
+    """Return the line on standard input."""
     try:
         return sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise UsageError("The password on standard input is not UTF-8.") from error
+        raise UsageError(f"The {what} on standard input is not UTF-8.") from error
+
+
+def ask_secret(prompt: str, what: str) -> str:
+    """Ask for a secret, which is not shown, at the terminal."""
+    import getpass
+
+    try:
+        return getpass.getpass(prompt, sys.stderr)
+    except EOFError as error:
+        raise UsageError(f"No {what} was given.") from error
 
 
 def _ask(user: str, generate: bool | None) -> str:
@@ -95,14 +103,8 @@ def _ask(user: str, generate: bool | None) -> str:
             "No password is given, and there is no terminal to ask for one.",
             f"Use {'' if generate is None else '--generate, '}--password-stdin, or set {_VARIABLE}",
         )
-    import getpass
-
-    try:
-        first = getpass.getpass(f"Password of {user}: ", sys.stderr)
-        second = getpass.getpass("Once more: ", sys.stderr)
-    except EOFError as error:
-        raise UsageError("No password was given.") from error
-    if first != second:
+    first = ask_secret(f"Password of {user}: ", "password")
+    if first != ask_secret("Once more: ", "password"):
         raise UsageError("The two passwords differ.", "Try again.")
     return first
 

@@ -13,13 +13,13 @@ from fink_cli.commands.options import (
     DryRun,
     Output,
     Profile,
-    Servers,
+    ReportOptions,
     group_option,
     topic_option,
 )
 from fink_cli.errors import FAILED, INTERRUPTED, OperationFailedError, UsageError
 from fink_cli.render import Format
-from fink_cli.settings import resolve_connection, slack_token
+from fink_cli.settings import slack_token
 from fink_cli.text import printable
 
 if TYPE_CHECKING:
@@ -119,9 +119,8 @@ def alerts(
         ),
     ] = None,
     dry_run: DryRun = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    options: ReportOptions,
 ) -> None:
     """Post digests of a topic's alerts: at most one message a channel and interval.
 
@@ -141,12 +140,12 @@ def alerts(
         once=once or dry_run,
         start=None if start is None else parse_start(start, datetime.now(UTC)),
     )
-    connection = resolve_connection(profile, servers)
+    connection = options.connection()
     if dry_run:
-        _show(_drafts(request, connection, profile), form)
+        _show(_drafts(request, connection, options.profile), options.form)
         return
-    reported = report(request, connection, get_slack_client(profile))
-    render.emit(reported, form)
+    reported = report(request, connection, get_slack_client(options.profile))
+    render.emit(reported, options.form)
     if reported.interrupted:
         raise typer.Exit(INTERRUPTED)
     if reported.refused:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fink_cli import console
@@ -25,13 +25,13 @@ from fink_cli.interrupts import interrupts_wait
 from fink_cli.paths import fink_home
 from fink_cli.slack.channel_map import ChannelMap
 from fink_cli.slack.check import UPLOAD
-from fink_cli.slack.client import SlackClient
-from fink_cli.slack.delivery import Delivery, deliver, illustrate
-from fink_cli.slack.digest import WaitingAlerts
+from fink_cli.slack.client import Posted, SlackClient
+from fink_cli.slack.delivery import deliver, illustrate
 from fink_cli.slack.digest_sink import DigestSink, Tally
 from fink_cli.slack.errors import SlackRefusedError
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import plain
+from fink_cli.slack.waiting_alerts import Digest, WaitingAlerts
 from fink_cli.text import counted
 
 _INTERVAL = re.compile(r"(\d{1,6})([smhd])")
@@ -87,9 +87,7 @@ class DigestReport:
         read: messages read; ``skipped`` of them are not alerts.
         without_channel: how many alerts of each class went nowhere.
         kept_out: how many alerts the ``where`` of each channel kept out.
-        posted: what each channel got.
         refused: the channels that are left with alerts that Slack did not accept.
-        interrupted: whether Ctrl-C ended it.
     """
 
     topic: str
@@ -103,40 +101,84 @@ class DigestReport:
     interrupted: bool
 
 
-@dataclass
-class _Results:
-    """What became of the digests so far."""
+class _Poster:
+    """Posts digests, and counts what became of them.
 
-    messages: Counter[str] = field(default_factory=Counter)
-    alerts: Counter[str] = field(default_factory=Counter)
-    refused: dict[str, Refused] = field(default_factory=dict)
-    pictures_refused: set[str] = field(default_factory=set)
+    Attributes:
+        is_stopped: whether Slack refused the token, so that nothing more is posted.
+    """
 
-    def take(self, outcome: Delivery) -> None:
-        """Count a digest, and tell what became of it."""
-        channel, alerts = outcome.digest.channel, outcome.digest.alerts
-        if outcome.refusal is None:
-            self.refused.pop(channel, None)
-            self.messages[channel] += 1
-            self.alerts[channel] += alerts
-            console.step(f"{channel}: {counted(alerts, 'alert')}")
+    def __init__(self, topic: str, client: SlackClient) -> None:
+        self.is_stopped = False
+        self.draws = UPLOAD in client.identity.scopes
+        self._topic = topic
+        self._client = client
+        self._posted: dict[str, Sent] = {}
+        self._refused: dict[str, Refused] = {}
+        self._pictures_refused: set[str] = set()
+        self._told: Counter[str] = Counter()
+
+    def post(self, desk: DigestSink) -> None:
+        """Post the digests that wait, and then their pictures, which hold up no text."""
+        if self.is_stopped:
             return
-        error = outcome.refusal.message
-        before = self.refused.get(channel)
-        # A channel that stays closed is told of once.
-        if before is None or before.error != error:
-            console.warn(f"{channel}: {error} {outcome.refusal.hint}")
-        self.refused[channel] = Refused(channel, alerts, error)
+        _tell_rest(desk.tally.without_channel - self._told)
+        self._told = Counter(desk.tally.without_channel)
+        messages = []
+        for digest in desk.waiting.digests():
+            with _finished_first():
+                try:
+                    message = deliver(
+                        digest, desk.waiting, self._client.post, desk.journal, self._topic
+                    )
+                except SlackRefusedError as error:
+                    self._count_refused(digest, error)
+                    if self.is_stopped:
+                        return
+                else:
+                    self._count_posted(digest)
+                    messages.append((digest, message))
+        for digest, message in messages if self.draws else ():
+            self._illustrate(digest, message)
 
-    def illustrated(self, outcome: Delivery, client: SlackClient) -> None:
+    def _count_posted(self, digest: Digest) -> None:
+        channel, alerts = digest.channel, digest.alerts
+        before = self._posted.get(channel, Sent(channel, 0, 0))
+        self._posted[channel] = Sent(channel, before.alerts + alerts, before.messages + 1)
+        self._refused.pop(channel, None)
+        console.step(f"{channel}: {counted(alerts, 'alert')}")
+
+    def _count_refused(self, digest: Digest, error: SlackRefusedError) -> None:
+        self.is_stopped = error.is_of_token
+        before = self._refused.get(digest.channel)
+        # A channel that stays closed is told of once.
+        if before is None or before.error != error.message:
+            console.warn(f"{digest.channel}: {error.message} {error.hint}")
+        self._refused[digest.channel] = Refused(digest.channel, digest.alerts, error.message)
+
+    def _illustrate(self, digest: Digest, message: Posted) -> None:
         """Add the picture to a digest; say why there is none, once for each reason."""
         try:
-            illustrate(outcome, client.add_picture)
+            illustrate(digest, message, self._client.add_picture)
         except SlackRefusedError as error:
-            if error.message not in self.pictures_refused:
-                channel = outcome.digest.channel
-                console.warn(f"{channel}: without the light curve. {error.message} {error.hint}")
-            self.pictures_refused.add(error.message)
+            if error.message not in self._pictures_refused:
+                without = f"without the light curve. {error.message} {error.hint}"
+                console.warn(f"{digest.channel}: {without}")
+            self._pictures_refused.add(error.message)
+
+    def report(self, request: DigestRequest, done: _Followed) -> DigestReport:
+        """Return what became of the alerts."""
+        return DigestReport(
+            request.topic,
+            request.group,
+            done.counts.read,
+            done.counts.skipped,
+            dict(done.tally.without_channel.most_common()),
+            dict(done.tally.kept_out.most_common()),
+            list(self._posted.values()),
+            list(self._refused.values()),
+            done.interrupted,
+        )
 
 
 @contextmanager
@@ -169,8 +211,6 @@ def preview(
     """Return the messages that :func:`report` would send now. Nothing is sent or committed.
 
     Args:
-        request: what is asked for.
-        connection: the cluster and the login.
         client: tells which channels there are; without one all are taken to exist.
     """
     drafts: list[Draft] = []
@@ -195,46 +235,18 @@ def report(request: DigestRequest, connection: Connection, client: SlackClient) 
     Raises:
         FinkError: the topic can't be read, or the cluster is lost.
     """
-    results = _Results()
-    draws = UPLOAD in client.identity.scopes
-    told: Counter[str] = Counter()
-    refused = False
-
-    def send(desk: DigestSink) -> None:
-        nonlocal refused
-        if refused:
-            return
-        outcomes = []
-        _tell_rest(desk.tally.without_channel - told)
-        told.update(desk.tally.without_channel - told)
-        for digest in desk.waiting.digests():
-            with _finished_first():
-                outcome = deliver(digest, desk.waiting, client.post, desk.journal, request.topic)
-                results.take(outcome)
-            outcomes.append(outcome)
-            if outcome.refusal is not None and outcome.refusal.is_of_token:
-                refused = True
-            if refused:
-                return
-        # After all texts, so that no picture holds up a text.
-        for each in outcomes if draws else ():
-            results.illustrated(each, client)
-
-    curve_of = light_curve if draws else _no_curve
+    poster = _Poster(request.topic, client)
+    curve_of = light_curve if poster.draws else _no_curve
     done = _follow(
-        request, connection, client, send, curve_of, commit=True, stopped=lambda: refused
+        request,
+        connection,
+        client,
+        poster.post,
+        curve_of,
+        commit=True,
+        stopped=lambda: poster.is_stopped,
     )
-    return DigestReport(
-        request.topic,
-        request.group,
-        done.counts.read,
-        done.counts.skipped,
-        dict(done.tally.without_channel.most_common()),
-        dict(done.tally.kept_out.most_common()),
-        [Sent(each, results.alerts[each], count) for each, count in results.messages.items()],
-        list(results.refused.values()),
-        done.interrupted,
-    )
+    return poster.report(request, done)
 
 
 @dataclass(frozen=True)

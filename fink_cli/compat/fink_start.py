@@ -67,10 +67,8 @@ def _run_instead(
     """Say the new command and run it.
 
     Args:
-        ctx: the context of the old command.
-        command: the command of ``fink distribute``.
         options: its options; one that is ``None`` was not given.
-        variables: the variables that it needs, each with what was given in its place.
+        variables: the variables that it needs, each with the option's value.
     """
     given = [word for flag, value in options.items() if value is not None for word in (flag, value)]
     words = ["distribute", command, *given]

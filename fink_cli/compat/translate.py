@@ -115,7 +115,6 @@ def _joined(rest: Sequence[str], takers: str) -> list[str]:
     """Join values that begin with a dash to their flags, as getopts takes them.
 
     Args:
-        rest: the words.
         takers: the letters of the flags that take a value.
     """
     flags = {f"-{letter}" for letter in takers}

@@ -47,8 +47,6 @@ class KnownNames:
 
     Attributes:
         at: when they were asked for, in seconds since 1970.
-        host: where a broker listens.
-        port: its port.
         names: by kind; a kind that was not asked for yet, or is refused, is missing.
     """
 
@@ -63,8 +61,6 @@ def cluster_names(kind: str, profile: str | None, servers: str | None) -> list[s
 
     Args:
         kind: ``topics``, ``users`` or ``groups``.
-        profile: the value of ``--profile``, if it is given.
-        servers: the value of ``--bootstrap-servers``, if it is given.
     """
     ends = time.monotonic() + WAIT_SECONDS
     file = _cache_file(profile, servers)

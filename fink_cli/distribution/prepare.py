@@ -9,13 +9,8 @@ from pathlib import Path
 
 from fink_cli import jars
 from fink_cli.admin.state_topics import ensure_topics
-from fink_cli.admin.topic_rights import (
-    TopicFacts,
-    find_usable_topics,
-    largest_messages,
-    no_such_topics,
-    refuse_compacted,
-)
+from fink_cli.admin.topic_rights import TopicFacts, find_usable_topics, no_such_topics
+from fink_cli.admin.topic_settings import largest_messages, refuse_compacted
 from fink_cli.cluster.java import find_java
 from fink_cli.connection import Connection
 from fink_cli.distribution.job import Job, Spark, TopicTarget

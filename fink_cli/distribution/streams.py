@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from fink_cli.declared_files import described_mistake, described_place, read_toml
 from fink_cli.errors import UsageError
-from fink_cli.pydantic_errors import described_mistake, described_place
 from fink_cli.trusted import refuse_if_changeable
 
 CLASS = "{class}"
@@ -186,13 +185,8 @@ def read_distribution(file: Path) -> Distribution:
             mistake is named.
     """
     example = "An example with every setting: conf/distribution.toml of the project."
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        refuse_if_changeable(file)
-    except OSError as error:
-        raise UsageError(f"{file} can't be read: {error.strerror}.", example) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not TOML: {error}.", example) from error
+    document = read_toml(file, example)
+    refuse_if_changeable(file)
     try:
         return Distribution.model_validate(document)
     except ValidationError as error:

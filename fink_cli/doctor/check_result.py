@@ -21,8 +21,6 @@ class CheckResult:
     """The result of a check.
 
     Attributes:
-        check: the name of the check.
-        state: whether it is fine.
         found: what was found; never a secret.
         hint: what to type next; empty if there is nothing to do.
     """

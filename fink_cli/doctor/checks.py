@@ -63,8 +63,6 @@ def run_checks(
     """Run all checks, and return their results.
 
     Args:
-        profile: the profile's name, if the flag is given.
-        servers: the bootstrap servers, if the flag is given.
         topics: names and patterns of topics to check; empty if none is configured.
         attended: whether a user can answer a password_command.
     """
@@ -109,7 +107,6 @@ def for_a_reader(
     """Turn warnings that concern only operators and publishers into fine results.
 
     Args:
-        results: the results of all checks.
         environ: the environment; a warning stays if the variable of its check is set.
     """
     return [

@@ -39,7 +39,6 @@ def judge_clock(now: datetime, newest: datetime | None, synchronised: bool | Non
     """Judge whether the clock can be right.
 
     Args:
-        now: the time of the clock.
         newest: the timestamp of the newest message, by the clock of its writer or broker.
         synchronised: whether a time service keeps the clock; ``None`` if that is not known.
     """

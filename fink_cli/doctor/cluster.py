@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
-from fink_cli.admin.topic_rights import ONE_KEY, compacted_topics, uncompacted, usable_topic
+from fink_cli.admin.topic_rights import usable_topic
+from fink_cli.admin.topic_settings import ONE_KEY, compacted_topics, uncompacted
 from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.reference import UndecodableError
 from fink_cli.connection import Address, Connection
@@ -109,8 +110,6 @@ def judge_rights(connection: Connection, topic: str, allowed: frozenset[str] | N
     """Judge whether the user may read or write a topic.
 
     Args:
-        connection: the user's login.
-        topic: the topic.
         allowed: the operations that the user may do; ``None`` for all.
     """
     if allowed is None:

@@ -15,11 +15,7 @@ _UNREADABLE = "See the rights of what is named: ls -ld PATH"
 
 
 class Deadline:
-    """The time by which several checks must have ended.
-
-    Args:
-        seconds: the seconds from now.
-    """
+    """The time by which several checks must have ended."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -33,8 +29,6 @@ class Deadline:
         """Wait for a value, and return it, or the failure of its check.
 
         Args:
-            check: the name of the check.
-            pending: the future of the value.
             what: what is checked, if the check has several.
         """
         try:

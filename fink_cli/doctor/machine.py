@@ -132,7 +132,6 @@ def judge_disk(spaces: Sequence[Space], needed: bool) -> CheckResult:
     """Judge whether there is enough space.
 
     Args:
-        spaces: the folders.
         needed: whether there is a local cluster, which needs it.
     """
     bad = failure if needed else warning

@@ -31,8 +31,6 @@ def check_address(check: str, address: Address, hint: str) -> CheckResult:
     """Look up a broker's host, and connect to it.
 
     Args:
-        check: the name of the check.
-        address: the broker's address.
         hint: what to type if it can't be reached.
     """
     try:
@@ -59,7 +57,6 @@ def check_certificate(address: Address, connection: Connection) -> CheckResult:
     """Check a broker's certificate as a client does.
 
     Args:
-        address: the broker's address.
         connection: names the trusted authority; the default are those of the system.
     """
     authority, pem = connection.ssl_ca_location, connection.ssl_ca_pem

@@ -45,7 +45,6 @@ def write_science(alerts: pa.Table, folder: Path, files: int = 4) -> list[Path]:
     not at all. Its name holds the first alert's ``candid``: batches do not overwrite each other.
 
     Args:
-        alerts: the alerts.
         folder: where the files go; it is made where it is missing.
         files: how many files, at most.
 

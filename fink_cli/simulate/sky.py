@@ -29,7 +29,6 @@ class Visit(NamedTuple):
     """An exposure, and what it measured of an object.
 
     Attributes:
-        jd: Julian date (days).
         fid: the band: 1 is g, 2 is r.
         limit: 5-sigma magnitude; ``zero_point`` gives 1 DN, ``fwhm`` is the seeing in pixels.
         ra: as it is measured (degrees), with ``dec``.
@@ -58,10 +57,9 @@ class SkyObject:
 
     Attributes:
         number: its number, which no other has.
-        object_id: its name.
         visits: its exposures in order of time; ``alerts`` are the numbers of those that make one.
         sources: the light around it that is always there; the first is the nearest.
-        star_score: how much the nearest source looks like a star, 0 to 1.
+        star_score: how much the nearest source resembles a star, 0 to 1.
         candidate: fields of the candidate that only this kind of object has.
         broker: columns of the broker that only this kind of object has.
         earlier: how many detections came before the first visit.
@@ -251,7 +249,7 @@ def _asteroid(rng: np.random.Generator, numbers: Iterator[int], offset: int) -> 
         return mean + amplitude / 2 * sin(4 * pi * days / period)
 
     for night in np.sort(rng.choice(10, size=int(rng.integers(2, 5)), replace=False)):
-        # A field that the survey has looked at for a month, or a new one.
+        # A field that the survey has observed for a month, or a new one.
         tonight = first_night + int(night)
         past = HISTORY_NIGHTS - 2 if rng.random() < 0.7 else 0
         visits = _month(rng, tonight - past, past, lambda _days, _fid: inf, track)

@@ -99,7 +99,7 @@ def send_slack_alerts(
 
 def _allowed(channels: str | Path | Iterable[str] | None) -> Set[str]:
     if channels is None:
-        return read_channel_map().allowed or set()
+        return set(read_channel_map().allowed or ())
     if isinstance(channels, str | Path):
         try:
             lines = Path(channels).read_text(encoding="utf-8-sig").splitlines()

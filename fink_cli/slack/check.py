@@ -35,9 +35,6 @@ class SlackCheck:
 
     Attributes:
         ok: whether the bot can post, in each channel of the map.
-        team: the name of the workspace.
-        url: the URL of the workspace.
-        bot: the bot's name.
         scopes: the token's scopes; empty if Slack does not list them.
         missing: the scopes that it lacks, with their purposes.
         channels: the channels of the map; without a map those that the bot can see.
@@ -56,7 +53,6 @@ def check(client: SlackClient, listed: Mapping[str, Sequence[str]]) -> SlackChec
     """Check scopes and channels of a client whose token was accepted.
 
     Args:
-        client: the client.
         listed: the channels of a map, with their classes; empty without a map.
 
     Raises:

@@ -66,11 +66,7 @@ class Posted:
 
 
 class SlackClient:
-    """A Slack client whose token was accepted. Get one with :func:`get_slack_client`.
-
-    Attributes:
-        identity: the owner of the token.
-    """
+    """A Slack client whose token was accepted. Get one with :func:`get_slack_client`."""
 
     def __init__(self, web: WebClient) -> None:
         self._web = web
@@ -110,7 +106,6 @@ class SlackClient:
 
         Args:
             address: ``#channel``, or the id of a channel or a person.
-            message: the message.
             name: the name of the address in errors.
 
         Raises:
@@ -156,11 +151,8 @@ class SlackClient:
             UsageError: several people have the name.
             OperationFailedError: nobody has the name.
         """
-        if recipient.startswith("#") or CHANNEL_ID.fullmatch(recipient):
-            return recipient
-        if _USER_ID.fullmatch(recipient):
-            return recipient
-        return self.person(recipient)
+        is_channel = recipient.startswith("#") or CHANNEL_ID.fullmatch(recipient)
+        return recipient if is_channel else self.person(recipient)
 
     def person(self, name: str) -> str:
         """Return the id of a person, by real name, display name, user name, e-mail or id.
@@ -277,7 +269,6 @@ def get_slack_client(
 
     Args:
         profile: the profile's name; else ``FINK_PROFILE``, else the default.
-        environ: the environment.
 
     Raises:
         UsageError: there is no token, or ``FINK_SLACK_API_URL`` is no URL.

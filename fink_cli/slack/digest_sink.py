@@ -17,9 +17,9 @@ from fink_cli.consumer.sinks import HeldOffsets
 from fink_cli.consumer.view.cells import cell
 from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import ChannelMap
-from fink_cli.slack.digest import OTHERS, WaitingAlert, WaitingAlerts
 from fink_cli.slack.journal import Journal
 from fink_cli.slack.messages import Row, link_to
+from fink_cli.slack.waiting_alerts import OTHERS, WaitingAlert, WaitingAlerts
 from fink_cli.text import counted
 
 _MOST_CLASSES = 1000
@@ -60,20 +60,14 @@ class DigestSink:
     """Sort alerts by channel, and post digests when flushed.
 
     Args:
-        topic: the topic of the alerts.
         topic_id: returns Kafka's id of the topic, which changes if it is created again.
-        channels: the channel map.
         existing: the workspace's channels, or ``None`` if not known.
-        waiting: the alerts that wait.
-        journal: the digests that Slack has accepted.
         curve_of: returns the light curve of an alert for a picture, or an empty one.
         send: posts the digests, and removes from ``waiting`` what Slack has accepted.
         skip: takes each message that is no alert.
         warn: takes a warning if a topic with waiting alerts was created again.
 
     Attributes:
-        waiting: the alerts that wait.
-        journal: the digests that Slack has accepted.
         tally: the counts of alerts that are not posted.
     """
 

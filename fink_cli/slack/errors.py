@@ -74,15 +74,7 @@ class SlackRefusedError(OperationFailedError):
 def refusal(
     code: str, where: str = "", *, bot: str = "", status: int = 200, needed: str = ""
 ) -> SlackRefusedError:
-    """Return the error for an answer of Slack.
-
-    Args:
-        code: the ``error`` of the answer.
-        where: the channel or person of the request.
-        bot: the bot's name.
-        status: the HTTP status of the answer.
-        needed: the missing scope.
-    """
+    """Return the error for an answer of Slack."""
     if status >= 500:
         return SlackRefusedError(
             f"http_{status}",

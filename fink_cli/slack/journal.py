@@ -21,16 +21,7 @@ from fink_cli.private import private_folder, write_private
 
 
 class Journal:
-    """The journal of a group on a topic. Open one with :func:`open_journal`.
-
-    Args:
-        folder: the folder of the journals.
-        cluster_id: Kafka's id of the cluster.
-        group: the consumer group.
-
-    Attributes:
-        topic_id: Kafka's id of its topic.
-    """
+    """The journal of a group on a topic. Open one with :func:`open_journal`."""
 
     topic_id = ""
 
@@ -137,10 +128,7 @@ def open_journal(folder: Path, cluster_id: str, topic_id: str, group: str) -> It
     """Open the journal of a group on a topic; one process at a time.
 
     Args:
-        folder: the folder of the journals.
-        cluster_id: Kafka's id of the cluster.
         topic_id: Kafka's id of the topic, which changes if it is created again.
-        group: the consumer group.
 
     Raises:
         OperationFailedError: another process has it open, or the file is damaged.

@@ -36,7 +36,6 @@ class Message:
 
     Attributes:
         text: its text; with blocks, that of the notification.
-        blocks: its blocks.
         digest: the id of a digest, by which it is recognised; else empty.
     """
 
@@ -58,9 +57,7 @@ class Section:
     """The alerts of a class.
 
     Attributes:
-        kind: the class.
         count: the number of alerts, with those that are not in ``rows``.
-        headings: the titles of the columns.
         rows: the newest alerts; the first cell names the object.
     """
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from slack_sdk.http_retry import (
     ConnectionErrorRetryHandler,
     HttpRequest,
@@ -12,7 +10,6 @@ from slack_sdk.http_retry import (
     RetryHandler,
     RetryState,
 )
-from slack_sdk.http_retry.builtin_handlers import ServerErrorRetryHandler
 
 # A busy night meets Slack's limit of about a message a second and channel many times in a row.
 _RATE_LIMIT_RETRIES = 20
@@ -29,8 +26,8 @@ def retries() -> list[RetryHandler]:
     ]
 
 
-class _ServerErrors(ServerErrorRetryHandler):
-    """Retry after every HTTP status 5xx, after the time that Slack names, if it does."""
+class _ServerErrors(RateLimitErrorRetryHandler):
+    """Retry after every HTTP status 5xx: after the time that Slack names, else in a second."""
 
     def _can_retry(
         self,
@@ -41,24 +38,3 @@ class _ServerErrors(ServerErrorRetryHandler):
         error: Exception | None = None,  # noqa: ARG002
     ) -> bool:
         return response is not None and response.status_code >= 500
-
-    def prepare_for_next_attempt(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> None:
-        headers = {
-            key.lower(): values for key, values in (response.headers if response else {}).items()
-        }
-        named = headers.get("retry-after", [""])[0]
-        if not named.isdigit():
-            super().prepare_for_next_attempt(
-                state=state, request=request, response=response, error=error
-            )
-            return
-        state.next_attempt_requested = True
-        time.sleep(int(named))
-        state.increment_current_attempt()

@@ -15,10 +15,10 @@ from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import parse_channel_map, read_channel_map
 from fink_cli.slack.channel_names import channel_of
-from fink_cli.slack.digest import WaitingAlert, WaitingAlerts
 from fink_cli.slack.digest_sink import DigestSink
 from fink_cli.slack.journal import open_journal
 from fink_cli.slack.messages import Row, Section, cell_text, compose, link_to
+from fink_cli.slack.waiting_alerts import WaitingAlert, WaitingAlerts
 from tests.support.slack import wrong_in
 
 
@@ -93,7 +93,7 @@ def test_the_map_that_is_shipped_and_its_examples() -> None:
         ("colour = 1", "colour"),
         ("by_name = 1", "true or false"),
         ("link = 'x'", "address"),
-        ("classes = 1", "table"),
+        ("classes = 1", "classes: must be a table"),
         ("[classes]\nA = 1", "classes.A"),
         ("[classes]\nA = ['']", "classes.A"),
         ("by_name = true", "which are allowed"),

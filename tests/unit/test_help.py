@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from fink_cli import __version__
 from fink_cli.app import GROUPS
+from fink_cli.commands.parameters import spread_options
 from tests.support.environment import PROGRAM, clean_environ
 from tests.support.fink import run_fink
 
@@ -103,3 +107,29 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, words: tuple[str, ...]) -> None
 
 def test_a_typing_error_gets_a_suggestion(tmp_path: Path) -> None:
     assert "Did you mean 'consume'" in run_fink("consum", env=clean_environ(tmp_path)).stderr
+
+
+@dataclass(frozen=True)
+class Named:
+    name: Annotated[str, typer.Option("--name")]
+    often: int = 1
+
+
+@dataclass(frozen=True)
+class Counted(Named):
+    loud: bool = False
+
+
+def test_the_fields_of_a_dataclass_are_options_of_a_command() -> None:
+    group, taken = typer.Typer(), []
+
+    @group.command()
+    def command(word: str, options: Counted) -> None:
+        taken.append((word, options))
+
+    spread_options(group)
+    spread_options(group)
+    made = typer.main.get_command(group)
+    made.main(["a", "--name", "b", "--loud"], standalone_mode=False)
+    made.main(["c", "--name", "d", "--often", "2"], standalone_mode=False)
+    assert taken == [("a", Counted("b", 1, True)), ("c", Counted("d", 2, False))]

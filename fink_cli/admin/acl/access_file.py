@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from fink_cli.admin.acl.model import ANY, kafka_host, pattern, user_name
 from fink_cli.admin.client_files import group_prefix
 from fink_cli.admin.users import valid_user
+from fink_cli.declared_files import read_toml, validated
 from fink_cli.errors import UsageError
-from fink_cli.pydantic_errors import described_mistake
+
+_EXAMPLE = "An example with every setting: conf/access.toml"
 
 
 def _checked_by(check: Callable[[str], object]) -> AfterValidator:
@@ -46,7 +46,6 @@ class DeclaredTopic(_Table):
     Attributes:
         partitions: the number of partitions; ``None`` for the brokers' default.
         replication_factor: the replication factor; ``None`` for the brokers' default.
-        config: Kafka's topic settings.
     """
 
     partitions: Annotated[int, Field(ge=1)] | None = None
@@ -107,29 +106,6 @@ def read_declaration(file: Path) -> AccessFile:
     Raises:
         UsageError: the file can't be read, is not TOML, or has a wrong setting.
     """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(
-            f"{file} can't be read: {error.strerror}.", "Name another file."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not TOML: {error}.", f"Mend the file: {file}") from error
-    try:
-        return AccessFile.model_validate(content)
-    except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {described_mistake(each, _settings_at(each))}"
-            for each in error.errors()
-        )
-        raise UsageError(
-            f"{file} does not declare access as it should: {mistakes}",
-            "An example with every setting: conf/access.toml",
-        ) from error
-
-
-def _settings_at(error: ErrorDetails) -> list[str]:
-    """Return the settings of the table in which a mistake is."""
-    tables: dict[object, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
-    table = tables.get(error["loc"][0]) if len(error["loc"]) > 1 else None
-    return list((table or AccessFile).model_fields)
+    tables: dict[str, type[BaseModel]] = {"topics": DeclaredTopic, "users": DeclaredUser}
+    document = read_toml(file, _EXAMPLE)
+    return validated(AccessFile, document, name=str(file), example=_EXAMPLE, tables=tables)

@@ -14,12 +14,7 @@ _SECONDS = 30.0
 
 
 def read_plan(connection: Connection, declared: AccessFile) -> AccessPlan:
-    """Return what has to change on a cluster.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on the cluster.
-    """
+    """Return what has to change on a cluster."""
     client = connect_admin(connection)
     current = CurrentAccess(
         cluster_id=str(client.list_topics(timeout=_SECONDS).cluster_id),
@@ -31,12 +26,7 @@ def read_plan(connection: Connection, declared: AccessFile) -> AccessPlan:
 
 
 def apply_plan(connection: Connection, declared: AccessFile, plan: AccessPlan) -> None:
-    """Carry out a plan. If it fails half-way, a new plan has the steps that are left.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks a right, or the cluster refuses a topic.
-    """
+    """Carry out a plan. If it fails half-way, a new plan has the steps that are left."""
     for name in plan.topics():
         topic = declared.topics[name]
         create_topics(

@@ -35,10 +35,7 @@ class Access:
     """What a user can do on the cluster's topics.
 
     Attributes:
-        user: the user's name.
         login: the mechanisms of its passwords; empty if it has none.
-        consume: the topics that it can read.
-        produce: the topics that it can write.
         groups: the groups that it can use; ``fink_*`` for every name that begins with ``fink_``.
         rules: the number of rules that name it.
     """
@@ -81,13 +78,7 @@ class Audit:
 
 
 def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> Audit:
-    """Compare a cluster's rules with its users and topics. Pure.
-
-    Args:
-        policy: the rules and settings by which the cluster decides.
-        users: the users that log in with SCRAM.
-        topics: the names of the topics.
-    """
+    """Compare a cluster's rules with its users and topics. Pure."""
     logins: dict[str, list[str]] = {}
     for row in users:
         logins.setdefault(row.user, []).append(row.mechanism)
@@ -101,11 +92,8 @@ def make_audit(policy: Policy, users: Sequence[User], topics: Sequence[str]) -> 
         ],
         sorted(
             [
-                *_rules_for_nobody(policy, logins.keys()),
-                *_rules_for_nothing(policy.rules, topic_access.topics),
-                *_never_matching(policy.rules),
+                *_odd_rules(policy, logins.keys() | policy.super_users, topic_access.topics),
                 *_without_rules(policy, logins.keys() - named),
-                *_wildcards(policy.rules),
                 *_weak(users),
             ],
             key=lambda finding: (finding.kind, finding.subject),
@@ -140,64 +128,53 @@ def _groups(rules: Iterable[Rule]) -> frozenset[str]:
     )
 
 
-def _rules_for_nobody(policy: Policy, names: Collection[str]) -> Iterator[AuditFinding]:
+def _odd_rules(policy: Policy, users: Collection[str], topics: TopicSets) -> Iterator[AuditFinding]:
     for rule in policy.rules:
-        exists = rule.user in names or rule.user in policy.super_users or rule.user == ANY
-        if not rule.principal.startswith(USER_PREFIX) or not exists:
-            yield AuditFinding(FindingKind.NO_USER, rule.principal, str(rule), delete_command(rule))
+        for kind, subject in _oddities(rule, users, topics):
+            yield AuditFinding(kind, subject, str(rule), delete_command(rule))
 
 
-def _rules_for_nothing(rules: Iterable[Rule], topics: TopicSets) -> Iterator[AuditFinding]:
-    for rule in rules:
-        if rule.resource_type is not ResourceType.TOPIC or rule.resource_name == ANY:
-            continue
-        if not topics.covered(rule):
-            yield AuditFinding(
-                FindingKind.NO_TOPIC, rule.resource_name, str(rule), delete_command(rule)
-            )
+def _oddities(
+    rule: Rule, users: Collection[str], topics: TopicSets
+) -> Iterator[tuple[FindingKind, str]]:
+    """Yield what is suspicious about a rule, and which part of it."""
+    if not rule.principal.startswith(USER_PREFIX) or not (rule.user in users or rule.user == ANY):
+        yield FindingKind.NO_USER, rule.principal
+    is_of_topic = rule.resource_type is ResourceType.TOPIC and rule.resource_name != ANY
+    if is_of_topic and not topics.covered(rule):
+        yield FindingKind.NO_TOPIC, rule.resource_name
+    if not _can_match(rule.host):
+        yield FindingKind.NO_HOST, rule.host
+    is_wide = (
+        rule.principal == principal_of(ANY)
+        or rule.resource_name == ANY
+        or rule.operation is Operation.ALL
+    )
+    if is_wide and rule.permission is Permission.ALLOW:
+        yield FindingKind.WILDCARD, rule.principal
 
 
-def _never_matching(rules: Iterable[Rule]) -> Iterator[AuditFinding]:
-    for rule in rules:
-        try:
-            matches = kafka_host(rule.host) == rule.host
-        except UsageError:
-            matches = False
-        if not matches:
-            yield AuditFinding(FindingKind.NO_HOST, rule.host, str(rule), delete_command(rule))
+def _can_match(host: str) -> bool:
+    try:
+        return kafka_host(host) == host
+    except UsageError:
+        return False
 
 
 def _without_rules(policy: Policy, users: Iterable[str]) -> Iterator[AuditFinding]:
+    detail = "It can log in, and do what rules for everybody allow; or it is a super user."
     for user in users:
         if user not in policy.super_users:
-            detail = "It can log in, and do what rules for everybody allow; or it is a super user."
-            yield AuditFinding(
-                FindingKind.NO_RULE, user, detail, fink_command("auth", "offboard", "-u", user)
-            )
-
-
-def _wildcards(rules: Iterable[Rule]) -> Iterator[AuditFinding]:
-    for rule in rules:
-        if rule.permission is Permission.ALLOW and (
-            rule.principal == principal_of(ANY)
-            or rule.resource_name == ANY
-            or rule.operation is Operation.ALL
-        ):
-            yield AuditFinding(
-                FindingKind.WILDCARD, rule.principal, str(rule), delete_command(rule)
-            )
+            remove = fink_command("auth", "offboard", "-u", user)
+            yield AuditFinding(FindingKind.NO_RULE, user, detail, remove)
 
 
 def _weak(users: Iterable[User]) -> Iterator[AuditFinding]:
+    detail = "It has a SCRAM-SHA-256 password; a new one replaces each that it has."
     for row in users:
         if row.mechanism == SHA_256:
-            detail = "It has a SCRAM-SHA-256 password; a new one replaces each that it has."
-            yield AuditFinding(
-                FindingKind.SHA_256,
-                row.user,
-                detail,
-                fink_command("auth", "rotate", "-u", row.user),
-            )
+            rotate = fink_command("auth", "rotate", "-u", row.user)
+            yield AuditFinding(FindingKind.SHA_256, row.user, detail, rotate)
 
 
 def read_audit(
@@ -206,13 +183,7 @@ def read_audit(
     """Audit a cluster.
 
     Args:
-        connection: the cluster, and the login of an administrator.
-        super_users: the users who may do anything.
         own_users: the users that the cluster made for itself; they need no rule.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on the cluster.
     """
     topics = [topic.name for topic in list_topics(connection, internal=True)]
     policy = Policy(read_rules(connection), super_users)

@@ -53,7 +53,6 @@ class Policy:
     """The rules and settings by which a cluster decides.
 
     Attributes:
-        rules: its rules.
         super_users: the users who may do anything (the brokers' ``super.users``).
         open_without_rules: whether every user may use a resource that no rule applies to (the
             brokers' ``allow.everyone.if.no.acl.found``).
@@ -84,8 +83,6 @@ class Decision:
     """The decision on a request.
 
     Attributes:
-        request: the request.
-        allowed: whether it is allowed.
         rule: the rule that decided, or ``None``.
         reason: what decided, in words.
     """
@@ -207,7 +204,6 @@ class AccessCheck:
     Attributes:
         allowed: whether all decisions allow.
         principal: the user, as Kafka names it.
-        operation: the operation or the role.
         resource: the resources, in words.
         host: the host; ``*`` for one that no rule names.
         decided_by: the rule that decided, or why none did.

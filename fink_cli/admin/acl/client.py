@@ -55,12 +55,7 @@ def _change(outcome: str, rule: Rule) -> RuleChange:
 
 
 def read_rules(connection: Connection) -> list[Rule]:
-    """Return all rules of the cluster, sorted.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks DESCRIBE on the cluster, or it has no authorizer.
-    """
+    """Return all rules of the cluster, sorted."""
     client = connect_admin(connection)  # kept: its futures never end once it is collected
     allowed = require_cluster_right(client, connection, Operation.DESCRIBE)
     unset: Any = None
@@ -117,12 +112,7 @@ def select(
 def add_rules(
     connection: Connection, wanted: Sequence[Rule], dry_run: bool = False
 ) -> list[RuleChange]:
-    """Add rules, and leave those that exist as they are.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks ALTER on the cluster, or it has no authorizer.
-    """
+    """Add rules, and leave those that exist as they are."""
     existing = set(read_rules(connection))
     new = [rule for rule in dict.fromkeys(wanted) if rule not in existing]
     if new and not dry_run:
@@ -134,12 +124,7 @@ def add_rules(
 
 
 def create_rules(connection: Connection, rules: Sequence[Rule]) -> None:
-    """Add rules without reading those that exist.
-
-    Raises:
-        UnreachableError: no broker answers, or the login is refused.
-        OperationFailedError: the user lacks ALTER on the cluster, or it has no authorizer.
-    """
+    """Add rules without reading those that exist."""
     if not rules:
         return
     client = connect_admin(connection)  # kept: its futures never end once it is collected
@@ -158,7 +143,6 @@ def delete_rules(
     """Delete exactly these rules; a rule that does not exist has the outcome ``absent``.
 
     Raises:
-        UnreachableError: no broker answers, or the login is refused.
         OperationFailedError: the user lacks ALTER on the cluster, or librdkafka does not know an
             operation or resource type of a rule.
     """

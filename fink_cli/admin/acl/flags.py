@@ -30,15 +30,7 @@ class Flags:
 
     Attributes:
         user: the user's name; ``*`` for every user.
-        topic: a topic, or ``None``.
-        group: a consumer group, or ``None``.
-        cluster: whether the resource is the cluster itself.
-        transactional_id: a producer's transactional id, or ``None``.
-        producer: whether the user may write the topic.
         operations: the operations, in place of those of a consumer.
-        host: an IP address, or ``*`` for any.
-        prefixed: whether the names are prefixes.
-        deny: whether the rules deny instead of allowing.
     """
 
     user: str

@@ -60,43 +60,19 @@ class PatternType(StrEnum):
     PREFIXED = "PREFIXED"
 
 
-OPERATIONS: dict[ResourceType, frozenset[Operation]] = {
-    ResourceType.TOPIC: frozenset(
-        {
-            Operation.ALL,
-            Operation.READ,
-            Operation.WRITE,
-            Operation.CREATE,
-            Operation.DELETE,
-            Operation.ALTER,
-            Operation.DESCRIBE,
-            Operation.DESCRIBE_CONFIGS,
-            Operation.ALTER_CONFIGS,
-        }
+def _operations(names: str) -> frozenset[Operation]:
+    return frozenset(map(Operation, names.split()))
+
+
+OPERATIONS = {
+    ResourceType.TOPIC: _operations(
+        "ALL READ WRITE CREATE DELETE ALTER DESCRIBE DESCRIBE_CONFIGS ALTER_CONFIGS"
     ),
-    ResourceType.GROUP: frozenset(
-        {
-            Operation.ALL,
-            Operation.READ,
-            Operation.DELETE,
-            Operation.DESCRIBE,
-            Operation.DESCRIBE_CONFIGS,
-            Operation.ALTER_CONFIGS,
-        }
+    ResourceType.GROUP: _operations("ALL READ DELETE DESCRIBE DESCRIBE_CONFIGS ALTER_CONFIGS"),
+    ResourceType.CLUSTER: _operations(
+        "ALL CREATE ALTER DESCRIBE CLUSTER_ACTION DESCRIBE_CONFIGS ALTER_CONFIGS IDEMPOTENT_WRITE"
     ),
-    ResourceType.CLUSTER: frozenset(
-        {
-            Operation.ALL,
-            Operation.CREATE,
-            Operation.ALTER,
-            Operation.DESCRIBE,
-            Operation.CLUSTER_ACTION,
-            Operation.DESCRIBE_CONFIGS,
-            Operation.ALTER_CONFIGS,
-            Operation.IDEMPOTENT_WRITE,
-        }
-    ),
-    ResourceType.TRANSACTIONAL_ID: frozenset({Operation.ALL, Operation.WRITE, Operation.DESCRIBE}),
+    ResourceType.TRANSACTIONAL_ID: _operations("ALL WRITE DESCRIBE"),
 }
 CONSUMER = (Operation.READ, Operation.DESCRIBE)
 PRODUCER = (Operation.WRITE, Operation.DESCRIBE, Operation.CREATE)
@@ -124,12 +100,8 @@ class Rule:
 
     Attributes:
         principal: ``User:NAME``, or ``User:*`` for every user.
-        host: an IP address, or ``*`` for any.
         operation: the operation; ``ALL`` for every one.
-        permission: whether the rule allows or denies.
-        resource_type: the type of the resource.
         resource_name: its name or prefix; the literal ``*`` for every name.
-        pattern_type: whether ``resource_name`` is a full name or a prefix.
     """
 
     principal: str
@@ -229,10 +201,7 @@ def role_rules(
     """Return the rules that allow operations on topics or groups.
 
     Args:
-        user: the user's name.
-        kind: the type of the resources.
         names: their names, or prefixes as :func:`pattern` reads them.
-        operations: the operations to allow.
         hosts: the IP addresses that the user connects from; ``*`` for any.
     """
     return [

@@ -40,10 +40,7 @@ class CurrentAccess:
     """The access on a cluster now.
 
     Attributes:
-        cluster_id: Kafka's id of the cluster.
-        rules: its rules.
         topics: the number of partitions of each topic.
-        users: the users that log in with SCRAM.
     """
 
     cluster_id: str
@@ -65,12 +62,8 @@ class PlanStep:
     """A step of a plan: a topic to create, or an ALLOW rule to add or remove.
 
     Attributes:
-        action: the action.
         user: the user of the rule; ``None`` for a topic.
         operation: the operation that the rule allows; ``None`` for a topic.
-        resource_type: the type of the resource.
-        resource_name: its name or prefix.
-        pattern_type: whether ``resource_name`` is a full name or a prefix.
         host: the IP address of the rule; ``None`` for a topic.
     """
 
@@ -115,7 +108,6 @@ class AccessPlan:
     """What has to change on a cluster.
 
     Attributes:
-        cluster_id: Kafka's id of the cluster.
         changes: the steps in their order: rules are added before others are removed, so that
             nobody lacks a right in between.
         notes: what is left to the operator.
@@ -135,11 +127,7 @@ class AccessPlan:
 
 
 def require_same_cluster(declared: AccessFile, cluster_id: str) -> None:
-    """Raise an error if a file is for another cluster.
-
-    Raises:
-        OperationFailedError: the file names another cluster.
-    """
+    """Raise OperationFailedError if a file is for another cluster."""
     if declared.cluster_id is not None and declared.cluster_id != cluster_id:
         raise OperationFailedError(
             f"The file is for the cluster {declared.cluster_id}, and this one is {cluster_id}.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fink_cli.admin.publishers import DISTRIBUTIONS
-from fink_cli.admin.topic_rights import largest_messages
+from fink_cli.admin.topic_settings import largest_messages
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.progress.dead_letters import NO_TOPIC, NOT_ALLOWED, TOO_LARGE
 from fink_cli.distribution.progress.owner import Owner

@@ -20,11 +20,7 @@ class WaitingAlert:
     """An alert that waits for a digest.
 
     Attributes:
-        partition: the partition of its message.
-        offset: the offset of its message.
         moment: the timestamp of its message, in seconds since 1970.
-        kind: its class.
-        headings: the titles of the columns.
         row: its row; the first cell names the object.
         curve: its light curve, if the digest has one.
     """
@@ -80,12 +76,8 @@ class Digest:
     """A digest to post.
 
     Attributes:
-        id: its id.
-        channel: its channel.
-        alerts: the number of its alerts.
         ends: by partition, the offset after the last of its alerts.
         sections: a table for each class, the newest alerts first.
-        newest: the newest alert.
     """
 
     id: str
@@ -99,7 +91,6 @@ class Digest:
         """Return the digest as a message.
 
         Args:
-            topic: the topic of its alerts.
             before: the id of an earlier try that Slack may have accepted, or ``None``. The message
                 then has the same id, and says so.
         """
@@ -110,12 +101,7 @@ class Digest:
 
 
 class WaitingAlerts:
-    """The alerts that wait for each channel: their counts, and the newest of each class.
-
-    Args:
-        topic_id: Kafka's id of the topic.
-        newest: the number of alerts of a class to show.
-    """
+    """The alerts that wait for each channel: their counts, and the newest of each class."""
 
     def __init__(self, topic_id: str, newest: int) -> None:
         self._topic_id = topic_id
@@ -155,9 +141,6 @@ class WaitingAlerts:
 
     def begin(self, topic_id: str) -> int:
         """Begin with a topic that was created again with the same name.
-
-        Args:
-            topic_id: Kafka's id of the new topic.
 
         Returns:
             The number of alerts of the former topic that waited, over all channels. Their offsets
