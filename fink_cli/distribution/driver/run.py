@@ -38,8 +38,9 @@ _OUTAGE_SECONDS = 600
 # Attempts of a batch that fails for an unknown reason, and the seconds between them.
 _MOST_ATTEMPTS = 3
 _PAUSE_SECONDS, _MENDED_SECONDS = 5.0, 0.2
-# A batch takes some seconds, whatever the number of cores: none that stops it waits for long.
-_BATCH_BYTES_A_CORE = 256 * 1024**2
+# A batch takes some seconds, whatever the number of cores: none that stops it waits for long. What
+# stands between two batches, in which no core has much to do, takes 0.4 s.
+_BATCH_BYTES_A_CORE = 512 * 1024**2
 
 
 class Run:

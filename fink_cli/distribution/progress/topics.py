@@ -65,8 +65,10 @@ def open_producer(settings: Settings, transactional: str, **more: Any) -> Produc
         }
     )
     deadline = time.monotonic() + _ANSWER_SECONDS
-    # Without a connection librdkafka searches for the coordinator only every half a second.
+    # Without a connection librdkafka searches for the coordinator only every half a second. The
+    # first answer ends the connection to the bootstrap server, the second comes from a broker.
     with suppress(KafkaException):
+        producer.list_topics(DISTRIBUTIONS, timeout=1.0)
         producer.list_topics(DISTRIBUTIONS, timeout=1.0)
     while True:
         try:

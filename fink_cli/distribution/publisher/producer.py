@@ -83,7 +83,8 @@ def take_slot(work: Work, slot: int, settings: Settings) -> TakenSlot:
             **{
                 "compression.type": "zstd",
                 "compression.level": LEVEL,
-                "linger.ms": 50,
+                # Long enough for some messages of each topic; a commit waits for none.
+                "linger.ms": 200,
                 "batch.size": work.batch_bytes,
                 "message.max.bytes": 1_000_000_000,
                 # What waits to be sent when a transaction is to be committed: a slow link must

@@ -62,8 +62,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # A transaction that is open holds back the readers of its partitions, and Kafka ends it after a
-# minute: it is committed by then, also where a filter takes long for the next alerts.
-_PART_BYTES, _PART_SECONDS = 64 * 1024**2, 3.0
+# minute: it is committed by then, also where a filter takes long for the next alerts. A slot waits
+# for each commit, 0.1 to 0.2 s: with 64 MB instead of 256 it did so three times in three seconds.
+_PART_BYTES, _PART_SECONDS = 256 * 1024**2, 3.0
 _COMMIT_SECONDS = 60.0
 _ABORT_SECONDS = 10.0
 # What a message has beside key and value: headers, and the frame of a batch.
