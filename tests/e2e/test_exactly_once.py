@@ -358,4 +358,4 @@ def test_killed_twice_at_any_moment(environ: dict[str, str], tmp_path: Path) -> 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_killed_again_and_again_at_any_moment(environ: dict[str, str], tmp_path: Path) -> None:
-    chaos(environ, tmp_path, kills=int(os.environ.get("FINK_KILLS", "10")), seed=2)
+    chaos(environ, tmp_path, kills=int(os.environ.get("FINK_KILLS", "20")), seed=2)
