@@ -73,8 +73,10 @@ Run it with ``make bench``, or with all alerts and streams: ``python benchmarks/
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -86,8 +88,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from night import cluster, fink, write_alerts
-from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql.avro.functions import to_avro
+from peer import begin_query
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fink_cli.distribution.driver.run import Run
@@ -114,7 +115,7 @@ SPARKS_OWN = {
     "spark.sql.parquet.columnarReaderBatchSize": "4096",
     "spark.sql.subexpressionElimination.enabled": "true",
 }
-GOALS = {"peer": 8.0, "many": 1.2, "noop": 1.3}
+GOALS = {"peer": 8.0, "many": 1.2, "noop": 1.5, "command": 5.0}
 
 Work = Callable[[], None]
 
@@ -211,17 +212,51 @@ def queries(night: Night, wanted: Mapping[str, str]) -> None:
 def begun(night: Night, wanted: Mapping[str, str]) -> Iterator[StreamingQuery]:
     """The queries, each of which has begun."""
     checkpoints = Path(tempfile.mkdtemp(dir=night.work))
-    schema = night.spark.read.parquet(str(night.files[0])).schema
     job, plan = planned(night, wanted)
-    avro = plan.encodings[0].avro
-    login = kafka_options(job.connection)
     for topic, text in wanted.items():
-        alerts = night.spark.readStream.schema(schema).parquet(str(night.source)).where(text)
-        whole = to_avro(F.struct(*alerts.columns)).alias("value")
-        rows = alerts.select(whole, F.lit(avro).cast("binary").alias("key"))
-        sink = rows.writeStream.format("kafka").options(**login).option("topic", topic)
-        kept = sink.option("checkpointLocation", str(checkpoints / topic))
-        yield kept.trigger(availableNow=True).start()
+        yield begin_query(
+            night.spark,
+            night.source,
+            topic=topic,
+            condition=text,
+            kafka=kafka_options(job.connection),
+            avro=plan.encodings[0].avro,
+            checkpoint=checkpoints / topic,
+        )
+
+
+def command(night: Night, wanted: Mapping[str, str]) -> None:
+    """Publish with the command, from typing to its end."""
+    job = declare(night, wanted)
+    config = str(night.work / "distribution.toml")
+    fink(
+        "distribute",
+        "run",
+        "--once",
+        "--config",
+        config,
+        "--source",
+        job.source,
+        "--name",
+        job.name,
+    )
+
+
+def peer_command(night: Night, wanted: Mapping[str, str]) -> None:
+    """Publish with a program of a streaming query for each stream, from typing to its end."""
+    job, plan = planned(night, wanted)
+    work = Path(tempfile.mkdtemp(dir=night.work))
+    settings = {
+        "jars": spark_of(Options(), lambda *_: None).jars,
+        "source": job.source,
+        "kafka": {f"kafka.{name}": text for name, text in job.connection.java().items()},
+        "avro": plan.encodings[0].avro,
+        "filters": wanted,
+    }
+    (work / "peer.json").touch(0o600)
+    (work / "peer.json").write_text(json.dumps(settings))
+    program = Path(__file__).with_name("peer.py")
+    subprocess.run([sys.executable, program, work], check=True, stderr=subprocess.DEVNULL)
 
 
 def seconds(work: Work) -> float:
@@ -273,6 +308,23 @@ def against_peers(night: Night, streams: int, count: int) -> None:
     )
 
 
+def whole_commands(night: Night, streams: int, count: int) -> None:
+    """The whole command against a whole program of a query for each stream."""
+    wanted = filters(streams, SHARES[20])
+    with topics(list(wanted)):
+        found = rounds(
+            count,
+            {
+                "command": lambda: command(night, wanted),
+                "queries": lambda: peer_command(night, wanted),
+            },
+        )
+    ours_took, theirs = (median_seconds(found, name) for name in ("command", "queries"))
+    ratio = median_ratio(found, "queries", "command")
+    print(f"from typing to the end, {streams} streams: {ours_took:.1f} s, queries {theirs:.1f} s")
+    print(f"ratio: {ratio:.2f} (goal: at least {GOALS['command']})", flush=True)
+
+
 def against_few(night: Night, count: int) -> None:
     """Two hundred streams against twenty that publish as many alerts."""
     wanted = {streams: filters(streams, share) for streams, share in SHARES.items()}
@@ -310,6 +362,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int, nargs="*", default=STREAMS)
     parser.add_argument("--without-many", action="store_true", help="leave out the 200 streams")
+    parser.add_argument("--without-commands", action="store_true", help="leave out whole commands")
     return parser.parse_args()
 
 
@@ -327,6 +380,8 @@ def main() -> None:
         for streams in options.streams:
             against_peers(night, streams, options.rounds)
         print(f"goals: queries / pass {GOALS['peer']} at 20 streams, pass / noop {GOALS['noop']}")
+        if not options.without_commands:
+            whole_commands(night, 20, options.rounds)
         if not options.without_many:
             against_few(night, options.rounds)
 
