@@ -122,13 +122,13 @@ class Run:
             FinkError: the brokers do not answer, or refuse.
         """
         self.owner.open()
-        records, taken_away = self._again()
+        records, letters = self._again()
         self.owner.take_over(
             source=self.job.source,
             streams=definitions(self.job.distribution.stream),
             topic_ids=_topic_ids(self.job),
             records=records,
-            taken_away=taken_away,
+            letters=letters,
         )
         self.report.begin()
         self.waiting.start_anew()
@@ -143,11 +143,11 @@ class Run:
         now = self.job.targets[topics[0]].topic_id
         return now is not None and driver.topic_ids.get(topics[0], now) != now
 
-    def _again(self) -> tuple[list[Record], list[str]]:
+    def _again(self) -> tuple[list[Record], list[Record]]:
         """Find what is published once more.
 
         Returns:
-            The records that begin it, and the keys of the dead letters that they take away.
+            The records that begin it, and those that take its dead letters away.
         """
         anew = self._is_made_anew()
         names = [os.path.normpath(name) for name in self.job.again]
@@ -161,13 +161,14 @@ class Run:
             return [], []
         letters = self._dead_letters()
         gone = {key: letter for key, letter in letters.items() if anew or letter.file in names}
+        taken_away = [Record(key, None) for key in gone]
         if anew:
-            return [again_record(self.job.name, None)], list(gone)
+            return [again_record(self.job.name, None)], taken_away
         records = []
         for name in names:
             dead = Counter(letter.stream for letter in gone.values() if letter.file == name)
             records.append(again_record(self.job.name, name, dead))
-        return records, list(gone)
+        return records, taken_away
 
     def _dead_letters(self) -> Mapping[str, DeadLetter]:
         messages = read_all(self.job.connection, self.job.name, DEAD_LETTERS)
@@ -291,6 +292,7 @@ class Run:
 
     def replay(self) -> None:
         """Publish the dead letters of a stream; what still can't be stays one."""
+        self.owner.note_moved(self.waiting.take_moved())
         letters = self._dead_letters()
         rows: dict[str, list[int]] = {}
         for letter in letters.values():

@@ -16,7 +16,11 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from fink_cli.admin.publishers import DEAD_LETTERS, DISTRIBUTIONS
 from fink_cli.connection import Connection
-from fink_cli.distribution.progress.dead_letters import DeadLetter, read_dead_letters
+from fink_cli.distribution.progress.dead_letters import (
+    DeadLetter,
+    dead_letter_record,
+    read_dead_letters,
+)
 from fink_cli.distribution.progress.records import (
     Driver,
     Progress,
@@ -114,7 +118,7 @@ class Owner:
         streams: Mapping[str, str],
         topic_ids: Mapping[str, str],
         records: Sequence[Record] = (),
-        taken_away: Sequence[str] = (),
+        letters: Sequence[Record] = (),
     ) -> None:
         """Make this driver the one that publishes, after :meth:`open`.
 
@@ -123,7 +127,7 @@ class Owner:
             streams: the digests of the streams.
             topic_ids: Kafka's ids of the topics.
             records: what else is written, in the same transaction.
-            taken_away: the keys of dead letters to take away in it.
+            letters: the records of dead letters that are written in it.
 
         Raises:
             FinkError: the brokers do not answer, or refuse.
@@ -141,7 +145,7 @@ class Owner:
             topic_ids={**(before.topic_ids if before else {}), **topic_ids},
             columns=before.columns if before else None,
         )
-        self._begin_term(driver, records, taken_away, before.slots if before else 0)
+        self._begin_term(driver, records, letters, before.slots if before else 0)
 
     @property
     def driver(self) -> Driver:
@@ -175,7 +179,7 @@ class Owner:
             self.read()
 
     def note_moved(self, moved: Mapping[str, SourceFile]) -> None:
-        """Note that published files have another name within the source.
+        """Note that published files, and their dead letters, have another name within the source.
 
         No slot may be open, as for :meth:`sum_up`.
 
@@ -185,11 +189,19 @@ class Owner:
         Raises:
             FinkError: the brokers do not answer, or another driver took over.
         """
+        if not moved:
+            return
         for before, file in moved.items():
             self.progress.rename(before, file)
-        if moved:
-            self.write(self.progress.summary())
-            self.read()
+        letters: list[Record] = []
+        if self.progress.dead.total():
+            messages = read_all(self._connection, self._name, DEAD_LETTERS)
+            for key, letter in read_dead_letters(self._name, messages).items():
+                if letter.file in moved:
+                    there = replace(letter, file=moved[letter.file].name)
+                    letters += [Record(key, None), dead_letter_record(self._name, there)]
+        self.write(self.progress.summary(), letters)
+        self.read()
 
     def recover(self) -> None:
         """End what tasks that failed have left open, and read what they have published.
@@ -202,7 +214,7 @@ class Owner:
         self._begin_term(driver, (), (), driver.slots)
 
     def _begin_term(
-        self, driver: Driver, records: Sequence[Record], taken_away: Sequence[str], slots: int
+        self, driver: Driver, records: Sequence[Record], letters: Sequence[Record], slots: int
     ) -> None:
         """Take all slots from whoever has them, and read what they have published until then.
 
@@ -211,7 +223,7 @@ class Owner:
         who has read the record has read what was committed before: another leader of its partition
         may not tell at once how far that goes.
         """
-        self.write([*records, driver_record(self._name, driver)], taken_away)
+        self.write([*records, driver_record(self._name, driver)], letters)
         self._driver = driver
         with self._transactions():
             fence_slots(self._settings, self._name, slots)
@@ -235,19 +247,19 @@ class Owner:
             time.sleep(0.05)
             self.read()
 
-    def write(self, records: Sequence[Record], taken_away: Sequence[str] = ()) -> None:
+    def write(self, records: Sequence[Record], letters: Sequence[Record] = ()) -> None:
         """Write records of this distribution in a transaction of the driver's own.
 
         Args:
             records: the records.
-            taken_away: the keys of dead letters to take away.
+            letters: records of its dead letters.
 
         Raises:
             FencedError: another driver took over.
             FinkError: the brokers do not answer, or refuse.
         """
         try:
-            self._write(records, taken_away)
+            self._write(records, letters)
         except (FencedError, LoginRefusedError):
             raise
         except FinkError:
@@ -256,21 +268,20 @@ class Owner:
             self._producer = None
             self.read()
             try:
-                self._write(records, taken_away)
+                self._write(records, letters)
             except FinkError:
                 self._producer = None
                 raise
 
-    def _write(self, records: Sequence[Record], taken_away: Sequence[str]) -> None:
+    def _write(self, records: Sequence[Record], letters: Sequence[Record]) -> None:
         with self._transactions():
             if self._producer is None:
                 self._producer = open_producer(self._settings, transactional_id(self._name, None))
                 self.read()
             self._producer.begin_transaction()
-            for record in records:
-                produce_record(self._producer, DISTRIBUTIONS, self._name, record.key, record.value)
-            for key in taken_away:
-                produce_record(self._producer, DEAD_LETTERS, self._name, key, None)
+            for topic, written in ((DISTRIBUTIONS, records), (DEAD_LETTERS, letters)):
+                for record in written:
+                    produce_record(self._producer, topic, self._name, record.key, record.value)
             commit(self._producer, _COMMIT_SECONDS)
 
     @contextmanager
