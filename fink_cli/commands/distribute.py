@@ -13,24 +13,9 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.distribute_check import check, read_back, schema
-from fink_cli.commands.distribute_options import (
-    Config,
-    ExitAfter,
-    Master,
-    Name,
-    Once,
-    OnFailure,
-    SchemaFile,
-    Source,
-    SparkConf,
-    StuckAfter,
-    Topic,
-    Trigger,
-    spark_settings,
-    without_topic,
-)
+from fink_cli.commands.distribute_options import NamedOptions, RunOptions, SparkOptions
 from fink_cli.commands.distribute_service import advise, logs, start, status, stop
-from fink_cli.commands.options import Output, Profile, Servers
+from fink_cli.commands.options import ReportOptions
 from fink_cli.errors import OperationFailedError
 from fink_cli.render import Format
 from fink_cli.tables import as_data
@@ -51,14 +36,7 @@ def _group() -> None:
 
 def run(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    once: Once = False,
-    trigger: Trigger = None,
-    exit_after: ExitAfter = None,
-    schema: SchemaFile = None,
-    name: Name = None,
+    published: RunOptions,
     again: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,80 +44,42 @@ def run(
             show_default=False,
         ),
     ] = None,
-    stuck_after: StuckAfter = None,
-    on_failure: OnFailure = None,
-    master: Master = "local[*]",
-    spark_conf: SparkConf = None,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    *,
+    spark: SparkOptions,
+    report: ReportOptions,
 ) -> None:
     """Publish the alerts of a folder, once or for ever. What was published is not sent again."""
-    from fink_cli.distribution.prepare import Options
-
-    options = Options(
-        config=config,
-        source=source,
-        topic=without_topic(context, config, topic),
-        master=master,
-        settings=spark_settings(spark_conf),
-        once=once,
-        trigger=trigger,
-        exit_after=exit_after,
-        schema=schema,
-        name=name,
-        again=again or [],
-        stuck_after=stuck_after,
-        on_failure=on_failure,
-    )
-    _run(options, form, profile, servers)
+    _run(published.chosen(context, again=again or [], **spark.chosen()), report)
 
 
 def replay(
     stream: Annotated[str, typer.Option(help="The stream, by its name or topic.")],
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    name: Name = None,
-    master: Master = "local[*]",
-    spark_conf: SparkConf = None,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    published: NamedOptions,
+    spark: SparkOptions,
+    report: ReportOptions,
 ) -> None:
     """Publish what was skipped of a stream: after its filter or its topic was mended."""
-    from fink_cli.distribution.prepare import Options
-
-    options = Options(
-        config=config,
-        source=source,
-        topic=without_topic(context, config, topic),
-        master=master,
-        settings=spark_settings(spark_conf),
-        replay=stream,
-        name=name,
-    )
-    _run(options, form, profile, servers)
+    _run(published.chosen(context, replay=stream, **spark.chosen()), report)
 
 
-def _run(options: Options, form: Format, profile: str | None, servers: str | None) -> None:
+def _run(options: Options, wanted: ReportOptions) -> None:
     from fink_cli.commands.distribute_job import prepared
     from fink_cli.distribution.service import launch
     from fink_cli.distribution.service.folder import Folder, read_about
 
-    job = prepared(options, profile, servers)
+    job = prepared(options, wanted.connection())
     try:
         with progress() as watch:
             report = launch.run(job, watch)
     except launch.RunInterruptedError as interrupted:
-        _show(interrupted.status, form)
+        _show(interrupted.status, wanted.form)
         raise
-    _show(report.status, form)
+    _show(report.status, wanted.form)
     folder = Folder(job.folder)
     report.raise_failure(folder)
     _judge(report.status, job, options)
-    if form is Format.TABLE:
+    if wanted.form is Format.TABLE:
         advise(report.status, read_about(folder))
 
 

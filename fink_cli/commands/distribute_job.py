@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from fink_cli import console
+from fink_cli.connection import Connection
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.prepare import Options, prepare
 from fink_cli.distribution.service.folder import Folder, read_about
 from fink_cli.paths import fink_home
-from fink_cli.settings import resolve_connection
 
 
-def prepared(options: Options, profile: str | None, servers: str | None) -> Job:
+def prepared(options: Options, connection: Connection) -> Job:
     """Return the job, after a warning of what its topics lack.
 
     Raises:
         FinkError: it can't be done.
     """
-    connection = resolve_connection(profile, servers)
     with console.fetching("Spark's connectors") as report:
         job = prepare(options, connection, fink_home(), report)
     _warn_of_missing(job)

@@ -13,32 +13,16 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.distribute_options import (
-    Config,
-    ExitAfter,
-    Master,
-    Name,
-    Once,
-    OnFailure,
-    SameExitAfter,
-    SameMaster,
-    SameOnce,
-    SameSchema,
-    SameTrigger,
-    SchemaFile,
-    Source,
-    SparkConf,
-    StuckAfter,
-    Topic,
-    Trigger,
-    spark_settings,
-    without_topic,
+    IgnoredOptions,
+    NamedOptions,
+    RunOptions,
+    SparkOptions,
 )
 from fink_cli.commands.logs import show_log
-from fink_cli.commands.options import Follow, Lines, Output, Profile, Servers
+from fink_cli.commands.options import Follow, Lines, Output, ReportOptions
 from fink_cli.errors import OperationFailedError
 from fink_cli.paths import fink_home
 from fink_cli.render import Format
-from fink_cli.settings import resolve_connection
 
 if TYPE_CHECKING:
     from fink_cli.distribution.service.folder import About
@@ -59,48 +43,18 @@ class Overview:
 
 
 def start(
-    context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    once: Once = False,
-    trigger: Trigger = None,
-    exit_after: ExitAfter = None,
-    schema: SchemaFile = None,
-    name: Name = None,
-    stuck_after: StuckAfter = None,
-    on_failure: OnFailure = None,
-    master: Master = "local[*]",
-    spark_conf: SparkConf = None,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
+    context: typer.Context, published: RunOptions, spark: SparkOptions, report: ReportOptions
 ) -> None:
     """Publish in the background: returns once the filters are accepted and it is on its way."""
     from fink_cli.commands.distribute_job import prepared
-    from fink_cli.distribution.prepare import Options
     from fink_cli.distribution.service import launch
     from fink_cli.distribution.service.folder import Folder, read_about
     from fink_cli.distribution.service.states import ALIVE
 
-    options = Options(
-        config=config,
-        source=source,
-        topic=without_topic(context, config, topic),
-        master=master,
-        settings=spark_settings(spark_conf),
-        once=once,
-        trigger=trigger,
-        exit_after=exit_after,
-        schema=schema,
-        name=name,
-        stuck_after=stuck_after,
-        on_failure=on_failure,
-    )
-    job = prepared(options, profile, servers)
+    job = prepared(published.chosen(context, **spark.chosen()), report.connection())
     with console.spinner("Starting Spark"):
         status = launch.start(job)
-    render.emit(status, form)
+    render.emit(status, report.form)
     about = read_about(Folder(job.folder))
     if status.state not in ALIVE:
         advise(status, about)
@@ -115,75 +69,60 @@ def start(
 
 def stop(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    name: Name = None,
+    which: NamedOptions,
     form: Output = Format.TABLE,
-    _schema: SameSchema = None,
-    _once: SameOnce = False,
-    _trigger: SameTrigger = None,
-    _exit_after: SameExitAfter = None,
-    _master: SameMaster = None,
+    *,
+    _ignored: IgnoredOptions,
 ) -> None:
     """Let a distribution finish its batch, and end."""
     from fink_cli.distribution.service import launch
 
-    which = _which(context, config, source, topic, name)
-    if which.running:
+    distribution = _one(context, which)
+    if distribution.running:
         with console.spinner("Finishing the batch"):
-            status = launch.stop(which)
+            status = launch.stop(distribution)
     else:
-        state = f"; its state is {which.report.status.state}" if which.report else ""
-        console.note(f"The distribution {which.about.name} does not run{state}.")
-        status = launch.stop(which)
+        state = f"; its state is {distribution.report.status.state}" if distribution.report else ""
+        console.note(f"The distribution {distribution.about.name} does not run{state}.")
+        status = launch.stop(distribution)
     render.emit(status, form)
 
 
 def status(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    name: Name = None,
+    which: NamedOptions,
     skipped: Annotated[
         bool, typer.Option("--skipped", help="List the alerts that were skipped, and why.")
     ] = False,
-    form: Output = Format.TABLE,
-    profile: Profile = None,
-    servers: Servers = None,
-    _schema: SameSchema = None,
-    _once: SameOnce = False,
-    _trigger: SameTrigger = None,
-    _exit_after: SameExitAfter = None,
-    _master: SameMaster = None,
+    *,
+    report: ReportOptions,
+    _ignored: IgnoredOptions,
 ) -> None:
     """Tell how a distribution fares, while it runs and afterwards."""
-    from fink_cli.distribution.prepare import Options
     from fink_cli.distribution.progress.owner import dead_letters_of
     from fink_cli.distribution.service.local import choose_one, local_distributions
 
-    topic = without_topic(context, config, topic)
-    options = Options(config=config, source=source, topic=topic, name=name)
-    distributions = local_distributions(fink_home(), options)
+    distributions = local_distributions(fink_home(), which.chosen(context))
     if not skipped and len(distributions) > 1:
-        _show_all(distributions, form)
+        _show_all(distributions, report.form)
         return
-    which = choose_one(distributions)
+    distribution = choose_one(distributions)
     if skipped:
-        connection = resolve_connection(profile, servers)
-        letters = dead_letters_of(connection, which.about.name, Path(which.about.source))
-        render.emit(letters, form, "No alert was skipped.")
-        return
-    if which.report is None:
-        raise OperationFailedError(
-            f"The distribution {which.about.name} has not begun.",
-            f"Start it: fink distribute start {which.about.options}",
+        connection = report.connection()
+        letters = dead_letters_of(
+            connection, distribution.about.name, Path(distribution.about.source)
         )
-    render.emit(which.report.status, form)
-    if form is Format.TABLE:
-        advise(which.report.status, which.about)
-    _judge([which])
+        render.emit(letters, report.form, "No alert was skipped.")
+        return
+    if distribution.report is None:
+        raise OperationFailedError(
+            f"The distribution {distribution.about.name} has not begun.",
+            f"Start it: fink distribute start {distribution.about.options}",
+        )
+    render.emit(distribution.report.status, report.form)
+    if report.form is Format.TABLE:
+        advise(distribution.report.status, distribution.about)
+    _judge([distribution])
 
 
 def advise(status: Status, about: About) -> None:
@@ -244,42 +183,27 @@ def _overview(distribution: LocalDistribution) -> Overview:
 
 def logs(
     context: typer.Context,
-    config: Config = None,
-    source: Source = None,
-    topic: Topic = None,
-    name: Name = None,
+    which: NamedOptions,
     follow: Follow = False,
     lines: Lines = 100,
     spark: Annotated[
         bool, typer.Option("--spark", help="Show what Spark wrote in the last run instead.")
     ] = False,
-    _schema: SameSchema = None,
-    _once: SameOnce = False,
-    _trigger: SameTrigger = None,
-    _exit_after: SameExitAfter = None,
-    _master: SameMaster = None,
+    *,
+    _ignored: IgnoredOptions,
 ) -> None:
     """Show what a distribution did: its batches, bad files, what was tried again, and why."""
-    which = _which(context, config, source, topic, name)
-    log = which.folder.spark_log if spark else which.folder.log
+    distribution = _one(context, which)
+    log = distribution.folder.spark_log if spark else distribution.folder.log
     if not log.exists():
         raise OperationFailedError(
-            f"The distribution {which.about.name} has no log yet.",
-            f"Start it: fink distribute start {which.about.options}",
+            f"The distribution {distribution.about.name} has no log yet.",
+            f"Start it: fink distribute start {distribution.about.options}",
         )
     show_log(log, lines, follow)
 
 
-def _which(
-    context: typer.Context,
-    config: Path | None,
-    source: Path | None,
-    topic: str | None,
-    name: str | None,
-) -> LocalDistribution:
-    from fink_cli.distribution.prepare import Options
+def _one(context: typer.Context, which: NamedOptions) -> LocalDistribution:
     from fink_cli.distribution.service.local import choose_one, local_distributions
 
-    topic = without_topic(context, config, topic)
-    options = Options(config=config, source=source, topic=topic, name=name)
-    return choose_one(local_distributions(fink_home(), options))
+    return choose_one(local_distributions(fink_home(), which.chosen(context)))
