@@ -30,6 +30,7 @@ class Connection:
         password: its password; never shown.
         ssl_ca_location: file of the certificate authority, for TLS with one of your own.
         ssl_ca_pem: the authority's certificate itself, as PEM, where it is in no file.
+        home: the ``FINK_HOME`` of the local cluster that the profile names; empty for another.
     """
 
     bootstrap_servers: str
@@ -39,6 +40,7 @@ class Connection:
     password: str = field(default="", repr=False)
     ssl_ca_location: str = ""
     ssl_ca_pem: str = ""
+    home: str = ""
 
     @property
     def login(self) -> bool:

@@ -67,11 +67,11 @@ def make_durable(path: Path) -> None:
         os.close(handle)
 
 
-def refuse_if_open(file: Path) -> None:
+def refuse_if_open(file: Path, holds: str = "a password") -> None:
     """Refuse a file with a secret that others can read.
 
     Raises:
         UsageError: group or others have a right on the file.
     """
     if file.stat().st_mode & _OTHERS:
-        raise UsageError(f"{file} holds a password and others can read it.", f"chmod 600 {file}")
+        raise UsageError(f"{file} holds {holds} and others can read it.", f"chmod 600 {file}")

@@ -184,7 +184,8 @@ def _open_profile(
     table.pop("slack_token", None)
     home = table.pop("home", None)
     if home is not None:
-        table = _read_local_login(fink_home() if environ.get("FINK_HOME") else _path(home)) | table
+        home = fink_home() if environ.get("FINK_HOME") else _path(home)
+        table = {"home": home, **_read_local_login(home), **table}
     if "ssl_ca_location" in table:
         table["ssl_ca_location"] = str(table["ssl_ca_location"] and _path(table["ssl_ca_location"]))
     secret, command = table.pop("password_file", None), table.pop("password_command", None)

@@ -114,11 +114,16 @@ class UserAccess:
 
 
 def onboard(
-    connection: Connection, new_user: NewUser, password: str, dry_run: bool = False
+    connection: Connection,
+    advertised: Connection,
+    new_user: NewUser,
+    password: str,
+    dry_run: bool = False,
 ) -> OnboardResult:
     """Create a user, its rules and its client file, and prove that they work; or change nothing.
 
     Args:
+        advertised: the cluster as the user reaches it, for the client file.
         password: the user's password; empty for a dry run.
         dry_run: check whether it can be done, and change nothing.
 
@@ -131,7 +136,8 @@ def onboard(
         raise UsageError("No topic is named.", "Name one: --consume TOPIC or --produce TOPIC")
     require_new_file(new_user.file)
     login = login_of(connection, new_user.user, password)
-    client = client_file(login, new_user.form, new_user.file)
+    users_login = login_of(advertised, new_user.user, password)
+    client = client_file(users_login, new_user.form, new_user.file)
     require_absent(list_users(connection), new_user.user)
     topics = _existing_topics(connection, new_user)
     existing = set(read_rules(connection))

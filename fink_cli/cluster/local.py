@@ -1,12 +1,10 @@
-"""The life of the local cluster: start, stop, status, destroy."""
+"""The life of the local cluster: start, stop, destroy."""
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
-import uuid
-from base64 import urlsafe_b64encode
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,32 +12,33 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fink_cli.cluster import DEFAULT_PORT, process
-from fink_cli.cluster.broker import (
-    find_running,
-    last_words,
-    launch,
-    log_size,
-    prepare,
-)
+from fink_cli.cluster import process
+from fink_cli.cluster.broker import find_running, last_words, launch, log_size, prepare
 from fink_cli.cluster.install import kafka_jars, kafka_version
 from fink_cli.cluster.java import Java, find_java
-from fink_cli.cluster.ports import move, require_free_ports
-from fink_cli.cluster.properties import security_protocol
+from fink_cli.cluster.own import admin_connection
+from fink_cli.cluster.ports import require_free_ports, with_own_ports
 from fink_cli.cluster.record import (
     HOST,
     Broker,
     Cluster,
     DamagedClusterError,
-    Login,
-    authority_file,
     broker_log,
     cluster_folder,
+    public_keystore_file,
     read_cluster,
     write_cluster,
 )
+from fink_cli.cluster.start_options import StartOptions, changed, new_cluster
+from fink_cli.cluster.status import PublicAddress, public_addresses
 from fink_cli.connection import Connection
-from fink_cli.errors import FinkError, OperationFailedError, UnreachableError, UsageError
+from fink_cli.errors import (
+    FinkError,
+    FinkWarning,
+    OperationFailedError,
+    UnreachableError,
+    UsageError,
+)
 from fink_cli.interrupts import signals_held_back
 from fink_cli.jars import Report
 from fink_cli.kafka.client import connect_admin, kafka_errors
@@ -55,48 +54,17 @@ ROOM_BYTES = 512 * 1024**2
 
 
 @dataclass(frozen=True)
-class BrokerStatus:
-    """A broker as it is now."""
-
-    id: int
-    port: int
-    state: str
-    pid: int | None
-    uptime_seconds: int | None
-
-
-@dataclass(frozen=True)
-class ClusterStatus:
-    """The local cluster as it is now.
-
-    Attributes:
-        state: ``running``, ``stopped`` (on purpose), ``failed`` (a broker died, or none answers)
-            or ``absent`` (never started here).
-        bootstrap_servers: where clients ask first.
-        cluster_id: Kafka's id of it.
-        home: the ``FINK_HOME`` that it belongs to.
-        log: the log of the first broker.
-        brokers: its brokers.
-    """
-
-    state: str
-    bootstrap_servers: str | None
-    cluster_id: str | None
-    home: Path
-    log: Path | None
-    brokers: list[BrokerStatus]
-
-
-@dataclass(frozen=True)
 class Started:
     """What `start` did.
 
     Attributes:
         state: ``started``, or ``already running``.
-        bootstrap_servers: where clients ask first.
-        version: the version of Kafka; none when it was running already.
+        bootstrap_servers: where clients on this machine ask first.
+        version: the version of Kafka; ``None`` when it was running already.
         home: the ``FINK_HOME`` that it belongs to.
         brokers: the ids of the brokers that were started; those that ran already went on.
+        public: the brokers' addresses for clients on other machines.
+        new_certificate: whether brokers that ran show these clients another certificate now.
     """
 
     state: str
@@ -104,6 +72,8 @@ class Started:
     version: str | None
     home: Path
     brokers: list[int]
+    public: list[PublicAddress]
+    new_certificate: bool
 
 
 @dataclass(frozen=True)
@@ -114,73 +84,94 @@ class Stopped:
     killed: list[int]
 
 
-def admin_connection(home: Path, cluster: Cluster) -> Connection:
-    """Return the connection of the cluster's super user."""
-    return Connection(
-        bootstrap_servers=cluster.bootstrap_servers,
-        security_protocol=security_protocol(cluster),
-        ssl_ca_location=str(authority_file(home)) if cluster.tls else "",
-        username=cluster.admin.user,
-        password=cluster.admin.password,
-    )
-
-
-def start(
-    home: Path, brokers: int | None, port: int | None, tls: bool | None, report: Report
-) -> Started:
+def start(home: Path, options: StartOptions, report: Report) -> Started:
     """Bring the local cluster up, and return when it answers an authenticated client.
 
     Args:
         home: the folder of its state.
-        brokers: how many; ``None`` keeps what there is, or makes one.
-        port: of the first broker, the others follow; ``None`` keeps what there is.
-        tls: whether clients and brokers speak TLS; ``None`` keeps what there is, or does without.
+        options: what is to be different from the last start.
         report: is told of the progress when jars are fetched.
 
     Raises:
         FinkError: it can't be brought up, with the way out.
     """
+    # Loaded here: cryptography takes 40 ms, which no other command needs.
+    from fink_cli.cluster.public_certificate import take_up_keystore
+    from fink_cli.cluster.tls import ensure_certificates
+
     java = find_java()
     with _locked(home):
-        cluster = read_cluster(home) or _new_cluster(brokers or 1, port or DEFAULT_PORT)
-        if brokers is not None and brokers != len(cluster.brokers):
-            raise UsageError(
-                f"The cluster of {home} has {len(cluster.brokers)} broker(s), not {brokers}.",
-                "Its size is fixed: fink kafka destroy removes it with its data.",
-            )
-        down = [broker for broker in cluster.brokers if process.alive(broker.process) is None]
-        up = [broker for broker in cluster.brokers if broker not in down]
+        before = read_cluster(home) or new_cluster(options.brokers or 1)
+        cluster = changed(before, options)
+        up = _running(cluster)
         if up:
-            _refuse_a_change(cluster, port, tls)
-        if not down:
-            connect_admin(admin_connection(home, cluster))
-            return _started("already running", home, cluster)
-        _require_room(home)
-        if len(down) == len(cluster.brokers):
-            cluster = move(replace(cluster, tls=cluster.tls if tls is None else tls), port)
-            down = list(cluster.brokers)
-            require_free_ports(down, f"fink kafka start --port {cluster.brokers[0].port + 100}")
-            # Loaded here: cryptography takes 40 ms, which no other command needs.
-            from fink_cli.cluster.tls import ensure_certificates
-
-            ensure_certificates(home)
+            _refuse_a_change(before, cluster, options)
         else:
-            # The running brokers know its ports.
-            require_free_ports(down, "fink kafka stop, then fink kafka start --port PORT")
-        class_path = kafka_jars(report)
-        return _run(home, cluster, down, java, class_path)
+            cluster = with_own_ports(cluster)
+            ensure_certificates(home)
+        down = [broker for broker in cluster.brokers if broker not in up]
+        # Brokers that run know the ports of the others.
+        stop = "fink kafka stop, then " if up else ""
+        other = cluster.brokers[0].port + 100
+        require_free_ports(cluster, down, f"{stop}fink kafka start --port {other}")
+        _write_certificate(home, cluster, is_asked_for=options.is_about_certificate())
+        if down:
+            _require_room(home)
+            class_path = kafka_jars(report)
+            _run(home, cluster, down, java, class_path)
+        else:
+            connect_admin(admin_connection(home, cluster))
+            write_cluster(home, cluster)
+        write_local_login(home, admin_connection(home, cluster))
+        return Started(
+            state="started" if down else "already running",
+            bootstrap_servers=cluster.bootstrap_servers,
+            version=kafka_version(class_path) if down else None,
+            home=home,
+            brokers=[broker.id for broker in down],
+            public=public_addresses(cluster),
+            new_certificate=take_up_keystore(home, cluster, up),
+        )
 
 
-def _started(
-    state: str,
-    home: Path,
-    cluster: Cluster,
-    version: str | None = None,
-    launched: Sequence[Broker] = (),
-) -> Started:
-    write_local_login(home, admin_connection(home, cluster))
-    ids = [broker.id for broker in launched]
-    return Started(state, cluster.bootstrap_servers, version, home, ids)
+def renew_certificate(home: Path) -> bool:
+    """Have the brokers that run show the operator's certificate, if it was renewed.
+
+    Returns:
+        Whether it was.
+
+    Raises:
+        FinkError: it can't be used, or a broker does not take it up.
+    """
+    from fink_cli.cluster.public_certificate import take_up_keystore, write_public_keystore
+
+    with _locked(home):
+        cluster = read_cluster(home)
+        if cluster is None or cluster.public is None or not cluster.public.certificate:
+            return False
+        write_public_keystore(home, cluster)
+        return take_up_keystore(home, cluster, _running(cluster))
+
+
+def _running(cluster: Cluster) -> list[Broker]:
+    return [broker for broker in cluster.brokers if process.alive(broker.process)]
+
+
+def _write_certificate(home: Path, cluster: Cluster, is_asked_for: bool) -> None:
+    """Write what clients on other machines are shown.
+
+    Raises:
+        UsageError: the operator's certificate can't be used, and there is no earlier one.
+    """
+    from fink_cli.cluster.public_certificate import write_public_keystore
+
+    try:
+        write_public_keystore(home, cluster)
+    except UsageError as error:
+        if is_asked_for or not public_keystore_file(home).exists():
+            raise
+        # The service goes on, with what it showed before.
+        warnings.warn(f"{error.message} {error.hint}", FinkWarning, stacklevel=2)
 
 
 @contextmanager
@@ -197,29 +188,18 @@ def _locked(home: Path) -> Iterator[None]:
         ) from error
 
 
-def _new_cluster(count: int, first_port: int) -> Cluster:
-    if count < 1:
-        raise UsageError("A cluster has at least one broker.", "Give --brokers 1 or more.")
-    brokers = tuple(
-        Broker(id=number + 1, port=first_port + number, controller_port=0)
-        for number in range(count)
-    )
-    # Kafka's own form of a cluster id: 16 random bytes in URL-safe base64, without padding.
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    return Cluster(cluster_id, brokers, Login("admin", secrets.token_urlsafe(24)))
+def _refuse_a_change(before: Cluster, wanted: Cluster, options: StartOptions) -> None:
+    """Raise an error if brokers that run would have to be started again."""
+    if _without_certificate(before) != _without_certificate(wanted):
+        raise UsageError(
+            "The cluster runs already, with other settings.",
+            f"Stop it first: fink kafka stop; then: {options.command()}",
+        )
 
 
-def _refuse_a_change(cluster: Cluster, port: int | None, tls: bool | None) -> None:
-    if port not in (None, cluster.brokers[0].port):
-        raise UsageError(
-            f"The cluster runs already, on port {cluster.brokers[0].port}.",
-            f"Stop it first: fink kafka stop; then: fink kafka start --port {port}",
-        )
-    if tls not in (None, cluster.tls):
-        raise UsageError(
-            f"The cluster runs already, {'with' if cluster.tls else 'without'} TLS.",
-            f"Stop it first: fink kafka stop; then: fink kafka start --{'' if tls else 'no-'}tls",
-        )
+def _without_certificate(cluster: Cluster) -> Cluster:
+    public = cluster.public and replace(cluster.public, certificate=None, key=None)
+    return replace(cluster, public=public)
 
 
 def _require_room(home: Path) -> None:
@@ -234,7 +214,7 @@ def _require_room(home: Path) -> None:
 
 def _run(
     home: Path, cluster: Cluster, down: Sequence[Broker], java: Java, class_path: list[Path]
-) -> Started:
+) -> None:
     """Launch the brokers that are down; those that run go on."""
     for broker in down:
         prepare(home, cluster, broker, java, class_path)
@@ -249,7 +229,6 @@ def _run(
                 running[broker.id] = launched[-1]
                 write_cluster(home, replace(cluster, brokers=tuple(running.values())))
         _wait_until_ready(home, cluster, launched, log_ends)
-        return _started("started", home, cluster, kafka_version(class_path), launched)
     except BaseException:
         # Also on Ctrl-C: a start that did not succeed leaves no broker of its own behind.
         process.end([broker.process for broker in launched], STOP_SECONDS)
@@ -316,41 +295,6 @@ def stop(home: Path) -> Stopped:
         stopped = tuple(replace(broker, process=None) for broker in cluster.brokers)
         write_cluster(home, replace(cluster, brokers=stopped))
         return Stopped("stopped" if ran else "not running", killed)
-
-
-def status(home: Path) -> ClusterStatus:
-    """Return the local cluster as it is now."""
-    cluster = read_cluster(home)
-    if cluster is None:
-        return ClusterStatus("absent", None, None, home, None, [])
-    answering = _answering(home, cluster)
-    brokers = [_broker_status(broker, answering) for broker in cluster.brokers]
-    states = {each.state for each in brokers}
-    # Brokers in different states: the cluster is not what it should be.
-    state = states.pop() if states in ({"running"}, {"stopped"}) else "failed"
-    log = broker_log(home, cluster.brokers[0].id)
-    return ClusterStatus(state, cluster.bootstrap_servers, cluster.id, home, log, brokers)
-
-
-def _broker_status(broker: Broker, answering: set[int]) -> BrokerStatus:
-    running = process.alive(broker.process)
-    if running is None:
-        state = "stopped" if broker.process is None else "died"
-        return BrokerStatus(broker.id, broker.port, state, None, None)
-    state = "running" if broker.id in answering else "not answering"
-    uptime = int(time.time() - running.create_time())
-    return BrokerStatus(broker.id, broker.port, state, running.pid, uptime)
-
-
-def _answering(home: Path, cluster: Cluster) -> set[int]:
-    if not any(process.alive(broker.process) for broker in cluster.brokers):
-        return set()
-    try:
-        client = connect_admin(admin_connection(home, cluster), timeout=3)
-        with kafka_errors(admin_connection(home, cluster).attempt()):
-            return set(client.list_topics(timeout=5).brokers)
-    except UnreachableError:
-        return set()
 
 
 def destroy(home: Path) -> None:

@@ -2,9 +2,50 @@
 
 from __future__ import annotations
 
-from fink_cli.cluster.record import BROKER_USER, HOST, PLACEHOLDER_USER, Cluster, read_cluster
+from dataclasses import replace
+from pathlib import Path
+
+from fink_cli.cluster.properties import security_protocol
+from fink_cli.cluster.record import (
+    BROKER_USER,
+    HOST,
+    PLACEHOLDER_USER,
+    Cluster,
+    authority_file,
+    public_authority_file,
+    read_cluster,
+)
 from fink_cli.connection import Connection
 from fink_cli.paths import fink_home
+
+
+def admin_connection(home: Path, cluster: Cluster) -> Connection:
+    """Return the connection of the cluster's super user."""
+    return Connection(
+        bootstrap_servers=cluster.bootstrap_servers,
+        security_protocol=security_protocol(cluster.tls),
+        ssl_ca_location=str(authority_file(home)) if cluster.tls else "",
+        username=cluster.admin.user,
+        password=cluster.admin.password,
+    )
+
+
+def advertised_connection(connection: Connection) -> Connection:
+    """Return a connection as clients on other machines make it, with the same login.
+
+    It is the same one, unless the cluster is the local one and these clients can reach it.
+    """
+    cluster = _local(connection)
+    if cluster is None or cluster.public is None:
+        return connection
+    authority = public_authority_file(_home_of(connection))
+    return replace(
+        connection,
+        bootstrap_servers=cluster.advertised_servers,
+        security_protocol=security_protocol(cluster.public.tls),
+        ssl_ca_location=str(authority) if cluster.public.tls and authority.exists() else "",
+        ssl_ca_pem="",
+    )
 
 
 def super_users_of(connection: Connection) -> frozenset[str]:
@@ -27,13 +68,18 @@ def own_users_of(connection: Connection) -> dict[str, str]:
 
 
 def _local(connection: Connection) -> Cluster | None:
-    cluster = read_cluster(fink_home())
-    if cluster is None or _servers(connection.bootstrap_servers).isdisjoint(
-        _servers(cluster.bootstrap_servers)
-    ):
+    """Return the cluster on this machine, if the connection leads to it."""
+    cluster = read_cluster(_home_of(connection))
+    if cluster is None:
         return None
-    return cluster
+    own = _servers(f"{cluster.bootstrap_servers},{cluster.advertised_servers}")
+    return None if own.isdisjoint(_servers(connection.bootstrap_servers)) else cluster
+
+
+def _home_of(connection: Connection) -> Path:
+    return Path(connection.home) if connection.home else fink_home()
 
 
 def _servers(text: str) -> set[str]:
-    return {each.strip().replace("localhost", HOST) for each in text.split(",")}
+    servers = (server.strip().replace("localhost", HOST) for server in text.split(","))
+    return {server for server in servers if server}

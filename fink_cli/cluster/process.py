@@ -62,13 +62,14 @@ def end(processes: Sequence[Process | None], patience: float) -> list[int]:
     return [live.pid for live in stubborn]
 
 
-def port_is_free(port: int) -> bool:
-    """Return whether a server can listen on the port of the loopback interface."""
-    with socket.socket() as probe:
+def port_is_free(port: int, host: str = HOST) -> bool:
+    """Return whether a server can listen on a port of an address of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         # As Kafka does: a port whose last connections are closing can be used again.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

@@ -12,23 +12,33 @@ from fink_cli.cluster.record import (
     authority_file,
     broker_folder,
     keystore_file,
+    public_keystore_file,
 )
+
+# Of the listener for other machines. Kafka reads the file again when this setting is altered.
+PUBLIC_KEYSTORE = "listener.name.public.ssl.keystore.location"
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 
 def server_properties(cluster: Cluster, broker: Broker, home: Path) -> str:
     """Return the broker's ``server.properties``. It holds no secret.
 
-    Clients log in with SCRAM-SHA-512 on the listener CLIENT. Brokers and controllers log in to
-    each other with TLS certificates on both ends, on the listeners INTERNAL and CONTROLLER: whoever
-    listens on the port of a broker that died is refused before anything is said. A password would
-    be handed over to them (PLAIN), or a login could be passed on to a broker that lives (SCRAM).
+    Clients log in with SCRAM-SHA-512 on the listener CLIENT, and from other machines on PUBLIC.
+    Brokers and controllers log in to each other with TLS certificates on both ends, on the
+    listeners INTERNAL and CONTROLLER: whoever listens on the port of a broker that died is refused
+    before anything is said. A password would be handed over to them (PLAIN), or a login could be
+    passed on to a broker that lives (SCRAM).
 
     Args:
         cluster: the cluster.
         broker: which of its brokers.
         home: the ``FINK_HOME`` of the cluster.
     """
-    settings = _settings(cluster, broker, broker_folder(home, broker.id) / "data") + _tls(home)
+    settings = [
+        *_settings(cluster, broker, broker_folder(home, broker.id) / "data"),
+        *_tls(home),
+        *_public(cluster, home),
+    ]
     return "".join(f"{key}={_escaped(value)}\n" for key, value in settings)
 
 
@@ -36,26 +46,25 @@ def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, s
     copies = str(min(len(cluster.brokers), 3))
     in_sync = "2" if len(cluster.brokers) >= 3 else "1"
     voters = ",".join(f"{each.id}@{HOST}:{each.controller_port}" for each in cluster.brokers)
-    for_clients = f"CLIENT://{HOST}:{broker.port}"
-    for_brokers = f"INTERNAL://{HOST}:{broker.internal_port}"
-    for_controllers = f"CONTROLLER://{HOST}:{broker.controller_port}"
+    listeners = [f"CLIENT://{HOST}:{broker.port}", f"INTERNAL://{HOST}:{broker.internal_port}"]
+    advertised = list(listeners)
+    listeners.append(f"CONTROLLER://{HOST}:{broker.controller_port}")
+    protocols = f"CLIENT:{security_protocol(cluster.tls)},INTERNAL:SSL,CONTROLLER:SSL"
+    if cluster.public:
+        listeners.append(f"PUBLIC://{cluster.public.address_of(broker)}")
+        advertised.append(f"PUBLIC://{cluster.public.advertised_by(broker)}")
+        protocols += f",PUBLIC:{security_protocol(cluster.public.tls)}"
     return [
         ("process.roles", "broker,controller"),
         ("node.id", str(broker.id)),
         ("controller.quorum.voters", voters),
-        ("listeners", f"{for_clients},{for_brokers},{for_controllers}"),
-        ("advertised.listeners", f"{for_clients},{for_brokers}"),
-        (
-            "listener.security.protocol.map",
-            f"CLIENT:{security_protocol(cluster)},INTERNAL:SSL,CONTROLLER:SSL",
-        ),
+        ("listeners", ",".join(listeners)),
+        ("advertised.listeners", ",".join(advertised)),
+        ("listener.security.protocol.map", protocols),
         ("inter.broker.listener.name", "INTERNAL"),
         ("controller.listener.names", "CONTROLLER"),
         ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),
-        (
-            "listener.name.client.scram-sha-512.sasl.jaas.config",
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-        ),
+        ("listener.name.client.scram-sha-512.sasl.jaas.config", _SCRAM),
         ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
         ("super.users", f"User:{cluster.admin.user};User:{BROKER_USER}"),
         ("allow.everyone.if.no.acl.found", "false"),
@@ -84,9 +93,9 @@ def _settings(cluster: Cluster, broker: Broker, data: Path) -> list[tuple[str, s
     ]
 
 
-def security_protocol(cluster: Cluster) -> str:
-    """Kafka's name of how clients connect."""
-    return "SASL_SSL" if cluster.tls else "SASL_PLAINTEXT"
+def security_protocol(tls: bool) -> str:
+    """Return Kafka's name of how clients connect, with TLS or without."""
+    return "SASL_SSL" if tls else "SASL_PLAINTEXT"
 
 
 def _tls(home: Path) -> list[tuple[str, str]]:
@@ -98,6 +107,19 @@ def _tls(home: Path) -> list[tuple[str, str]]:
         ("ssl.keystore.location", str(keystore_file(home))),
         ("ssl.truststore.type", "PEM"),
         ("ssl.truststore.location", str(authority_file(home))),
+    ]
+
+
+def _public(cluster: Cluster, home: Path) -> list[tuple[str, str]]:
+    if cluster.public is None:
+        return []
+    return [
+        ("listener.name.public.scram-sha-512.sasl.jaas.config", _SCRAM),
+        ("listener.name.public.ssl.keystore.type", "PEM"),
+        (PUBLIC_KEYSTORE, str(public_keystore_file(home))),
+        # A certificate that is renewed may name more hosts than the one before.
+        ("ssl.allow.dn.changes", "true"),
+        ("ssl.allow.san.changes", "true"),
     ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
+from fink_cli.connection import Address
 from fink_cli.errors import OperationFailedError
 from fink_cli.private import write_private
 
@@ -43,6 +45,50 @@ class Broker:
 
 
 @dataclass(frozen=True)
+class PublicListener:
+    """How clients on other machines reach the brokers.
+
+    The ports are those of the first broker; each other broker has the next one.
+
+    Attributes:
+        address: the address of this machine to listen on; ``0.0.0.0`` and ``::`` mean all of them.
+        port: the port to listen on.
+        tls: whether clients speak TLS.
+        advertised_host: the host that clients are told to connect to, if it is not ``address``.
+        advertised_port: the port that clients are told to connect to, if it is not ``port``.
+        certificate: the operator's certificate chain; ``None`` for one of fink's own authority.
+        key: the private key of the operator's certificate.
+    """
+
+    address: str
+    port: int
+    tls: bool
+    advertised_host: str | None = None
+    advertised_port: int | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The host that clients are told to connect to."""
+        return self.advertised_host or self.address
+
+    def address_of(self, broker: Broker) -> Address:
+        """Return the address that a broker listens on."""
+        return Address(self.address, self.port + broker.id - 1)
+
+    def reached_here(self, broker: Broker) -> Address:
+        """Return the address at which this machine itself reaches a broker."""
+        every = ip_address(self.address).is_unspecified
+        loopback = "::1" if ":" in self.address else HOST
+        return Address(loopback if every else self.address, self.address_of(broker).port)
+
+    def advertised_by(self, broker: Broker) -> Address:
+        """Return the address that clients of a broker are told."""
+        return Address(self.host, (self.advertised_port or self.port) + broker.id - 1)
+
+
+@dataclass(frozen=True)
 class Login:
     """A user of the cluster's own, and its generated password."""
 
@@ -58,18 +104,26 @@ class Cluster:
         id: Kafka's id of the cluster.
         brokers: its brokers.
         admin: the super user that the profile ``local`` logs in as.
-        tls: whether clients speak TLS. Brokers and controllers always do among themselves.
+        tls: whether clients on this machine speak TLS. Brokers and controllers always do.
+        public: how clients on other machines reach the brokers; ``None`` if they can't.
     """
 
     id: str
     brokers: tuple[Broker, ...]
     admin: Login
     tls: bool = False
+    public: PublicListener | None = None
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where clients ask first."""
+        """The brokers' addresses for clients on this machine."""
         return ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)
+
+    @property
+    def advertised_servers(self) -> str:
+        """The brokers' addresses for clients on other machines; empty if they can't connect."""
+        public = self.public
+        return ",".join(str(public.advertised_by(b)) for b in self.brokers) if public else ""
 
 
 class DamagedClusterError(OperationFailedError):
@@ -96,9 +150,27 @@ def authority_file(home: Path) -> Path:
     return cluster_folder(home) / "ca.pem"
 
 
+def authority_key_file(home: Path) -> Path:
+    """Return the authority's private key, which signs the certificate for other machines."""
+    return cluster_folder(home) / "ca-key.pem"
+
+
 def keystore_file(home: Path) -> Path:
     """Return the brokers' private key and certificate; they log in to each other with them."""
     return cluster_folder(home) / "broker.pem"
+
+
+def public_keystore_file(home: Path) -> Path:
+    """Return the private key and the certificate that clients on other machines are shown."""
+    return cluster_folder(home) / "public.pem"
+
+
+def public_authority_file(home: Path) -> Path:
+    """Return the authority that clients on other machines have to know.
+
+    There is no such file if the operator's certificate is from one that every system knows.
+    """
+    return cluster_folder(home) / "public-ca.pem"
 
 
 def broker_folder(home: Path, broker_id: int) -> Path:
@@ -139,6 +211,7 @@ def read_cluster(home: Path) -> Cluster | None:
             brokers=brokers,
             admin=Login(**record["admin"]),
             tls=record["tls"],
+            public=record["public"] and PublicListener(**record["public"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedClusterError(

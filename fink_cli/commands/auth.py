@@ -136,7 +136,7 @@ def rotate(
     """
     from fink_cli.admin import onboarding, users
     from fink_cli.admin.client_files import ClientFile, client_file, write_certificate
-    from fink_cli.cluster.own import own_users_of
+    from fink_cli.cluster.own import advertised_connection, own_users_of
 
     there = None if out is None else require_client_file(out, user)
     if generate and out is None:
@@ -148,7 +148,7 @@ def rotate(
         render.emit(_changed(user, "would rotate", mechanisms, None, None), options.form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    login = onboarding.login_of(connection, user, chosen.text)
+    login = onboarding.login_of(advertised_connection(connection), user, chosen.text)
     file = client_file(login, client or there or ClientFormat.FINK, out) if out else ClientFile("")
     with kept(file.text, out):
         users.set_password(connection, user, chosen.text, mechanisms)
@@ -236,6 +236,7 @@ def export(
     """
     from fink_cli.admin import onboarding, users
     from fink_cli.admin.client_files import client_file, write_certificate
+    from fink_cli.cluster.own import advertised_connection
     from fink_cli.kafka.client import connect_admin
 
     if out is None:
@@ -248,8 +249,8 @@ def export(
         chosen = new_password(user, password, from_stdin, generate=None)
         login = onboarding.login_of(connection, user, chosen.text)
     else:
-        login = connection.with_authority_inside()
-    file = client_file(login, client, out)
+        login = connection
+    file = client_file(advertised_connection(login).with_authority_inside(), client, out)
     connect_admin(login)
     if out is None:
         render.print_line(file.text.rstrip("\n"))
@@ -300,17 +301,19 @@ def onboard(
     """
     from fink_cli.admin import onboarding, users
     from fink_cli.admin.client_files import file_name
-    from fink_cli.cluster.own import own_users_of
+    from fink_cli.cluster.own import advertised_connection, own_users_of
 
     users.require_login_name(user)
     connection = options.connection()
     onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
     newcomer = onboarding.NewUser(user, consume or [], produce or [], client, file)
+    advertised = advertised_connection(connection)
     if dry_run:
-        render.emit(onboarding.onboard(connection, newcomer, "", dry_run=True), options.form)
+        done = onboarding.onboard(connection, advertised, newcomer, "", dry_run=True)
+        render.emit(done, options.form)
         return
     chosen = new_password(user, password, from_stdin, generate)
-    done = onboarding.onboard(connection, newcomer, chosen.text)
+    done = onboarding.onboard(connection, advertised, newcomer, chosen.text)
     render.emit(done, options.form)
     _tell_of(done.file, user, done.certificate)

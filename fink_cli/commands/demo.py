@@ -55,17 +55,19 @@ def demo(
 def _kafka(home: Path) -> Iterator[Connection]:
     """Start a cluster and yield its administrator's login; it is gone afterwards in any case."""
     from fink_cli.cluster import local
+    from fink_cli.cluster.own import admin_connection
     from fink_cli.cluster.process import free_ports
     from fink_cli.cluster.record import read_cluster
+    from fink_cli.cluster.start_options import StartOptions
 
     try:
         with console.fetching("Kafka") as report, console.spinner("Starting Kafka"):
-            started = local.start(home, brokers=1, port=free_ports(1)[0], tls=False, report=report)
+            started = local.start(home, StartOptions(port=free_ports(1)[0]), report)
         console.step(f"Started Kafka {started.version} at {started.bootstrap_servers}")
         cluster = read_cluster(home)
         if cluster is None:
             raise OperationFailedError(f"The cluster of {home} is gone.")
-        yield local.admin_connection(home, cluster)
+        yield admin_connection(home, cluster)
     finally:
         # A second Ctrl-C must not leave a broker behind.
         with signals_held_back(), console.spinner("Stopping Kafka"):

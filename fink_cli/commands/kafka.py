@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +14,16 @@ from fink_cli.cluster import DEFAULT_PORT
 from fink_cli.commands import kafka_group, kafka_topic
 from fink_cli.commands.logs import show_log
 from fink_cli.commands.options import DryRun, Follow, Lines, Output, Yes
-from fink_cli.errors import OperationFailedError
-from fink_cli.paths import config_file, fink_home
+from fink_cli.errors import FinkError, OperationFailedError
+from fink_cli.paths import config_file, fink_home, full_path
 from fink_cli.profiles import LOCAL, is_local_profile_taken, write_local_profile
 from fink_cli.render import Format
+
+if TYPE_CHECKING:
+    from fink_cli.cluster.local import Started
+
+# How often a certificate is looked at that somebody may have renewed.
+_RENEW_SECONDS = 10.0
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")
@@ -41,8 +48,37 @@ def start(
     tls: Annotated[
         bool | None,
         typer.Option(
-            "--tls/--no-tls", help="Speak TLS, with an authority of its own.", show_default="no"
+            "--tls/--no-tls",
+            help="Speak TLS with clients.",
+            show_default="with other machines only",
         ),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS[:PORT]",
+            help="Let clients on other machines connect to this address; 'off' ends it.",
+            show_default="this machine's own only",
+        ),
+    ] = None,
+    advertise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="What these clients connect to; the PORT of the first broker.",
+            show_default="as --listen",
+        ),
+    ] = None,
+    certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your certificate for HOST, with its chain (PEM).",
+            show_default="by an authority of the cluster's own",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")
     ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, show the log, stop on Ctrl-C.")
@@ -51,26 +87,71 @@ def start(
 ) -> None:
     """Start Kafka on this machine, with logins and access rules on.
 
-    Brokers that run already go on: after one has died, it alone is started again.
+    What no option says stays as it was. Brokers that run already go on: after one has died, it
+    alone is started again, and a certificate that was renewed is taken up.
     """
     from fink_cli.cluster import local
+    from fink_cli.cluster.start_options import StartOptions
 
     home = fink_home()
+    options = StartOptions(
+        brokers=brokers,
+        port=port,
+        tls=tls,
+        listen=listen,
+        advertise=advertise,
+        certificate=certificate and str(full_path(certificate, "--certificate")),
+        key=key and str(full_path(key, "--key")),
+    )
     # Before the cluster starts, since it fails where the file of the profiles is wrong.
     taken = is_local_profile_taken()
     started = None
     try:
         with console.fetching("Kafka") as report, console.spinner("Starting Kafka"):
-            started = local.start(home, brokers, port, tls, report)
+            started = local.start(home, options, report)
         said = _yours(home) if taken else _written(home)
         render.emit(started, form)
         console.note(said)
+        _warn_of_plain_text(started)
         if foreground:
-            _follow(lines=0)
+            _follow_and_renew(home)
     finally:
         # Whatever comes after the start: also before the log is shown.
         if foreground and started is not None and started.state == "started":
             render.emit(local.stop(home), Format.TABLE)
+
+
+def _warn_of_plain_text(started: Started) -> None:
+    plain = [row.advertised for row in started.public if row.protocol == "SASL_PLAINTEXT"]
+    if plain:
+        console.warn(
+            f"Without TLS nothing is encrypted between {', '.join(plain)} and its clients: not the "
+            "alerts, nor the names of users, topics and groups. Passwords are not sent, but others "
+            "on the network can try to guess them from a login, and take over a connection. With "
+            "TLS: fink kafka stop, then fink kafka start --listen ADDRESS"
+        )
+
+
+def _follow_and_renew(home: Path) -> None:
+    """Show the log until the user interrupts, and take up a certificate that is renewed."""
+    from fink_cli.cluster import local
+    from fink_cli.threads import begin
+
+    def renew() -> None:
+        last = ""
+        while True:
+            time.sleep(_RENEW_SECONDS)
+            try:
+                if local.renew_certificate(home):
+                    console.note("The renewed certificate is shown to new connections.")
+                last = ""
+            except FinkError as error:
+                if error.message != last:
+                    console.warn(f"{error.message} {error.hint}")
+                last = error.message
+
+    begin(renew)
+    _follow(lines=0)
 
 
 def _written(home: Path) -> str:
@@ -98,9 +179,9 @@ def stop(form: Output = Format.TABLE) -> None:
 @app.command()
 def status(form: Output = Format.TABLE) -> None:
     """Show the local cluster. The exit code is 1 when a broker died or does not answer."""
-    from fink_cli.cluster import local
+    from fink_cli.cluster import status as cluster_status
 
-    cluster = local.status(fink_home())
+    cluster = cluster_status.status(fink_home())
     render.emit(cluster, form)
     if cluster.state == "failed":
         down = next(broker.id for broker in cluster.brokers if broker.state != "running")

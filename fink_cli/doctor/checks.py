@@ -24,6 +24,7 @@ from fink_cli.doctor.cluster import (
 from fink_cli.doctor.deadline import Deadline
 from fink_cli.doctor.distributions import check_distributions
 from fink_cli.doctor.network import check_address, check_certificate
+from fink_cli.doctor.public_listener import check_public_listener, has_public_listener
 from fink_cli.doctor.secret_files import check_secret_files
 from fink_cli.doctor.slack import check_slack
 from fink_cli.errors import FinkError, NotConfiguredError
@@ -76,6 +77,8 @@ def run_checks(
         "file modes": begin(check_secret_files),
         "distributions": begin(check_distributions),
     }
+    if has_public_listener():
+        machine_checks["public listener"] = begin(check_public_listener)
     slack = begin(partial(check_slack, profile))
     if attended:
         connection = Deadline(PERSON_SECONDS).value("profile", settings)

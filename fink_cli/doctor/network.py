@@ -13,7 +13,8 @@ from fink_cli.kafka.unreachable import speaks_tls
 
 # For one IP address; a host may have several.
 CONNECT_SECONDS = 2.0
-SOON = timedelta(days=30)
+# A certificate of 90 days is renewed 30 days before its end: later it was forgotten.
+SOON = timedelta(days=21)
 _OTHER_NAME = (
     "Name the broker by a name of its certificate: fink config set bootstrap_servers HOST:PORT"
 )
@@ -53,11 +54,12 @@ def check_address(check: str, address: Address, hint: str) -> CheckResult:
     return failure(check, f"{address} ({', '.join(ips)}) takes no connection: {reason}", hint)
 
 
-def check_certificate(address: Address, connection: Connection) -> CheckResult:
+def check_certificate(address: Address, connection: Connection, host: str = "") -> CheckResult:
     """Check a broker's certificate as a client does.
 
     Args:
         connection: names the trusted authority; the default are those of the system.
+        host: the host that the certificate must be for, if it is not that of the address.
     """
     authority, pem = connection.ssl_ca_location, connection.ssl_ca_pem
     try:
@@ -76,7 +78,7 @@ def check_certificate(address: Address, connection: Connection) -> CheckResult:
     try:
         with (
             socket.create_connection(address, CONNECT_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=address.host) as secure,
+            context.wrap_socket(plain, server_hostname=host or address.host) as secure,
         ):
             peer, version = secure.getpeercert() or {}, secure.version()
     except ssl.SSLCertVerificationError as error:

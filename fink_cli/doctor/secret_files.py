@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fink_cli.cluster.record import cluster_folder, keystore_file
+from fink_cli.cluster.record import (
+    authority_key_file,
+    cluster_folder,
+    keystore_file,
+    public_keystore_file,
+)
 from fink_cli.doctor.check_result import CheckResult, failed, fine, warning
 from fink_cli.errors import FinkError
 from fink_cli.paths import config_file, fink_home, full_path
@@ -45,3 +50,5 @@ def _files(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
     yield local_login_file(home)
     yield cluster_folder(home) / "cluster.json"
     yield keystore_file(home)
+    yield authority_key_file(home)
+    yield public_keystore_file(home)

@@ -14,22 +14,12 @@ import confluent_kafka
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from fink_cli.cluster.install import kafka_jars
-from fink_cli.jars import Jar, fetch
-from fink_cli.paths import cache_folder
+from tests.support.clients import CLIENTS, CONSOLE_CONSUMER, READ_WITH_LIBRDKAFKA, kafka_tools
 from tests.support.cluster import TestCluster
 from tests.support.consume import messages
 from tests.support.environment import PROGRAM, find_program
 from tests.support.fink import Fink, run_fink
 
-# Where hop-client and fink-client are installed: beside the tests, or in an environment of theirs.
-CLIENTS = Path(os.environ.get("FINK_TEST_CLIENTS") or sys.prefix) / "bin"
-# The console tools are in a jar of their own, which a broker does without.
-TOOLS = Jar(
-    "62f3c5dd7aa3442d4c5bc6a95f86e2502178ea09de8e27f74d9563bf955e253c",
-    698_668,
-    "org.apache.kafka:kafka-tools:4.3.1",
-)
 # A password that every one of the formats has to quote.
 PASSWORD = 'pa=ss\\wo"rd,#;é!'
 
@@ -116,15 +106,12 @@ def _bundled_librdkafka(folder: Path) -> str:
 
 
 def test_kafka_s_own_console_tools(export: Callable[[str], Path], topic: str, cluster: Any) -> None:
-    [tools] = fetch([TOOLS], cache_folder() / "kafka-tools", lambda *_: None)
-    jars = [*kafka_jars(lambda *_: None), tools]
-    java = ["java", "-cp", os.pathsep.join(map(str, jars))]
+    java = kafka_tools()
     servers = ["--bootstrap-server", cluster.connection.bootstrap_servers, "--topic", topic]
     config = ["--command-config", str(export("java"))]
     run(*java, "org.apache.kafka.tools.ConsoleProducer", *servers, *config, stdin="a line\n")
     words = ["--from-beginning", "--max-messages", "2", "--timeout-ms", "30000"]
-    consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-    assert "a line" in run(*java, consumer, *servers, *config, *words)
+    assert "a line" in run(*java, CONSOLE_CONSUMER, *servers, *config, *words)
 
 
 def test_hop_client(
@@ -167,16 +154,6 @@ def test_fink_itself(export: Callable[[str], Path], topic: str, tmp_path: Path) 
 
 # Where the operator's folder is not: as on another machine.
 _ELSEWHERE = 'mount -t tmpfs none "$0" && cd "$1" && shift && exec "$@"'
-READ_WITH_LIBRDKAFKA = """
-import sys
-from confluent_kafka import Consumer
-with open(sys.argv[1]) as file:
-    settings = dict(line.rstrip("\\n").split("=", 1) for line in file)
-consumer = Consumer(settings | {"auto.offset.reset": "earliest"})
-consumer.subscribe([sys.argv[2]])
-print(consumer.poll(60).value())
-consumer.close()
-"""
 
 
 @pytest.mark.parametrize("form", ["fink", "java", "librdkafka", "hop"])
@@ -207,7 +184,9 @@ def test_over_tls_a_file_is_enough_where_the_operator_s_files_are_not(
         words = ["consume", "-t", name, "--until-end", "--raw"]
         assert "ZTF0000" in there(PROGRAM, *words, **environ)
     elif form == "librdkafka":
-        assert "ZTF0000" in there(sys.executable, "-c", READ_WITH_LIBRDKAFKA, "file", name)
+        assert "ZTF0000" in there(
+            sys.executable, "-c", READ_WITH_LIBRDKAFKA, "file", name, "ZTF0000"
+        )
     elif form == "hop":
         home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
         there(CLIENTS / "hop", "auth", "add", "file", **home)
@@ -215,10 +194,6 @@ def test_over_tls_a_file_is_enough_where_the_operator_s_files_are_not(
         words = ["subscribe", url, "--until-eos", "-s", "EARLIEST", "--json"]
         assert "ZTF0000" in there(CLIENTS / "hop", *words, **home)
     else:
-        [tools] = fetch([TOOLS], cache_folder() / "kafka-tools", lambda *_: None)
-        jars = [*kafka_jars(lambda *_: None), tools]
-        java = ["java", "-cp", os.pathsep.join(map(str, jars))]
         words = ["--bootstrap-server", tls_cluster.connection.bootstrap_servers, "--topic", name]
         words += ["--command-config", "file", "--from-beginning", "--max-messages", "1"]
-        consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-        assert "ZTF0000" in there(*java, consumer, *words)
+        assert "ZTF0000" in there(*kafka_tools(), CONSOLE_CONSUMER, *words)

@@ -80,7 +80,7 @@ def test_no_message_comes_from_the_future(
     assert judge_clock(NOW, newest, is_kept).state is state
 
 
-@pytest.mark.parametrize(("days", "state"), [(31, CheckState.OK), (29, CheckState.WARNING)])
+@pytest.mark.parametrize(("days", "state"), [(22, CheckState.OK), (20, CheckState.WARNING)])
 def test_a_certificate_that_ends_soon_is_said(days: int, state: CheckState) -> None:
     assert judge_certificate("b:1", NOW + timedelta(days=days), NOW).state is state
 
