@@ -147,9 +147,11 @@ def renew_certificate(home: Path) -> bool:
 
     with _locked(home):
         cluster = read_cluster(home)
+        # fink's own is made anew by a start only.
         if cluster is None or cluster.public is None or not cluster.public.certificate:
             return False
-        write_public_keystore(home, cluster)
+        if not write_public_keystore(home, cluster):
+            return False
         return take_up_keystore(home, cluster, _running(cluster))
 
 

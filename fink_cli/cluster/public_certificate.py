@@ -59,24 +59,31 @@ class PublicKeystore:
     authority: str
 
 
-def write_public_keystore(home: Path, cluster: Cluster) -> None:
+def write_public_keystore(home: Path, cluster: Cluster) -> bool:
     """Write the keystore of the listener for other machines, if any, and the authority beside it.
+
+    Returns:
+        Whether it is another one than before.
 
     Raises:
         UsageError: the operator's certificate or its key can't be used.
     """
     listener = cluster.public
     if listener is None or not listener.tls:
-        return
+        return False
     keystore = operators_keystore(listener)
     if keystore is None:
         authority = authority_file(home).read_text()
         keystore = PublicKeystore(own_public_keystore(home, listener), authority)
-    write_private(public_keystore_file(home), keystore.pem)
+    file = public_keystore_file(home)
+    if file.exists() and file.read_text() == keystore.pem:
+        return False
     if keystore.authority:
         write_private(public_authority_file(home), keystore.authority)
     else:
         public_authority_file(home).unlink(missing_ok=True)
+    write_private(file, keystore.pem)
+    return True
 
 
 def operators_keystore(listener: PublicListener) -> PublicKeystore | None:

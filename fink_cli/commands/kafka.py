@@ -145,10 +145,10 @@ def _follow_and_renew(home: Path) -> None:
                 if local.renew_certificate(home):
                     console.note("The renewed certificate is shown to new connections.")
                 last = ""
-            except FinkError as error:
-                if error.message != last:
-                    console.warn(f"{error.message} {error.hint}")
-                last = error.message
+            except (FinkError, OSError) as error:
+                if str(error) != last:
+                    console.warn(f"The certificate is not renewed: {error}")
+                last = str(error)
 
     begin(renew)
     _follow(lines=0)

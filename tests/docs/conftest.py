@@ -43,6 +43,8 @@ def run_page(reader: dict[str, str], science_dir: Path, tmp_path: Path) -> RunPa
         "/data/science": str(science_dir),
         "NAME_OF_AN_OBJECT": "ZTF18aazndpb",
         "127.0.0.1:9093": f"127.0.0.1:{reader['FINK_KAFKA_PORT']}",
+        "192.0.2.10": "127.0.0.1",
+        "alerts.example.org": "localhost",
         "xoxb-…": TOKEN,
     }
     (tmp_path / "conf").symlink_to(ROOT / "conf")

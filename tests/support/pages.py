@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PART = re.compile(
-    r"^<!-- example: before\n(?P<before>.*?)^-->$"
-    r"|^<!-- example: (?P<remark>[^\n]+?) -->$"
+    r"^[ ]*<!-- example: before\n(?P<before>.*?)^[ ]*-->$"
+    r"|^[ ]*<!-- example: (?P<remark>[^\n]+?) -->$"
     r"|^(?P<indent>[ ]*)```(?P<language>\w*)(?P<more>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
