@@ -64,7 +64,7 @@ class Started:
         home: the ``FINK_HOME`` that it belongs to.
         brokers: the ids of the brokers that were started; those that ran already went on.
         public: the brokers' addresses for clients on other machines.
-        new_certificate: whether brokers that ran show these clients another certificate now.
+        new_certificate: true if brokers that ran show these clients another certificate now.
     """
 
     state: str
@@ -73,7 +73,7 @@ class Started:
     home: Path
     brokers: list[int]
     public: list[PublicAddress]
-    new_certificate: bool
+    new_certificate: bool | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def start(home: Path, options: StartOptions, report: Report) -> Started:
             home=home,
             brokers=[broker.id for broker in down],
             public=public_addresses(cluster),
-            new_certificate=take_up_keystore(home, cluster, up),
+            new_certificate=take_up_keystore(home, cluster, up) or None,
         )
 
 

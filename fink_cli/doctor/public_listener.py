@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fink_cli.cluster import process
+from fink_cli.cluster.operators_certificate import operators_keystore
 from fink_cli.cluster.own import admin_connection, advertised_connection
-from fink_cli.cluster.public_certificate import operators_keystore
 from fink_cli.cluster.record import Cluster, PublicListener, public_keystore_file, read_cluster
 from fink_cli.doctor.check_result import CheckResult, CheckState, fine, warning
 from fink_cli.doctor.network import check_certificate

@@ -11,11 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem_private_key
 
-from fink_cli.cluster.public_certificate import (
-    PublicKeystore,
-    operators_keystore,
-    write_public_keystore,
-)
+from fink_cli.cluster.operators_certificate import PublicKeystore, operators_keystore
+from fink_cli.cluster.public_certificate import write_public_keystore
 from fink_cli.cluster.record import (
     PublicListener,
     authority_file,
