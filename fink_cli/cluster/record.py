@@ -85,7 +85,8 @@ class PublicListener:
 
     def advertised_by(self, broker: Broker) -> Address:
         """Return the address that clients of a broker are told."""
-        return Address(self.host, (self.advertised_port or self.port) + broker.id - 1)
+        first = self.port if self.advertised_port is None else self.advertised_port
+        return Address(self.host, first + broker.id - 1)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _public_listener(
                 f"'{options.listen}' is not an address to listen on.",
                 "Give an IP address of this machine; 0.0.0.0 and :: mean all of them.",
             )
-        current = replace(current, address=address, port=port or current.port)
+        current = replace(current, address=address, port=current.port if port is None else port)
     if options.advertise is not None:
         host, port = _host_and_port(options.advertise)
         current = replace(current, advertised_host=host, advertised_port=port)
@@ -160,7 +160,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
             f"'{text}' is no host, nor a host and a port.",
             "Write HOST, HOST:PORT, or [ADDRESS]:PORT for IPv6.",
         )
-    return host, int(port) if port else None
+    return host, None if port is None else int(port)
 
 
 def _is_ip(host: str) -> bool:

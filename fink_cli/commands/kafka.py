@@ -57,7 +57,8 @@ def start(
         str | None,
         typer.Option(
             metavar="ADDRESS[:PORT]",
-            help="Let clients on other machines connect to this address; 'off' ends it.",
+            help="Let clients on other machines connect to this address; PORT is that of the "
+            "first broker, else 100 above --port. 'off' ends it.",
             show_default="this machine's own only",
         ),
     ] = None,
@@ -65,7 +66,7 @@ def start(
         str | None,
         typer.Option(
             metavar="HOST[:PORT]",
-            help="What these clients connect to; the PORT of the first broker.",
+            help="What these clients connect to, where it is another host or first port.",
             show_default="as --listen",
         ),
     ] = None,
