@@ -217,7 +217,8 @@ def one_broker_dies(made: Service, reader: Machine) -> None:
     command = reader.without(made.home, made.files, *script)
     with subprocess.Popen(command, env=made.environ, stdout=subprocess.PIPE, text=True) as reading:
         assert reading.stdout is not None
-        assert ALERT in reading.stdout.readline()
+        write(made, "the next")  # its group has read what came before
+        assert reading.stdout.readline() == "b'the next'\n"
         described = made.fink("kafka", "topic", "describe", "alerts", "-o", "json").stdout
         leader = json.loads(described)["partitions"][0]["leader"]
         pids = {broker["id"]: broker["pid"] for broker in made.status()["brokers"]}
