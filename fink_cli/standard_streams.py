@@ -35,10 +35,13 @@ def open_streams() -> None:
 
 
 def use_utf8() -> None:
-    """Write to stdout in UTF-8 from now on, whatever the locale: JSON is."""
+    """Write to stdout in UTF-8 from now on, whatever the locale: JSON is.
+
+    Text and bytes may be written in turn then.
+    """
     stream = sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in {"utf-8", "utf8"}:
-        stream.reconfigure(encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper) and not stream.write_through:
+        stream.reconfigure(encoding="utf-8", errors=stream.errors, write_through=True)
 
 
 def is_abandoned() -> bool:

@@ -15,18 +15,9 @@ from typing import Any
 from fink_cli.avro.schema import Schema, leaf_paths
 from fink_cli.paths import shipped
 
-ID, OBJECT, TIME, RA, DEC, MAGNITUDE, ERROR, LIMIT, BAND, CLASS = (
-    "id",
-    "object",
-    "time",
-    "ra",
-    "dec",
-    "magnitude",
-    "error",
-    "limit",
-    "band",
-    "class",
-)
+ID, OBJECT, CLASS = "id", "object", "class"
+TIME, RA, DEC, BAND = "time", "ra", "dec", "band"
+MAGNITUDE, ERROR, LIMIT = "magnitude", "error", "limit"
 VIEWER_ROLES = (OBJECT, TIME, RA, DEC, MAGNITUDE, BAND, CLASS)
 # With fewer of the viewer's roles than these, an alert is of unknown shape.
 _ENOUGH_ROLES = 3
@@ -60,11 +51,11 @@ class Roles:
     candidates: Mapping[str, tuple[Column, ...]]
 
     def column(self, role: str, paths: Container[str]) -> Column | None:
-        """The first column of a role that is among the paths of an alert."""
-        return next((each for each in self.candidates[role] if each.path in paths), None)
+        """Return the first column of a role that is among the paths of an alert, or `None`."""
+        return next((column for column in self.candidates[role] if column.path in paths), None)
 
     def find(self, role: str, paths: Container[str]) -> str | None:
-        """The path of the first column of a role that is among the paths of an alert.
+        """Return the path of the first column of a role that is among the paths of an alert.
 
         Args:
             role: ``id``, ``object``, ``time``, ``ra``, ``dec``, ``magnitude``, ``error``,
@@ -74,46 +65,46 @@ class Roles:
         Raises:
             KeyError: there is no such role.
         """
-        found = self.column(role, paths)
-        return found.path if found else None
+        column = self.column(role, paths)
+        return column.path if column else None
 
 
 @cache
 def load_roles() -> Roles:
-    """The roles as ``conf/columns.toml`` has them."""
+    """Return the roles as ``conf/columns.toml`` has them."""
     document = tomllib.loads(shipped("conf/columns.toml").read_text(encoding="utf-8"))
     names = document.pop("names", {})
     return Roles({role: _columns(role, table, names) for role, table in document.items()})
 
 
 def _columns(role: str, table: Mapping[str, Any], names: Mapping[str, Any]) -> tuple[Column, ...]:
-    entries = [{"path": each} if isinstance(each, str) else each for each in table["columns"]]
+    entries = ({"path": entry} if isinstance(entry, str) else entry for entry in table["columns"])
     return tuple(
         Column(
-            path=each["path"],
-            title=each.get("title", table["title"]),
+            path=entry["path"],
+            title=entry.get("title", table["title"]),
             role=role,
-            unit=each.get("unit", ""),
-            names=names[each["names"]] if "names" in each else {},
+            unit=entry.get("unit", ""),
+            names=names[entry["names"]] if "names" in entry else {},
         )
-        for each in entries
+        for entry in entries
     )
 
 
 def viewer_columns(schema: Schema) -> list[Column]:
-    """The columns that a table of such alerts shows.
+    """Return the columns that a table of such alerts shows.
 
     Object, time, position, magnitude, band and class, whichever the schema has; of an alert of
     unknown shape the first scalar columns, eight at most.
     """
     paths = leaf_paths(schema)
     roles = load_roles()
-    found = [roles.column(role, paths) for role in VIEWER_ROLES]
-    if found[0] is None:
-        found[0] = roles.column(ID, paths)
-    known = [each for each in found if each is not None]
-    if len(known) >= _ENOUGH_ROLES:
-        return known
-    by_path = {each.path: each for each in known}
+    by_role = [roles.column(role, paths) for role in VIEWER_ROLES]
+    if by_role[0] is None:
+        by_role[0] = roles.column(ID, paths)
+    columns = [column for column in by_role if column is not None]
+    if len(columns) >= _ENOUGH_ROLES:
+        return columns
+    by_path = {column.path: column for column in columns}
     shown = [path for path, kind in paths.items() if kind not in {"bytes", "fixed"}]
     return [by_path.get(path, Column(path, path)) for path in shown[:_MOST_COLUMNS]]

@@ -32,7 +32,7 @@ class NotAnImageError(ValueError):
 
 
 def read_cutout(data: bytes) -> Image:
-    """The first two-dimensional image of a FITS file, gzipped or not.
+    """Return the first two-dimensional image of a FITS file, gzipped or not.
 
     Returns:
         Its pixels, the bottom row first as in FITS, at most ``MOST_PIXELS`` a side; NaN where
@@ -90,10 +90,10 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _is_image(header: Mapping[str, Any]) -> bool:
-    """Whether a header announces an image; its numbers are looked at before any pixel is read."""
+    """Return whether a header announces an image; it is checked before any pixel is read."""
     if header.get("XTENSION", "IMAGE") != "IMAGE" or header.get("NAXIS", 0) != 2:
         return False
-    sides = [each for each in (header.get("NAXIS1"), header.get("NAXIS2")) if isinstance(each, int)]
+    sides = [side for side in map(header.get, ("NAXIS1", "NAXIS2")) if isinstance(side, int)]
     if len(sides) < 2 or min(sides) < 0:
         raise NotAnImageError("its FITS is damaged")
     if max(sides) > MOST_PIXELS:
@@ -111,7 +111,9 @@ def _checked(pixels: Image) -> Image:
 
 
 def stretched(image: Image) -> Image:
-    """How bright each pixel is drawn, 0 to 1, so that faint sources are seen; NaN stays NaN.
+    """Return how bright each pixel is drawn, 0 to 1, so that faint sources are seen.
+
+    NaN stays NaN.
 
     From the sky's level, less one standard deviation of its noise, to the brightest half percent
     of the pixels, by asinh (Lupton et al. 2004, PASP 116, 133), linear up to twice the noise: a
@@ -137,7 +139,7 @@ def stretched(image: Image) -> Image:
 
 
 def resampled(image: Image, width: int, height: int) -> Image:
-    """The image with other numbers of pixels: means of those that share a place, or copies."""
+    """Return the image with other numbers of pixels: means of those that are joined, or copies."""
     known = np.isfinite(image)
     sums = _summed(_summed(np.where(known, image, 0.0), height, 0), width, 1)
     counts = _summed(_summed(known.astype(np.float64), height, 0), width, 1)
@@ -145,7 +147,7 @@ def resampled(image: Image, width: int, height: int) -> Image:
 
 
 def _summed(image: Image, size: int, axis: int) -> Image:
-    """Along an axis, sums of the pixels that share a place, or copies where there are fewer."""
+    """Sum the pixels along an axis that are joined, or copy them where there are fewer."""
     before = image.shape[axis]
     starts = np.arange(size) * before // size
     if size >= before:

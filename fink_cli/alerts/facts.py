@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache, lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -69,70 +70,43 @@ class Facts:
     others: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _LinkRule:
-    title: str
-    url: str
-    pattern: re.Pattern[str] | None
-
-
-@dataclass(frozen=True)
-class _Rules:
-    nothing: frozenset[str]
-    classes: re.Pattern[str]
-    scores: re.Pattern[str]
-    times: tuple[tuple[str, re.Pattern[str]], ...]
-    cutouts: tuple[tuple[str, tuple[str, ...]], ...]
-    links: tuple[_LinkRule, ...]
+@cache
+def _rules() -> dict[str, Any]:
+    return tomllib.loads(shipped("conf/viewer.toml").read_text(encoding="utf-8"))
 
 
 @cache
-def _rules() -> _Rules:
-    document = tomllib.loads(shipped("conf/viewer.toml").read_text(encoding="utf-8"))
-    return _Rules(
-        frozenset(document["nothing"]),
-        _any_of(document["classes"]),
-        _any_of(document["scores"]),
-        tuple((unit, _any_of(each)) for unit, each in document["times"].items()),
-        tuple((each["title"], tuple(each["columns"])) for each in document["cutout"]),
-        tuple(
-            _LinkRule(
-                each["title"],
-                each["url"],
-                re.compile(each["pattern"]) if "pattern" in each else None,
-            )
-            for each in document["link"]
-        ),
-    )
-
-
-def _any_of(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(each) for each in patterns))
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
 
 
 @lru_cache(maxsize=4096)
 def time_unit(path: str) -> str:
-    """The unit of a time whose column is named as one is: ``jd``, ``mjd`` or ``mjd-tai``; or empty.
+    """Return the unit of a time, as the name of its column tells: ``jd``, ``mjd`` or ``mjd-tai``.
 
     Args:
         path: the dotted path of the column.
+
+    Returns:
+        The unit; empty for a column that is not named as a time.
     """
     name = path.rpartition(".")[2]
-    return next((unit for unit, names in _rules().times if names.match(name)), "")
+    times = _rules()["times"].items()
+    return next((unit for unit, patterns in times if _any_of(*patterns).match(name)), "")
 
 
 def facts_of(alert: Mapping[str, Any]) -> Facts:
     """Sort the scalar fields of a decoded alert: those at its top, and those a level below."""
-    rules = _rules()
+    class_names, score_names = _any_of(*_rules()["classes"]), _any_of(*_rules()["scores"])
     classes: dict[str, Any] = {}
     scores: dict[str, Any] = {}
     others: dict[str, Any] = {}
     empty = []
     # Those at the top first: they are what a broker adds to what the survey measured.
-    for path, value in sorted(_scalars(alert), key=lambda each: "." in each[0]):
-        is_class = rules.classes.match(path) is not None
-        if is_class or rules.scores.match(path):
-            if _says_nothing(value, rules.nothing):
+    for path, value in sorted(_scalars(alert), key=lambda field: "." in field[0]):
+        is_class = class_names.match(path) is not None
+        if is_class or score_names.match(path):
+            if _says_nothing(value):
                 empty.append(path)
             else:
                 (classes if is_class else scores)[path] = value
@@ -141,61 +115,59 @@ def facts_of(alert: Mapping[str, Any]) -> Facts:
     return Facts(classes, scores, tuple(empty), others)
 
 
-def _says_nothing(value: Any, nothing: frozenset[str]) -> bool:
+def _says_nothing(value: Any) -> bool:
     if isinstance(value, float):
         return math.isnan(value)
-    return value is None or (isinstance(value, str) and value in nothing)
+    return value is None or (isinstance(value, str) and value in _rules()["nothing"])
 
 
 def _scalars(alert: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    left = _MOST_FIELDS
+    """Yield the scalar fields at the top of an alert and a level below, with their paths."""
+    for path, value in islice(_two_levels(alert), _MOST_FIELDS):
+        if not isinstance(value, Mapping | list | bytes) and len(path) <= _LONGEST_NAME:
+            yield path, value
+
+
+def _two_levels(alert: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in alert.items():
-        inner = value.items() if isinstance(value, Mapping) else None
-        fields = [(name, value)] if inner is None else ((f"{name}.{at}", v) for at, v in inner)
-        for path, each in fields:
-            left -= 1
-            if left < 0:
-                return
-            if not isinstance(each, Mapping | list | bytes) and len(path) <= _LONGEST_NAME:
-                yield path, each
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", field) for inner, field in value.items())
+        else:
+            yield name, value
 
 
 def links_of(name: Any, ra: Any, dec: Any) -> list[Link]:
-    """Where more is known of an object.
+    """Return links to pages about an object.
 
     Args:
-        name: of the object; none where it has none.
+        name: the name of the object, or `None`.
         ra: right ascension (degrees), with ``dec``; links by position need both to be possible.
         dec: declination (degrees).
     """
-    found = []
-    for rule in _rules().links:
+    links = []
+    for rule in _rules()["link"]:
         words = {}
-        if "{object}" in rule.url:
-            if name is None or (rule.pattern and not rule.pattern.fullmatch(str(name))):
+        if "{object}" in rule["url"]:
+            if name is None or not re.fullmatch(rule.get("pattern", ".*"), str(name), re.DOTALL):
                 continue
             words["object"] = quote(str(name)[:_LONGEST_NAME], safe="")
-        if "{ra}" in rule.url:
+        if "{ra}" in rule["url"]:
             if not (is_ra(ra) and is_dec(dec)):
                 continue
             words |= {"ra": f"{ra:.6f}", "dec": f"{dec:.6f}"}
-        found.append(Link(rule.title, rule.url.format(**words)))
-    return found
+        links.append(Link(rule["title"], rule["url"].format(**words)))
+    return links
 
 
 def cutouts_of(alert: Mapping[str, Any]) -> list[Cutout]:
-    """The cutouts that an alert has; one that can't be read says why."""
-    return [
-        _cutout(title, data)
-        for title, columns in _rules().cutouts
-        for data in [_first_bytes(alert, columns)]
-        if data is not None
-    ]
-
-
-def _first_bytes(alert: Mapping[str, Any], columns: tuple[str, ...]) -> bytes | None:
-    values = (value_at(alert, each.split(".")) for each in columns)
-    return next((each for each in values if isinstance(each, bytes)), None)
+    """Return the cutouts of an alert; one that can't be read says why."""
+    cutouts = []
+    for rule in _rules()["cutout"]:
+        values = (value_at(alert, path.split(".")) for path in rule["columns"])
+        data = next((value for value in values if isinstance(value, bytes)), None)
+        if data is not None:
+            cutouts.append(_cutout(rule["title"], data))
+    return cutouts
 
 
 def _cutout(title: str, data: bytes) -> Cutout:

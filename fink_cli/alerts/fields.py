@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from fink_cli.avro.projection import can_lead
+from fink_cli.avro.projection import types_at
 from fink_cli.avro.schema import Schema, leaf_paths
 from fink_cli.errors import UsageError
 
@@ -116,7 +116,7 @@ def shows_no_such(alert: Any, steps: Iterable[str | int]) -> bool:
 
 def missing_paths(schema: Schema, paths: Iterable[Path]) -> list[Path]:
     """Return the paths at which no alert of a schema can have a value."""
-    return [each for each in paths if not can_lead(schema.root, each.steps)]
+    return [path for path in paths if not types_at(schema.root, path.steps)]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Mistake:
     path: Path | None = None
 
     def error(self, option: str, schema: Schema) -> UsageError:
-        """The error where no alert is otherwise; the schema tells which field may be meant."""
+        """Return the error for a mistake of every alert; the schema tells which field is meant."""
         if self.path is None:
             return UsageError(
                 f"{option} {self.text}: it is the same for every alert.",
@@ -148,7 +148,7 @@ class Mistake:
         return self.path is not None and bool(_close_names(self.path, schema))
 
     def warning(self, option: str, topic: str) -> str:
-        """What is said where it is so of the alerts of one topic among others."""
+        """Return the warning for a mistake of the alerts of one topic among others."""
         if self.path is None:
             return f"{option} {self.text}: so it is in the alerts of {topic}."
         return (

@@ -70,13 +70,13 @@ class LightCurve:
     @property
     def bands(self) -> tuple[str, ...]:
         """The names of the bands, from blue to red, then others by name."""
-        names = {each.band for each in self.points}
-        known = [each for each in _BLUE_TO_RED if each in names]
-        return (*known, *sorted(names - {*known}))
+        names = {point.band for point in self.points}
+        first = [band for band in _BLUE_TO_RED if band in names]
+        return (*first, *sorted(names - {*first}))
 
 
 def light_curve(alert: Mapping[str, Any]) -> LightCurve:
-    """The light curve of a decoded alert of any survey; without points where it has none.
+    """Return the light curve of a decoded alert of any survey; without points if it has none.
 
     Measurements of the same moment and band count once: the alert's own first, then in the order
     of its arrays. Values that are missing, NaN or out of all range are left out.
@@ -91,10 +91,10 @@ def light_curve(alert: Mapping[str, Any]) -> LightCurve:
     shape = None if first is None else _Shape.of(first)
     if shape is None:
         return LightCurve()
-    found: dict[tuple[float, str], Point] = {}
+    distinct: dict[tuple[float, str], Point] = {}
     for point in _points(own, histories, shape.value):
-        found.setdefault((point.mjd, point.band), point)
-    points = sorted(found.values(), key=lambda each: each.mjd)[-MOST_POINTS:]
+        distinct.setdefault((point.mjd, point.band), point)
+    points = sorted(distinct.values(), key=lambda point: point.mjd)[-MOST_POINTS:]
     return LightCurve(tuple(points), shape.value.unit or "mag", shape.value.title)
 
 
@@ -110,7 +110,7 @@ class _Shape:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> _Shape | None:
-        """What the fields of a record are; none where it is no measurement."""
+        """Return what the fields of a record are; `None` if it is no measurement."""
         time, value, *others = (_named(role, row) for role in (TIME, MAGNITUDE, BAND, ERROR, LIMIT))
         return None if time is None or value is None else cls(time, value, *others)
 
@@ -133,7 +133,7 @@ class _Shape:
 
 
 def _own_row(alert: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record with the alert's own measurement, with its time if that stands elsewhere."""
+    """Return the record with the alert's own measurement, and its time from elsewhere."""
     roles, paths = load_roles(), _Paths(alert)
     value, time = roles.column(MAGNITUDE, paths), roles.column(TIME, paths)
     if value is None or time is None:
@@ -145,14 +145,13 @@ def _own_row(alert: Mapping[str, Any]) -> dict[str, Any] | None:
 def _points(
     own: Mapping[str, Any] | None, histories: Iterable[list[Any]], value: Column
 ) -> Iterator[Point]:
-    rows = [] if own is None else [own]
-    for is_own, each in ((True, rows), *((False, history) for history in histories)):
-        shape = _Shape.of(each[0]) if each else None
+    for rows in ([own], *histories):
+        shape = None if rows[0] is None else _Shape.of(rows[0])
         # Magnitudes and fluxes do not share an axis.
         if shape is None or shape.value.unit != value.unit:
             continue
-        for row in each[-_MOST_ROWS:]:
-            point = shape.point(row, is_own) if isinstance(row, Mapping) else None
+        for row in rows[-_MOST_ROWS:]:
+            point = shape.point(row, row is own) if isinstance(row, Mapping) else None
             if point is not None:
                 yield point
 
@@ -170,7 +169,8 @@ class _Paths:
 
 
 def _named(role: str, row: Mapping[str, Any]) -> Column | None:
-    return next((each for each in load_roles().candidates[role] if _leaf(each) in row), None)
+    columns = load_roles().candidates[role]
+    return next((column for column in columns if _leaf(column) in row), None)
 
 
 def _leaf(column: Column) -> str:

@@ -15,7 +15,7 @@ class Position(StrEnum):
 
 
 def ra_text(degrees: float, form: Position) -> str:
-    """A right ascension: degrees to 5 decimals, or hours, minutes and seconds to a hundredth."""
+    """Write a right ascension: degrees, or hours, minutes and seconds to a hundredth."""
     if form is Position.DEG:
         return f"{degrees:.5f}"
     hundredths = round(degrees % 360 / 15 * 360_000) % (24 * 360_000)
@@ -23,7 +23,7 @@ def ra_text(degrees: float, form: Position) -> str:
 
 
 def dec_text(degrees: float, form: Position) -> str:
-    """A declination: degrees to 5 decimals, or degrees, minutes and seconds to a tenth."""
+    """Write a declination: degrees, or degrees, minutes and seconds to a tenth."""
     if form is Position.DEG:
         return f"{degrees:.5f}"
     tenths = round(abs(degrees) * 36_000)
@@ -40,12 +40,12 @@ def _sexagesimal(parts: int, parts_a_second: int) -> str:
 
 
 def is_ra(value: Any) -> bool:
-    """Whether a value can be a right ascension, in degrees."""
+    """Return whether a value can be a right ascension, in degrees."""
     return _is_number(value) and 0 <= value <= 360
 
 
 def is_dec(value: Any) -> bool:
-    """Whether a value can be a declination, in degrees."""
+    """Return whether a value can be a declination, in degrees."""
     return _is_number(value) and -90 <= value <= 90
 
 

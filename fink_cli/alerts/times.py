@@ -17,7 +17,7 @@ UNITS = ("jd", "mjd", "mjd-tai")
 
 
 def mjd_of(value: Any, unit: str) -> float | None:
-    """A time as MJD (days, UTC); none where it is not a time.
+    """Return a time as MJD (days, UTC); `None` if it is not a time.
 
     Args:
         value: days where there is a unit, else a datetime (UTC where it names no zone).
@@ -40,7 +40,7 @@ def mjd_of(value: Any, unit: str) -> float | None:
 
 
 def moment_of(mjd: float) -> datetime | None:
-    """The moment of an MJD (days, UTC) to the second; none where the calendar has no such day."""
+    """Return the moment of an MJD (days, UTC) to the second; `None` beyond the calendar."""
     try:
         return datetime.fromtimestamp(round((mjd - MJD_OF_UNIX_EPOCH) * DAY_SECONDS), UTC)
     except (ValueError, OverflowError, OSError):

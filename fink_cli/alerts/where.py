@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ from fink_cli.alerts.kinds import (
     are_comparable,
     kind_of_value,
     kinds_at,
-    said,
     suits,
 )
 from fink_cli.avro.schema import Schema
@@ -84,15 +83,15 @@ class Where:
     def __init__(self, text: str, tree: ast.expr) -> None:
         self.text = text
         self._tree = tree
-        paths = [each.path for each in ast.walk(tree) if isinstance(each, _Field)]
-        self.paths: tuple[Path, ...] = tuple({each.steps: each for each in paths}.values())
+        paths = [node.path for node in ast.walk(tree) if isinstance(node, _Field)]
+        self.paths: tuple[Path, ...] = tuple({path.steps: path for path in paths}.values())
         self._alert: Mapping[str, Any] = {}
         self._evaluator = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names={})
         self._evaluator.nodes[_Field] = lambda node: plain(value_at(self._alert, node.path.steps))
         self._evaluator.nodes[_Values] = lambda node: node.values
 
     def matches(self, alert: Mapping[str, Any]) -> bool:
-        """Whether the expression holds for an alert; never an error.
+        """Return whether the expression holds for an alert; never an error.
 
         A field that is missing, null or NaN is null. A comparison with null is false, but for
         ``== None``, ``!= None``, ``is None`` and ``is not None``; a calculation with null, or one
@@ -102,36 +101,25 @@ class Where:
         self._alert = alert
         return bool(self._evaluator.eval(self.text, self._tree))
 
-    def check(self, schema: Schema) -> None:
-        """See that alerts of a schema can have the fields, and that they suit what they are
-        compared with.
-
-        Raises:
-            UsageError: one names a field that no such alert has, or a comparison can't hold.
-        """
-        for mistake in self.mistakes(schema):
-            raise mistake.error("--where", schema)
-
     def mistakes(self, schema: Schema) -> list[Mistake]:
-        """What can't be meant of alerts of a schema."""
-        lacking = [] if schema.inferred else missing_paths(schema, self.paths)
-        return [Mistake(path=each) for each in lacking] + [
-            Mistake(each) for each in self._odd(schema)
-        ]
+        """Return what can't be meant of alerts of a schema.
 
-    def _odd(self, schema: Schema) -> list[str]:
-        """The comparisons that have the same answer whatever the values."""
-        found = []
+        Fields that no such alert has, and comparisons that have one answer whatever the values.
+        """
+        lacking = [] if schema.inferred else missing_paths(schema, self.paths)
+        odd = self._odd_comparisons(schema)
+        return [*(Mistake(path=path) for path in lacking), *(Mistake(text) for text in odd if text)]
+
+    def _odd_comparisons(self, schema: Schema) -> Iterator[str]:
         for node in ast.walk(self._tree):
             if not isinstance(node, ast.Compare):
                 continue
             sides = [node.left, *node.comparators]
             for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
                 if isinstance(op, ast.In | ast.NotIn):
-                    found.append(_odd_membership(left, right, schema))
+                    yield _odd_membership(left, right, schema, self.text)
                 elif not isinstance(op, ast.Is | ast.IsNot):
-                    found.append(_odd_comparison(left, right, schema))
-        return [each for each in found if each]
+                    yield _odd_comparison(left, right, schema, self.text)
 
 
 @dataclass
@@ -158,13 +146,14 @@ def parse_where(text: str) -> Where:
     """
     if len(text) > LONGEST:
         raise UsageError(f"The --where expression is longer than {LONGEST:,} characters.", _EXAMPLE)
+    text = text.strip()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            tree = ast.parse(text.strip(), mode="eval").body
+            tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        place = f"character {error.offset}" if error.offset else "its end"
-        raise _wrong(f"{error.msg} at {place}", text) from error
+        position = f"character {error.offset}" if error.offset else "its end"
+        raise _wrong(f"{error.msg} at {position}", text) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise _wrong("it can't be read", text) from error
     _limit_depth(tree, text)
@@ -179,7 +168,7 @@ def _wrong(why: str, text: str) -> UsageError:
 def _limit_depth(tree: ast.expr, text: str) -> None:
     level: list[ast.AST] = [tree]
     for _ in range(DEEPEST):
-        level = [below for each in level for below in ast.iter_child_nodes(each)]
+        level = [below for node in level for below in ast.iter_child_nodes(node)]
         if not level:
             return
     raise _wrong("it nests too deep", text)
@@ -194,7 +183,7 @@ class _Reduced(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         steps = _steps(node)
         if steps is not None:
-            return _Field(Path(ast.unparse(node), steps))
+            return ast.copy_location(_Field(Path(ast.unparse(node), steps)), node)
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             return self._constants(node)
         if isinstance(node, ast.Compare):
@@ -214,15 +203,15 @@ class _Reduced(ast.NodeTransformer):
 
     def _constants(self, node: ast.List | ast.Tuple | ast.Set) -> _Values:
         try:
-            return _Values(tuple(ast.literal_eval(each) for each in node.elts))
-        except ValueError as error:
+            return _Values(tuple(ast.literal_eval(value) for value in node.elts))
+        except (ValueError, TypeError) as error:
             raise _wrong("a list may hold values only, no fields", self._text) from error
 
     def _comparison(self, node: ast.Compare) -> Any:
         sides = [node.left, *node.comparators]
         for at, op in enumerate(node.ops):
             with_none = any(
-                isinstance(each, ast.Constant) and each.value is None for each in sides[at : at + 2]
+                isinstance(side, ast.Constant) and side.value is None for side in sides[at : at + 2]
             )
             if isinstance(op, ast.Is | ast.IsNot) and not with_none:
                 raise _wrong("'is' goes with None only; '==' compares", self._text)
@@ -244,7 +233,7 @@ class _Reduced(ast.NodeTransformer):
 
 
 def _steps(node: ast.AST) -> tuple[str | int, ...] | None:
-    """The steps of ``a.b[0]['c']``; none of what is not such a path."""
+    """Return the steps of ``a.b[0]['c']``; `None` for what is no such path."""
     if isinstance(node, ast.Name):
         return (node.id,)
     step: str | int | None
@@ -262,29 +251,27 @@ def _steps(node: ast.AST) -> tuple[str | int, ...] | None:
 
 
 def _index(node: ast.expr) -> str | int | None:
-    sign = 1
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        sign, node = -1, node.operand
-    value = node.value if isinstance(node, ast.Constant) else None
-    if isinstance(value, str) and sign == 1:
-        return value
-    return sign * value if type(value) is int else None
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return None
+    return value if type(value) in {str, int} else None
 
 
-def _odd_membership(left: ast.expr, right: ast.expr, schema: Schema) -> str:
-    """What is said of a search that finds the same whatever the values; mostly nothing."""
+def _odd_membership(left: ast.expr, right: ast.expr, schema: Schema, text: str) -> str:
+    """Return what is wrong with a search that has one answer whatever the values; mostly empty."""
     kinds = _kinds(left, schema)
-    what = f"looks for {_spelled(left)} ({said(kinds)})"
+    what = f"looks for {_spelled(left, text)} ({' or '.join(sorted(kinds))})"
     if isinstance(right, _Values):
-        if kinds and right.values and not any(suits(kinds, each) for each in right.values):
+        if kinds and right.values and not any(suits(kinds, value) for value in right.values):
             return f"{what} among {list(right.values)!r}, where it never is"
     elif kinds and TEXT not in kinds and _kinds(right, schema) == {TEXT}:
-        return f"{what} within {_spelled(right)} (a text), where it never is"
+        return f"{what} within {_spelled(right, text)} (a text), where it never is"
     return ""
 
 
-def _odd_comparison(left: ast.expr, right: ast.expr, schema: Schema) -> str:
-    """What is said of a comparison that has the same answer whatever the values."""
+def _odd_comparison(left: ast.expr, right: ast.expr, schema: Schema, text: str) -> str:
+    """Return what is wrong with a comparison that has one answer whatever the values."""
     kinds, others = _kinds(left, schema), _kinds(right, schema)
     if isinstance(left, ast.Constant):
         possible = suits(others, left.value)
@@ -294,39 +281,28 @@ def _odd_comparison(left: ast.expr, right: ast.expr, schema: Schema) -> str:
         possible = are_comparable(kinds, others)
     if not kinds or not others or possible:
         return ""
-    sides = f"{_spelled(left)} ({said(kinds)}) with {_spelled(right)} ({said(others)})"
-    return f"compares {sides}, which never equal each other"
+    sides = (
+        f"{_spelled(node, text)} ({' or '.join(sorted(of))})"
+        for node, of in ((left, kinds), (right, others))
+    )
+    return f"compares {' with '.join(sides)}, which never equal each other"
 
 
 def _kinds(node: ast.expr, schema: Schema) -> Kinds:
-    """The kinds of values that an expression can have; none where that is not known."""
-    if isinstance(node, _Field):
-        return kinds_at(schema, node.path.steps)
-    if isinstance(node, ast.Constant):
-        return frozenset({kind_of_value(node.value)}) if node.value is not None else frozenset()
-    if isinstance(node, ast.Call):
-        function = node.func.id if isinstance(node.func, ast.Name) else ""
-        return frozenset({TEXT if function == "lower" else NUMBER})
-    if isinstance(node, ast.BinOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-    ):
-        return frozenset({NUMBER})
-    return frozenset({BOOLEAN}) if isinstance(node, ast.Compare | ast.UnaryOp) else frozenset()
+    """Return the kinds of values that an expression can have; empty if that is not known."""
+    match node:
+        case _Field():
+            return kinds_at(schema, node.path.steps)
+        case ast.Constant():
+            return frozenset() if node.value is None else frozenset({kind_of_value(node.value)})
+        case ast.Call(func=ast.Name(id="lower")):
+            return frozenset({TEXT})
+        case ast.Call() | ast.BinOp() | ast.UnaryOp(op=ast.USub()):
+            return frozenset({NUMBER})
+        case ast.Compare() | ast.UnaryOp():
+            return frozenset({BOOLEAN})
+    return frozenset()
 
 
-def _spelled(node: ast.expr) -> str:
-    return node.path.text if isinstance(node, _Field) else _Spelling().visit(node)
-
-
-class _Spelling(ast.NodeVisitor):
-    """An expression as text."""
-
-    def visit(self, node: ast.AST) -> str:
-        """The text of a node: with the names that fields stand for."""
-        if isinstance(node, _Field):
-            return node.path.text
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return f"{node.func.id}({self.visit(node.args[0])})"
-        if isinstance(node, ast.Constant):
-            return repr(node.value)
-        return "a calculation"
+def _spelled(node: ast.expr, text: str) -> str:
+    return ast.get_source_segment(text, node) or "a calculation"

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 
 from fink_cli.avro import native
-from fink_cli.avro.native import ReadAlert
+from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.reference import decoded
 from fink_cli.avro.schema import Schema
 from fink_cli.avro.types import ArrayType, MapType, RecordType, ScalarType, UnionType, Visitor
 
-MOST_FIELDS = 20_000
 _MOST_PRECISION = 76
 _SCALARS = {
     "null": pa.null(),
@@ -50,45 +49,32 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     76 digits. Records without fields hold nothing, and are left out.
 
     Raises:
-        NoArrowError: a field is of several types, or there are too many fields, or none.
+        NoArrowError: a field is of several types, or there is no field.
     """
-    kind = _ToArrow().visit(schema.root).kind
+    kind = _ToArrow().visit(schema.root)
     if kind is None:
         raise NoArrowError("Parquet can't hold an alert without fields")
     return pa.schema(list(kind))
 
 
-class _ArrowType(NamedTuple):
-    """What a type is in Arrow.
+class _ToArrow(Visitor[pa.DataType | None]):
+    """Finds the types in Arrow; `None` for one that holds no value."""
 
-    Attributes:
-        kind: the type; `None` where it can hold no value.
-        fields: how many fields it has, with all that are in it.
-    """
-
-    kind: pa.DataType | None
-    fields: int = 0
-
-
-class _ToArrow(Visitor[_ArrowType]):
-    """Finds the types in Arrow."""
-
-    def scalar(self, node: ScalarType) -> _ArrowType:
+    def scalar(self, node: ScalarType) -> pa.DataType:
         if node.logical == "decimal":
             is_long = node.precision > _MOST_PRECISION
-            return _ArrowType(pa.string() if is_long else pa.decimal256(node.precision, node.scale))
+            return pa.string() if is_long else pa.decimal256(node.precision, node.scale)
         if node.kind == "fixed":
-            return _ArrowType(pa.binary(node.size))
-        return _ArrowType(_SCALARS.get(f"{node.kind}-{node.logical}", _SCALARS[node.kind]))
+            return pa.binary(node.size)
+        return _SCALARS.get(f"{node.kind}-{node.logical}", _SCALARS[node.kind])
 
-    def array(self, _node: ArrayType, items: _ArrowType) -> _ArrowType:
-        return items._replace(kind=None if items.kind is None else pa.list_(items.kind))
+    def array(self, _node: ArrayType, items: pa.DataType | None) -> pa.DataType | None:
+        return None if items is None else pa.list_(items)
 
-    def map(self, _node: MapType, values: _ArrowType) -> _ArrowType:
-        kind = None if values.kind is None else pa.map_(pa.string(), values.kind)
-        return values._replace(kind=kind)
+    def map(self, _node: MapType, values: pa.DataType | None) -> pa.DataType | None:
+        return None if values is None else pa.map_(pa.string(), values)
 
-    def union(self, node: UnionType, branches: list[_ArrowType]) -> _ArrowType:
+    def union(self, node: UnionType, branches: list[pa.DataType | None]) -> pa.DataType | None:
         others = {
             branch: column
             for branch, column in zip(node.branches, branches, strict=True)
@@ -98,18 +84,17 @@ class _ToArrow(Visitor[_ArrowType]):
             return next(iter(others.values()), branches[0])
         names = {_name(branch) for branch in others}
         if names <= _WHOLE | _FRACTIONS:
-            return _ArrowType(pa.int64() if names <= _WHOLE else pa.float64())
+            return pa.int64() if names <= _WHOLE else pa.float64()
         raise NoArrowError(
             f"Parquet can't hold field {'.'.join(self.path)}, which is of several types: "
             f"{', '.join(sorted(names))}"
         )
 
-    def record(self, _node: RecordType, fields: dict[str, _ArrowType]) -> _ArrowType:
-        count = sum(1 + column.fields for column in fields.values())
-        if count > MOST_FIELDS:
-            raise NoArrowError(f"Parquet can't hold more than {MOST_FIELDS:,} fields")
-        held = [(name, column.kind) for name, column in fields.items() if column.kind is not None]
-        return _ArrowType(pa.struct(held) if held else None, count)
+    def record(
+        self, _node: RecordType, fields: dict[str, pa.DataType | None]
+    ) -> pa.DataType | None:
+        held = [(name, kind) for name, kind in fields.items() if kind is not None]
+        return pa.struct(held) if held else None
 
 
 def _name(node: object) -> str:
@@ -118,7 +103,7 @@ def _name(node: object) -> str:
     return type(node).__name__.lower()
 
 
-def table_of_alerts(target: pa.Schema, alerts: Sequence[ReadAlert]) -> pa.Table:
+def table_of_alerts(target: pa.Schema, alerts: Sequence[Decoded]) -> pa.Table:
     """Return alerts of one schema as a table, decoded or not.
 
     Raises:

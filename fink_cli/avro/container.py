@@ -7,8 +7,6 @@ without a bound.
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
@@ -24,52 +22,15 @@ MAGIC = b"Obj\x01"
 # Three cutouts of 10 MB, and what belongs to them.
 MOST_BYTES = 32 * 1024 * 1024
 _SYNC = 16
-_CRC = 4
 _HEADER = fastavro.parse_schema({"type": "map", "values": "bytes"})
 
 Unpack = Callable[[bytes, int], bytes]
 
 
-def _of_snappy(packed: bytes, most: int) -> bytes:
-    """Raw Snappy says its length first; the CRC-32 of the data follows, as Avro asks."""
-    from cramjam import DecompressionError, snappy
-
-    try:
-        if snappy.decompress_raw_len(packed) > most:
-            return bytes(most)
-        data = bytes(snappy.decompress_raw(packed[:-_CRC]))
-    except DecompressionError as error:
-        raise ValueError(str(error)) from error
-    if zlib.crc32(data) != int.from_bytes(packed[-_CRC:], "big"):
-        raise ValueError("its checksum is another")
-    return data
-
-
-def _of_zstandard(packed: bytes, most: int) -> bytes:
-    """Unpacked into larger and larger buffers: one that is too small ends it."""
-    from cramjam import DecompressionError, zstd
-
-    room = min(64 * len(packed) + 1024, most)
-    while True:
-        data = bytearray(room)
-        try:
-            return bytes(data[: zstd.decompress_into(packed, data)])
-        except DecompressionError as error:
-            if "whole buffer" not in str(error):
-                raise ValueError(str(error)) from error
-        if room == most:
-            return bytes(most)
-        room = min(64 * room, most)
-
-
-# What unpacks at most so many bytes.
+# What unpacks at most so many bytes: the two codecs that the specification requires.
 _CODECS: dict[bytes, Unpack] = {
     b"null": lambda packed, most: packed[:most],
     b"deflate": lambda packed, most: zlib.decompressobj(-15).decompress(packed, most),
-    b"bzip2": lambda packed, most: bz2.BZ2Decompressor().decompress(packed, most),
-    b"xz": lambda packed, most: lzma.LZMADecompressor(memlimit=1 << 28).decompress(packed, most),
-    b"snappy": _of_snappy,
-    b"zstandard": _of_zstandard,
 }
 
 
@@ -110,7 +71,7 @@ def _blocks(stream: BytesIO, sync: bytes, unpack: Unpack) -> Iterator[Block]:
             raise UndecodableError("a block of the Avro container is cut or malformed")
         try:
             data = unpack(packed, room + 1)
-        except (zlib.error, OSError, ValueError, EOFError, lzma.LZMAError) as error:
+        except zlib.error as error:
             raise UndecodableError("a block of the Avro container can't be unpacked") from error
         room -= len(data)
         if room < 0:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from fink_cli.avro import native
 from fink_cli.avro.container import MAGIC, opened, records_of
+from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.json_alerts import (
     alert_of_json,
     error_without_schema,
@@ -26,22 +27,6 @@ _FRAME = 5
 
 Message = tuple[bytes | None, bytes | None]
 """Key and value."""
-
-
-class Decoded(NamedTuple):
-    """An alert out of a message.
-
-    Attributes:
-        schema: what it was decoded with.
-        content: the alert, or what was wanted of it.
-        encoded: what it was decoded from, as schemaless Avro; `None` where it came as JSON.
-        is_whole: whether the content is all of the alert.
-    """
-
-    schema: Schema
-    content: dict[str, Any]
-    encoded: bytes | None
-    is_whole: bool = True
 
 
 class Decoder:
@@ -129,7 +114,7 @@ class Decoder:
         alerts: dict[int, Decoded] = {}
         for schema, encoded in values.items():
             reader = self._readers(schema)
-            contents = [] if reader is None else reader.read([*encoded.values()])
+            contents = [] if reader is None else reader.rows([*encoded.values()])
             alerts |= {
                 number: Decoded(schema, content, encoded[number], is_whole=False)
                 for number, content in zip(encoded, contents, strict=False)
@@ -183,12 +168,10 @@ class Decoder:
         refuse_heavy([(1, value)], schema.root)
         return decoded(value, schema)
 
-    def _reader(self, schema: Schema) -> native.PartReader | None:
+    def _reader(self, schema: Schema) -> Any:
         """Return what decodes no more than is wanted; `None` where everything is."""
         paths = None if self._wanted is None else self._wanted(schema)
-        if paths is None or not native.is_known(schema):
-            return None
-        return native.PartReader(schema, paths)
+        return None if paths is None else native.part_reader_of(schema, paths)
 
 
 def _has_frame(value: bytes) -> bool:

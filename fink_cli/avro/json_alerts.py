@@ -7,7 +7,7 @@ from typing import Any
 from fink_cli.avro.json_text import load_json, without_mark
 from fink_cli.avro.limits import refuse_heavy_json
 from fink_cli.avro.reference import UndecodableError
-from fink_cli.avro.schema import MAX_PATHS, Schema
+from fink_cli.avro.schema import MOST_FIELDS, Schema
 from fink_cli.avro.types import MAX_DEPTH, ArrayType, AvroType, Field, RecordType, ScalarType
 
 _LONGEST_KEY = 40
@@ -55,7 +55,7 @@ def alert_of_json(value: bytes) -> dict[str, Any]:
 
     Raises:
         UndecodableError: it is no JSON object, nests deeper than ``MAX_DEPTH``, has more than
-            ``MAX_PATHS`` fields outside of arrays, or would take too much memory.
+            ``MOST_FIELDS`` fields outside of arrays, or would take too much memory.
     """
     refuse_heavy_json(value)
     try:
@@ -68,8 +68,8 @@ def alert_of_json(value: bytes) -> dict[str, Any]:
     for _ in range(MAX_DEPTH):
         level = [below for value in level for below in _inside(value)]
         if not level:
-            if _fields(content) > MAX_PATHS:
-                raise UndecodableError(f"the JSON has more than {MAX_PATHS:,} fields")
+            if _fields(content) > MOST_FIELDS:
+                raise UndecodableError(f"the JSON has more than {MOST_FIELDS:,} fields")
             return content
     raise UndecodableError(f"the JSON nests deeper than {MAX_DEPTH}")
 
@@ -83,7 +83,7 @@ def _inside(value: Any) -> list[Any]:
 def _fields(value: Any) -> int:
     if not isinstance(value, dict):
         return 0
-    return len(value) + sum(_fields(each) for each in value.values())
+    return len(value) + sum(map(_fields, value.values()))
 
 
 def inferred_schema(content: dict[str, Any]) -> Schema:

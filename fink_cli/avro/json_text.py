@@ -11,10 +11,7 @@ from typing import Any
 
 import orjson
 
-from fink_cli.avro.far_times import FarDate, FarTime
-
-# Subclasses: the times that Python does not have are numbers to it.
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS
+_OPTIONS = orjson.OPT_UTC_Z
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -44,9 +41,8 @@ def load_json(text: bytes | str) -> Any:
 def to_json_bytes(value: Any) -> bytes:
     """Return a decoded alert, or a part of one, as JSON in UTF-8.
 
-    Bytes are base64; NaN and infinities are null; dates and times ISO 8601 (UTC as ``Z``), those
-    that Python does not have with a sign and six digits for the year; decimals, and integers of
-    more than 64 bits, are texts.
+    Bytes are base64; NaN and infinities are null; dates and times ISO 8601 (UTC as ``Z``);
+    decimals, and integers of more than 64 bits, are texts.
     """
     try:
         return orjson.dumps(value, default=_as_json, option=_OPTIONS)
@@ -58,21 +54,19 @@ def to_json_bytes(value: Any) -> bytes:
 def _as_json(value: Any) -> str:
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
-    if isinstance(value, Decimal | timedelta | FarDate | FarTime):
+    if isinstance(value, Decimal | timedelta):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {_cleaned(str(key)): _cleaned(each) for key, each in value.items()}
+        return {_cleaned(str(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_cleaned(each) for each in value]
+        return [_cleaned(item) for item in value]
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, FarDate | FarTime) or (
-        isinstance(value, int) and not -(2**63) <= value < 2**64
-    ):
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     if isinstance(value, time):
         return value.isoformat()

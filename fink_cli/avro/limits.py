@@ -27,6 +27,7 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_WEIGHT = 1_000_000
 
 _ALERT, _RECORD, _MANY, _TEXT, _LOGICAL = 20, 6, 2, 2, 3
+_BYTES_A_WEIGHT = 40
 _SIZES = {"null": 0, "boolean": 1, "float": 4, "double": 8, "fixed": 0}
 # A message of so many weights a byte, at the most, need not be gone through.
 _RATE = 4
@@ -54,6 +55,8 @@ class _Weights(Visitor[Weight]):
     def scalar(self, node: ScalarType) -> Weight:
         own = _TEXT if node.kind in {"bytes", "string", "fixed"} else 1
         own = _LOGICAL if node.logical else own
+        # JSON has the symbol for each number.
+        own += max(map(len, node.symbols), default=0) // _BYTES_A_WEIGHT
         least = node.size or _SIZES.get(node.kind, 1)
         return Weight(own, own - _RATE * least)
 
@@ -72,11 +75,6 @@ class _Weights(Visitor[Weight]):
             _RECORD + sum(field.own for field in fields.values()),
             _RECORD + sum(field.excess for field in fields.values()),
         )
-
-
-def own_weight(root: RecordType) -> int:
-    """Return what each alert of a schema weighs, without what is in its arrays and unions."""
-    return _Weights().visit(root).own
 
 
 def refuse_long(value: bytes) -> None:

@@ -19,25 +19,15 @@ def types_at(root: AvroType, steps: Steps) -> list[AvroType]:
     return nodes
 
 
-def can_lead(root: AvroType, steps: Steps) -> bool:
-    """Return whether an alert can have a value at the steps."""
-    return bool(types_at(root, steps))
-
-
 def wanted_fields(root: RecordType, paths: Iterable[Steps]) -> Wanted:
     """Return the fields of each record type that is needed for the values at some paths.
 
     What is wanted of a record type anywhere is read of it everywhere.
     """
     wanted: dict[RecordType, set[str]] = {}
-    seen: set[tuple[AvroType, Steps]] = set()
 
     def add(node: AvroType, steps: Steps) -> None:
         for branch in _branches([node]):
-            # Types may be used so often that a walk of each use would never end.
-            if (branch, steps) in seen:
-                continue
-            seen.add((branch, steps))
             if isinstance(branch, RecordType):
                 fields = wanted.setdefault(branch, set())
                 for field in branch.fields:

@@ -7,10 +7,9 @@ ends the process with a segmentation fault (fastavro 1.13). What a message may b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import fastavro
 from fastavro import schema as avro
@@ -18,7 +17,6 @@ from fastavro import schema as avro
 # Dates that Python does not have are no reason to refuse an alert; this must come first.
 import fink_cli.avro.far_times  # noqa: F401
 from fink_cli.avro.json_text import load_json, without_mark
-from fink_cli.avro.limits import MOST_WEIGHT, own_weight
 from fink_cli.avro.types import (
     MAX_DEPTH,
     ArrayType,
@@ -31,10 +29,18 @@ from fink_cli.avro.types import (
     Visitor,
 )
 
-MAX_PATHS = 20_000
-RECORDS = frozenset({"record", "error"})
+# With each use of a named type counted: a short text may describe 2^60 fields.
+MOST_FIELDS = 20_000
+RECORDS = ("record", "error")
 PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
-_NAMED = {*RECORDS, "enum", "fixed"}
+_KEPT = frozenset(
+    {
+        *("type", "name", "namespace", "fields", "items", "values", "symbols", "size"),
+        *("logicalType", "precision", "scale"),
+    }
+)
+# A type in a record is three levels of JSON below it.
+_DEEPEST_JSON = 3 * MAX_DEPTH + 1
 _MAX_PRECISION = 1000
 
 
@@ -64,15 +70,14 @@ def read_schema(text: str | bytes) -> Schema:
 
     Raises:
         BadSchemaError: it is no Avro schema of a record, it refers to itself, nests deeper than
-            ``MAX_DEPTH``, or a message of no bytes would be too heavy.
+            ``MAX_DEPTH``, or has more than ``MOST_FIELDS`` fields.
     """
     document = _loaded(text)
-    if not isinstance(document, dict) or document.get("type") not in RECORDS:
+    is_record = isinstance(document, dict) and document.get("type") in RECORDS
+    if not is_record or "fields" not in document:
         raise BadSchemaError("the schema is not an Avro record")
     parsed = _parsed(document)
-    root = _Tree(parsed["__named_schemas"]).of(parsed)
-    if not isinstance(root, RecordType) or own_weight(root) > MOST_WEIGHT:
-        raise BadSchemaError("the schema describes more than an alert")
+    root = cast("RecordType", _Tree(parsed["__named_schemas"]).of(parsed))
     return Schema(text if isinstance(text, str) else without_mark(text).decode(), root, parsed)
 
 
@@ -97,8 +102,7 @@ def leaf_paths(schema: Schema) -> dict[str, str]:
     an optional record may lead to nothing.
 
     Returns:
-        Path to type, ``{"objectId": "string", "candidate.jd": "double", …}``; at most
-        ``MAX_PATHS`` of them.
+        Path to type, ``{"objectId": "string", "candidate.jd": "double", …}``.
     """
     return {".".join(path): kind for path, kind in _Leaves().visit(schema.root).items()}
 
@@ -108,7 +112,7 @@ def documented(schema: Schema) -> dict[str, Any]:
 
     Others can parse it whatever its producer wrote, since nothing unknown is left in it.
     """
-    document: dict[str, Any] = _essence(_loaded(schema.text), documented=True)
+    document: dict[str, Any] = _essence(_loaded(schema.text), {*_KEPT, "doc"})
     return document
 
 
@@ -128,10 +132,9 @@ class _Leaves(Visitor[dict[tuple[str, ...], str]]):
         return next(filter(None, branches), {})
 
     def record(self, _node: RecordType, fields: dict[str, Any]) -> dict[tuple[str, ...], str]:
-        leaves = (
-            ((name, *path), kind) for name, below in fields.items() for path, kind in below.items()
-        )
-        return dict(islice(leaves, MAX_PATHS))
+        return {
+            (name, *path): kind for name, below in fields.items() for path, kind in below.items()
+        }
 
 
 class _Tree:
@@ -142,12 +145,14 @@ class _Tree:
         self._nodes: dict[str, AvroType] = {}
         self._inside: set[str] = set()
         self._depths: dict[AvroType, int] = {}
+        self._fields: dict[AvroType, int] = {}
 
     def of(self, node: Any, path: str = "") -> AvroType:
         """Return the type at a path.
 
         Raises:
-            BadSchemaError: it refers to itself, is a union of nothing, or nests too deep.
+            BadSchemaError: it refers to itself, is a union of nothing, nests too deep, or has too
+                many fields.
         """
         name = node.get("name") if isinstance(node, dict) else node
         if isinstance(node, list) or name is None or name in PRIMITIVES:
@@ -172,9 +177,9 @@ class _Tree:
             made = ScalarType(node)
         elif node["type"] in RECORDS:
             fields = tuple(Field(f["name"], self._field(f, path)) for f in node["fields"])
-            if len({each.name for each in fields}) < len(fields):
+            if len({field.name for field in fields}) < len(fields):
                 raise BadSchemaError(f"the schema has two fields of one name at '{path}'")
-            below = tuple(each.type for each in fields)
+            below = tuple(field.type for field in fields)
             made = RecordType(fields)
         elif node["type"] in {"array", "map"}:
             is_array = node["type"] == "array"
@@ -182,20 +187,30 @@ class _Tree:
             made = ArrayType(*below) if is_array else MapType(*below)
         else:
             made = _scalar(node)
-        self._depths[made] = 1 + max((self._depths[each] for each in below), default=0)
-        if self._depths[made] > MAX_DEPTH:
-            raise BadSchemaError(f"the schema nests deeper than {MAX_DEPTH}")
+        self._measure(made, below)
         return made
+
+    def _measure(self, node: AvroType, below: Sequence[AvroType]) -> None:
+        self._depths[node] = 1 + max((self._depths[inner] for inner in below), default=0)
+        if self._depths[node] > MAX_DEPTH:
+            raise BadSchemaError(f"the schema nests deeper than {MAX_DEPTH}")
+        own = len(below) if isinstance(node, RecordType) else 0
+        self._fields[node] = own + sum(self._fields[inner] for inner in below)
+        if self._fields[node] > MOST_FIELDS:
+            raise BadSchemaError(f"the schema has more than {MOST_FIELDS:,} fields")
 
     def _field(self, node: Mapping[str, Any], path: str) -> AvroType:
         return self.of(node["type"], f"{path}.{node['name']}" if path else node["name"])
 
 
 def _scalar(node: Mapping[str, Any]) -> ScalarType:
+    size = node.get("size", 0)
+    if type(size) is not int or size < 0:
+        raise BadSchemaError(f"the schema is not Avro: {_brief(node)} lacks a size")
     return ScalarType(
         kind=node["type"],
         logical=node.get("logicalType", ""),
-        size=node.get("size", 0),
+        size=size,
         symbols=tuple(node.get("symbols", ())),
         precision=node.get("precision", 0),
         scale=node.get("scale", 0),
@@ -212,80 +227,34 @@ def _loaded(text: str | bytes) -> Any:
 def _parsed(document: Any) -> Any:
     try:
         return fastavro.parse_schema(_essence(document))
-    except (avro.SchemaParseException, avro.UnknownType) as error:
+    except LookupError as error:
+        raise BadSchemaError(f"the schema is not Avro: a type lacks {_brief(error)}") from error
+    except (avro.SchemaParseException, ValueError, TypeError, AttributeError) as error:
         raise BadSchemaError(f"the schema is not Avro: {_brief(error)}") from error
 
 
-def _essence(node: Any, documented: bool = False, depth: int = 0) -> Any:
+def _essence(node: Any, kept: Set[str] = _KEPT, depth: int = 0) -> Any:
     """Return what decoding needs of a schema: no defaults, no documentation, nothing unknown."""
-    if depth > MAX_DEPTH:
+    if depth > _DEEPEST_JSON:
         raise BadSchemaError(f"the schema nests deeper than {MAX_DEPTH}")
-    if isinstance(node, str):
-        return node
     if isinstance(node, list):
-        return [_essence(branch, documented, depth + 1) for branch in node]
-    kind = _checked(node, "type", str, "a type")
-    result = {"type": kind, **_logical(node)}
-    if documented:
-        result |= _doc(node)
-    if kind in _NAMED:
-        result |= _named(node)
-    if kind in RECORDS:
-        result["fields"] = [
-            {
-                "name": _checked(inner, "name", str, "a name"),
-                "type": _essence(inner.get("type"), documented, depth + 1),
-                **(_doc(inner) if documented else {}),
-            }
-            for inner in _checked(node, "fields", list, "fields")
-        ]
-    elif kind in {"array", "map"}:
-        inner = "items" if kind == "array" else "values"
-        result[inner] = _essence(node.get(inner), documented, depth + 1)
+        return [_essence(inner, kept, depth + 1) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _essence(inner, kept, depth + 1) for key, inner in node.items() if key in kept}
+    if not _is_valid_logical(result):
+        del result["logicalType"]
     return result
 
 
-def _named(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the name of a type, and what else it holds that is no type."""
-    result = {"name": _checked(node, "name", str, "a name")}
-    if node.get("namespace") is not None:
-        result["namespace"] = _checked(node, "namespace", str, "a namespace")
-    if node["type"] == "enum":
-        result["symbols"] = _checked(node, "symbols", list, "symbols")
-        if not all(isinstance(symbol, str) for symbol in result["symbols"]):
-            raise _lacking(node, "symbols")
-    if node["type"] == "fixed":
-        result["size"] = _checked(node, "size", int, "a size")
-        if isinstance(result["size"], bool) or result["size"] < 0:
-            raise _lacking(node, "a size")
-    return result
-
-
-def _checked(node: Any, name: str, kind: type, what: str) -> Any:
-    if not isinstance(node, dict) or not isinstance(node.get(name), kind):
-        raise _lacking(node, what)
-    return node[name]
-
-
-def _lacking(node: Any, what: str) -> BadSchemaError:
-    return BadSchemaError(f"the schema is not Avro: {_brief(node)} lacks {what}")
-
-
-def _logical(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the logical type. One that is wrong is ignored, as the Avro specification asks."""
-    logical = node.get("logicalType")
-    if logical != "decimal":
-        return {"logicalType": logical} if isinstance(logical, str) else {}
+def _is_valid_logical(node: Mapping[str, Any]) -> bool:
+    """Return whether a type keeps its logical type: a wrong one is ignored (specification)."""
+    if node.get("logicalType") != "decimal":
+        return isinstance(node.get("logicalType", ""), str)
     precision, scale = node.get("precision"), node.get("scale", 0)
     if type(precision) is not int or type(scale) is not int:
-        return {}
-    if not 0 < precision <= _MAX_PRECISION or not 0 <= scale <= precision:
-        return {}
-    return {"logicalType": logical, "precision": precision, "scale": scale}
-
-
-def _doc(node: Mapping[str, Any]) -> dict[str, str]:
-    return {"doc": node["doc"]} if isinstance(node.get("doc"), str) else {}
+        return False
+    return 0 < precision <= _MAX_PRECISION and 0 <= scale <= precision
 
 
 def _brief(subject: object) -> str:

@@ -4,109 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from fink_cli import console
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.commands.consume_sinks import Printed, say_skipped
 from fink_cli.consumer.duplicates import RecentIds
-from fink_cli.consumer.files.saver import FLUSH_WHEN, Saver
-from fink_cli.consumer.loop import Counts, LoopOptions, ReadProgress
+from fink_cli.consumer.files.saver import Saver
+from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.errors import OperationFailedError
 from fink_cli.text import counted
 
 
-@dataclass(frozen=True)
-class Saving:
-    """What is to be saved.
-
-    Attributes:
-        selection: which alerts are selected, as a text; empty for all.
-        group: the group whose offsets are committed; ``None`` commits nothing.
-        keep: keeps a message of which the alert can't be saved.
-    """
-
-    folder: Path
-    form: FileFormat
-    selection: str
-    group: str | None
-    keep: Callable[[Skipped], None] | None
-
-
 @contextmanager
-def open_saver(saving: Saving, topic_id: Callable[[str], str], counts: Counts) -> Iterator[Saver]:
+def open_saver(
+    folder: Path,
+    form: FileFormat,
+    selection: str,
+    *,
+    group: str | None,
+    keep: Callable[[Skipped], None] | None,
+    topic_id: Callable[[str], str],
+    counts: Counts,
+) -> Iterator[Saver]:
     """Yield what writes the files; leave no file unfinished.
 
     Without a group nothing was committed, so what was read is saved even if an error ended it;
     unless it was that a file can't be written.
 
     Args:
+        folder: the folder of the files.
+        form: their format.
+        selection: which alerts are selected, as a text; empty for all.
+        group: the group whose offsets are committed; ``None`` commits nothing.
+        keep: keeps a message whose alert can't be saved.
+        topic_id: returns Kafka's id of a topic.
         counts: counts the messages that can't be saved as skipped.
     """
-    refuse = partial(_refuse, saving, counts)
-    saver = Saver(saving.folder, saving.form, saving.selection, topic_id, refuse)
+
+    def refuse(skipped: Skipped) -> None:
+        if keep is not None:
+            keep(skipped)
+        elif group is not None:
+            # It would be lost: the group does not read it again.
+            raise OperationFailedError(
+                f"The alert in {skipped.topic} partition {skipped.partition} offset "
+                f"{skipped.offset} can't be saved: {skipped.reason}.",
+                "Keep the messages of such alerts with --bad FOLDER, or save as another --format.",
+            )
+        counts.shown -= 1
+        counts.skipped += 1
+        say_skipped(skipped)
+
+    saver = Saver(folder, form, selection, topic_id, refuse)
     try:
         yield saver
     finally:
         try:
-            if saving.group is None:
+            if group is None:
                 saver.flush()
         finally:
             saver.drop()
-
-
-def _refuse(saving: Saving, counts: Counts, skipped: Skipped) -> None:
-    """Keep a message of which the alert can't be saved, and say so.
-
-    Raises:
-        OperationFailedError: it would be lost, since the group does not read it again.
-    """
-    if saving.keep is not None:
-        saving.keep(skipped)
-    elif saving.group is not None:
-        raise OperationFailedError(
-            f"The alert in {skipped.topic} partition {skipped.partition} offset {skipped.offset} "
-            f"can't be saved: {skipped.reason}.",
-            "Keep the messages of such alerts with --bad FOLDER, or save as another --format.",
-        )
-    counts.shown -= 1
-    counts.skipped += 1
-    say_skipped(skipped)
-
-
-def saving_options(
-    options: LoopOptions,
-    saver: Saver,
-    recent: RecentIds,
-    progress: Callable[[ReadProgress], None],
-) -> LoopOptions:
-    """Return the options for saving: complete containers, and files of some size."""
-    discard = partial(_discard, saver, recent)
-    return replace(
-        options, complete_containers=True, flush_when=FLUSH_WHEN, discard=discard, progress=progress
-    )
-
-
-def _discard(saver: Saver, recent: RecentIds) -> None:
-    """Let go of alerts that will come again, and are no duplicates then."""
-    if saver.discard():
-        recent.clear()
 
 
 class SavingSink(Printed):
     """Hands alerts to a saver, and says which messages were skipped.
 
     Args:
+        saver: writes them.
+        recent: the ids of the last alerts.
         until_end: whether there is an end that the bar can go to.
         warn: is told of alerts that may be in the folder twice.
     """
 
-    def __init__(self, saver: Saver, until_end: bool, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, saver: Saver, recent: RecentIds, until_end: bool, warn: Callable[[str], None]
+    ) -> None:
         self._saver = saver
+        self._recent = recent
         self._until_end = until_end
         self._total: int | None = None
         self._warn = warn
@@ -140,6 +117,11 @@ class SavingSink(Printed):
         """Write what was taken to files."""
         self._saver.flush()
         return NOTHING_HELD
+
+    def discard(self) -> None:
+        """Let go of alerts that will come again, and are no duplicates then."""
+        if self._saver.discard():
+            self._recent.clear()
 
     def progress(self, progress: ReadProgress) -> None:
         """Move the bar."""

@@ -36,13 +36,12 @@ def show(
     """Show one alert: what and where it is, its scores, light curve and cutouts."""
     from fink_cli.commands.consume_decoder import decoder_of
     from fink_cli.consumer.find_alert import find_alert
-    from fink_cli.consumer.start import Earliest
     from fink_cli.consumer.topic_reader import open_topics
 
     topics = topic_names(topic or [])
     decoder = partial(decoder_of, schema)
     decoder(None)
-    with open_topics(options.connection(), topics, None, Earliest(), until_end=True) as source:
+    with open_topics(options.connection(), topics, None, "earliest", until_end=True) as source:
         names = source.topics
         with console.count_progress() as bar:
             task = bar.add_task(f"Looking in {', '.join(names)}", total=None)
@@ -69,14 +68,14 @@ def _print(alert: Alert, form: Format, position: Position) -> None:
     import orjson
 
     from fink_cli.avro.json_text import to_json_bytes
-    from fink_cli.commands.consume_sinks import record
+    from fink_cli.commands.consume_sinks import origin
     from fink_cli.consumer.view.alert_summary import describe
     from fink_cli.consumer.view.detail import DetailView
 
     if form is Format.TABLE:
         show_drawing(DetailView(describe(alert, position)))
         return
-    line = to_json_bytes(record(alert, alert.content))
+    line = to_json_bytes(origin(alert) | {"alert": alert.content})
     if form is Format.JSON:
         print_json(line)
     else:

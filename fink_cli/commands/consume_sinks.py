@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from fink_cli import console, render, terminal
-from fink_cli.alerts.columns import Column, viewer_columns
+from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.fields import Path, pick
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where
@@ -25,30 +24,22 @@ from fink_cli.avro.native import json_texts
 from fink_cli.avro.projection import Steps
 from fink_cli.avro.schema import Schema
 from fink_cli.consumer.loop import ReadProgress
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import Alert, Skipped, TopicMessage
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.consumer.view.alert_summary import describe
-from fink_cli.consumer.view.cells import cell, role_text, typed_column
 from fink_cli.consumer.view.detail import DetailView
+from fink_cli.consumer.view.rows import Rows
 from fink_cli.consumer.view.table import (
-    AGAIN,
     AGAIN_SIGN,
-    TOPIC,
     Heading,
     Row,
     header_line,
-    key_of,
     live_view,
     row_line,
     skipped_text,
     table,
-    topic_heading,
-    widened,
-    with_again,
-    with_topics,
 )
 from fink_cli.render import Format
-from fink_cli.text import printable
 
 KEPT_ROWS = 1000
 # So many alerts, or bytes of messages, are written as JSON at once.
@@ -131,25 +122,13 @@ def chosen_by(where: Where | None) -> NeededFields:
     return lambda _schema: [each.steps for each in where.paths] if where else []
 
 
-def record(alert: Alert, content: Any) -> dict[str, Any]:
-    """Return an alert as a line of JSON has it, given what is shown of it."""
+def origin(message: TopicMessage) -> dict[str, Any]:
+    """Return where a message is from, as a line of JSON has it."""
     return {
-        "topic": alert.topic,
-        "partition": alert.partition,
-        "offset": alert.offset,
-        "timestamp": alert.timestamp,
-        "alert": content,
-    }
-
-
-def raw_record(skipped: Skipped) -> dict[str, Any]:
-    """Return a message that is no alert as a line of JSON has it, its value in hex."""
-    return {
-        "topic": skipped.topic,
-        "partition": skipped.partition,
-        "offset": skipped.offset,
-        "timestamp": skipped.timestamp,
-        "raw": None if skipped.value is None else skipped.value.hex(),
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "timestamp": message.timestamp,
     }
 
 
@@ -207,16 +186,15 @@ class JsonLines(Printed):
     def print(self) -> None:
         """Print the alerts that wait; one that came before says so."""
         alerts, self._waiting, self._bytes = self._waiting, [], 0
-        contents: Iterable[Any]
+        contents: Iterable[bytes]
         if self._fields is None:
-            contents = map(orjson.Fragment, json_texts(alerts))
+            contents = json_texts(alerts)
         else:
-            contents = (pick(alert.content, self._fields) for alert in alerts)
+            contents = (to_json_bytes(pick(alert.content, self._fields)) for alert in alerts)
         for alert, content in zip(alerts, contents, strict=True):
-            line = record(alert, content)
-            if self._again is not None and self._again(alert):
-                line["duplicate"] = True
-            self.put(line)
+            is_again = self._again is not None and self._again(alert)
+            end = b',"duplicate":true}' if is_again else b"}"
+            self.put(to_json_bytes(origin(alert))[:-1], b',"alert":', content, end)
 
     def flush(self) -> HeldOffsets:
         """Print what waits, and send it out."""
@@ -227,21 +205,22 @@ class JsonLines(Printed):
         """Say which message was skipped, or print its bytes."""
         self.print()
         if skipped.raw:
-            self.put(raw_record(skipped))
+            raw = None if skipped.value is None else skipped.value.hex()
+            self.put(to_json_bytes(origin(skipped) | {"raw": raw}))
         else:
             console.warn(skipped_text(skipped))
 
-    def put(self, line: dict[str, Any]) -> None:
-        """Print a line."""
-        render.print_json(to_json_bytes(line))
+    def put(self, *parts: bytes) -> None:
+        """Print the parts of a line."""
+        render.print_json(*parts)
 
 
 class YamlDocuments(JsonLines):
     """A YAML document an alert, with the values that JSON would have."""
 
-    def put(self, line: dict[str, Any]) -> None:
+    def put(self, *parts: bytes) -> None:
         """Print a document."""
-        render.print_yaml_document(orjson.loads(to_json_bytes(line)))
+        render.print_yaml_document(orjson.loads(b"".join(parts)))
 
 
 class DetailViews(Printed):
@@ -260,54 +239,6 @@ class DetailViews(Printed):
         if self._again is not None and self._again(alert):
             terminal.show(Text(f"{AGAIN_SIGN} This alert came before.", style="yellow"))
         terminal.show(DetailView(describe(alert, self._position)))
-
-
-class Rows:
-    """Alerts as rows of a table whose columns grow with the kinds of alerts that come."""
-
-    def __init__(
-        self,
-        fields: Fields,
-        topics: Sequence[str],
-        position: Position = Position.DEG,
-        again: Again | None = None,
-    ) -> None:
-        self._fields = fields
-        self._position = position
-        self._again = again
-        self._columns = lru_cache(maxsize=64)(self._columns_of)
-        self._topics = {*topics}
-        self._several = len(topics) > 1
-        self.headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
-
-    def row(self, alert: Alert) -> Row:
-        """Return the alert's row; the headings have all its columns afterwards."""
-        columns, position = self._columns(alert.schema), self._position
-        if self._fields is None:
-            cells = {key_of(each): cell(alert.content, each, position) for each in columns}
-        else:
-            values = pick(alert.content, self._fields)
-            cells = {key_of(each): role_text(values[each.path], each, position) for each in columns}
-        if self._again is not None and self._again(alert):
-            cells[AGAIN] = AGAIN_SIGN
-            self.headings = with_again(self.headings)
-        cells[TOPIC] = printable(alert.topic)
-        if alert.topic not in self._topics:
-            self._add_topic(alert.topic)
-        self.headings = widened(self.headings, columns, cells)
-        return cells
-
-    def _add_topic(self, topic: str) -> None:
-        """Tell topics apart from now on: another one has come to match a pattern."""
-        self._topics.add(topic)
-        if not self._several:
-            self._several = True
-            self.headings = with_topics(self.headings, self._topics)
-
-    def _columns_of(self, schema: Schema) -> list[Column]:
-        if self._fields is None:
-            return viewer_columns(schema)
-        return [typed_column(each.text) for each in self._fields]
 
 
 class PlainTable(Printed):

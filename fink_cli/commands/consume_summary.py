@@ -7,7 +7,7 @@ import orjson
 from fink_cli import console
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts
-from fink_cli.consumer.start import Earliest, Start
+from fink_cli.consumer.start import Start
 from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.table import AGAIN_SIGN, topics_text
 from fink_cli.render import Format
@@ -75,6 +75,6 @@ def _why_nothing(source: TopicReader, group: str | None, start: Start | None) ->
     topics = topics_text(source.topics)
     if group is not None:
         return f"The group {group} is at the end of {topics}: nothing new."
-    if start is None or isinstance(start, Earliest):
+    if start is None or start == "earliest":
         return f"There is no message in {topics}."
     return f"There is no message in {topics} from there on."

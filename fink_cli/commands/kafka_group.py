@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fink_cli import console, render
 from fink_cli.commands.completion import completer
 from fink_cli.commands.options import ChangeOptions, ReportOptions, topic_option
-
-if TYPE_CHECKING:
-    from fink_cli.admin.groups import Target
-    from fink_cli.consumer.start import Start
 
 app = typer.Typer(no_args_is_help=True, help="Consumer groups: list, describe, reset, delete.")
 
@@ -23,18 +19,6 @@ Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group.", autocom
 Names = Annotated[
     list[str], typer.Argument(metavar="GROUP…", help="The groups.", autocompletion=_COMPLETER)
 ]
-
-
-def _target(start: Start) -> Target:
-    from fink_cli.consumer.start import AtOffset, Earliest, Latest
-
-    if isinstance(start, Earliest):
-        return "earliest"
-    if isinstance(start, Latest):
-        return "latest"
-    if isinstance(start, AtOffset):
-        return start.offset
-    return start.moment
 
 
 @app.command("list")
@@ -77,7 +61,7 @@ def reset(
     from fink_cli.admin.groups import plan_reset, reset_group
     from fink_cli.consumer.start import parse_start
 
-    target = _target(parse_start(to, datetime.now(UTC), "--to"))
+    target = parse_start(to, datetime.now(UTC), "--to")
     connection = options.connection()
     moves = plan_reset(connection, name, target, topic or [], partition)
     if not options.dry_run:

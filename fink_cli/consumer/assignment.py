@@ -10,8 +10,7 @@ from fink_cli.admin.groups import count_members
 from fink_cli.connection import Connection
 from fink_cli.consumer.lost_messages import created_again, deleted_unread
 from fink_cli.consumer.positions import Positions
-from fink_cli.consumer.start import Earliest, Start
-from fink_cli.consumer.start_offsets import starting_offsets
+from fink_cli.consumer.start import Start, starting_offsets
 from fink_cli.consumer.topic_changes import TopicState, TopicStates, TopicWatch
 from fink_cli.errors import Attempt, UnreachableError
 from fink_cli.kafka.client import ANSWER_SECONDS, explained, kafka_errors
@@ -67,7 +66,7 @@ class Assignment:
         self._consumer = consumer
         self._watch = watch
         self._group = group
-        self._start = start or Earliest()
+        self._start: Start = "earliest" if start is None else start
         self._has_start = start is not None
         self._warn = warn
         self._keeps_trying = keeps_trying

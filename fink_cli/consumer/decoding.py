@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.reference import UndecodableError
 from fink_cli.consumer.message import Alert, Skipped
 
@@ -23,62 +24,47 @@ def read_messages(
     pairs = [(_bytes(message.key()), _bytes(message.value())) for message in messages]
     results = decoder.batch(pairs)
     for message, (key, value), result in zip(messages, pairs, results, strict=True):
+        origin: dict[str, Any] = {
+            "topic": message.topic() or "",
+            "partition": message.partition() or 0,
+            "offset": message.offset() or 0,
+            "timestamp": _timestamp(message),
+            "key": decoder.same_key(key),
+            "value": value,
+        }
         if isinstance(result, UndecodableError):
-            yield message, _skipped(message, key, value, str(result))
+            yield message, Skipped(reason=str(result), **origin)
         else:
-            yield message, _alerts(message, decoder.same_key(key), value, result)
+            yield message, _alerts(message, origin, result)
 
 
-def _alerts(
-    message: Message, key: bytes | None, value: bytes | None, results: list[Decoded]
-) -> list[Alert]:
-    timestamp, size = _timestamp(message), len(value or b"") // len(results)
-    headers = _headers(message)
-    published = _moment(headers.get("published-at"))
-    # A container may be compressed: its message is then shorter than its alerts.
+def _alerts(message: Message, origin: Mapping[str, Any], results: list[Decoded]) -> list[Alert]:
+    given: Any = message.headers() or []
+    headers = dict(reversed(given))  # the first of each name counts
+    published = _moment(_text(headers.get("published-at")))
+    size = len(origin["value"] or b"") // len(results)
     return [
         Alert(
-            message.topic() or "",
-            message.partition() or 0,
-            message.offset() or 0,
-            timestamp,
-            *result,
-            max(size, len(result.encoded or b"")),
-            headers.get("alert-id") if len(results) == 1 else None,
-            published,
-            key,
-            value,
+            schema=result.schema,
+            content=result.content,
+            encoded=result.encoded,
+            is_whole=result.is_whole,
+            # A container may be compressed: its message is then shorter than its alerts.
+            size=max(size, len(result.encoded or b"")),
+            id=_text(headers.get("alert-id")) if len(results) == 1 else None,
+            published=published,
+            **origin,
         )
         for result in results
     ]
-
-
-def _skipped(message: Message, key: bytes | None, value: bytes | None, reason: str) -> Skipped:
-    return Skipped(
-        message.topic() or "",
-        message.partition() or 0,
-        message.offset() or 0,
-        reason,
-        _timestamp(message),
-        key,
-        value,
-    )
 
 
 def _bytes(part: bytes | str | None) -> bytes | None:
     return part.encode() if isinstance(part, str) else part
 
 
-def _headers(message: Message) -> dict[str, str]:
-    """Return the headers by name; the first of each name counts."""
-    headers: Any = message.headers() or []
-    return {
-        name: (value.decode(errors="replace") if isinstance(value, bytes) else value)[
-            :_LONGEST_HEADER
-        ]
-        for name, value in reversed(headers)
-        if value is not None
-    }
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header[:_LONGEST_HEADER].decode(errors="replace")
 
 
 def _moment(text: str | None) -> datetime | None:

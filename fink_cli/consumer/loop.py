@@ -126,12 +126,12 @@ def follow(
         FinkError: the topics can't be read, or the cluster is lost.
     """
     loop = _Loop(reader, decoder, sink, counts, options, stopped=stopped)
-    reader.leaving, reader.restarting = loop.flush, options.discard
+    reader.on_rebalance(leaving=loop.flush, restarting=options.discard)
     try:
         loop.run()
         loop.flush(last=True)
     finally:
-        reader.leaving = reader.restarting = None
+        reader.on_rebalance()
 
 
 class _Loop:

@@ -1,42 +1,24 @@
-"""Parse ``--from``: where reading starts."""
+"""Where reading starts: parse ``--from``, and find the offset that it stands for."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
 from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from fink_cli.errors import UsageError
+from fink_cli.kafka.client import ANSWER_SECONDS
+from fink_cli.kafka.offsets import Partition, Span
 
 _AGO = re.compile(r"-(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-
-@dataclass(frozen=True)
-class Earliest:
-    """Start at the first message that a partition holds."""
-
-
-@dataclass(frozen=True)
-class Latest:
-    """Start at the present end of a partition."""
-
-
-@dataclass(frozen=True)
-class AtOffset:
-    """Start at the same offset in each partition."""
-
-    offset: int
-
-
-@dataclass(frozen=True)
-class Since:
-    """Start at the first message of a partition that is not older than a time."""
-
-    moment: datetime
-
-
-Start = Earliest | Latest | AtOffset | Since
+Start = Literal["earliest", "latest"] | int | datetime
+"""The first message of each partition, its end, an offset, or the first message not older than a
+time (aware)."""
 
 
 def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
@@ -51,17 +33,15 @@ def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
     Raises:
         UsageError: the text is none of these.
     """
-    if text == "earliest":
-        return Earliest()
-    if text == "latest":
-        return Latest()
+    if text in {"earliest", "latest"}:
+        return "earliest" if text == "earliest" else "latest"
     # A date without separators (20240131) is taken for an offset.
     if text.isascii() and text.isdigit() and len(text) < 19:
-        return AtOffset(int(text))
+        return int(text)
     try:
         ago = _AGO.fullmatch(text)
         if ago:
-            return Since(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         moment.timestamp()
@@ -70,4 +50,49 @@ def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
             f"{option} '{text}' is not a place to start from.",
             "Use earliest, latest, an offset, a time (2024-03-01T12:00:00) or -30m, -2h, -1d.",
         ) from error
-    return Since(moment)
+    return moment
+
+
+def starting_offsets(
+    consumer: Consumer, start: Start, spans: Mapping[Partition, Span], late: Set[Partition]
+) -> dict[Partition, int]:
+    """Return the offset of each partition that ``start`` stands for.
+
+    The end and an offset apply to the partitions that existed at the beginning. Those that were
+    created later are read from their start, or from the time that ``start`` is.
+
+    Args:
+        consumer: asks the brokers.
+        start: where to start.
+        spans: the offsets that the partitions hold.
+        late: the partitions that were created later.
+
+    Raises:
+        KafkaException: the brokers do not answer.
+    """
+    if isinstance(start, datetime):
+        return _offsets_since(consumer, start, spans)
+    return {
+        key: span.low if key in late else _offset_in(span, start) for key, span in spans.items()
+    }
+
+
+def _offset_in(span: Span, start: Literal["earliest", "latest"] | int) -> int:
+    if isinstance(start, int):
+        return min(start, span.high)
+    return span.low if start == "earliest" else span.high
+
+
+def _offsets_since(
+    consumer: Consumer, moment: datetime, spans: Mapping[Partition, Span]
+) -> dict[Partition, int]:
+    milliseconds = max(int(moment.timestamp() * 1000), 0)
+    times = [TopicPartition(*key, milliseconds) for key in spans]
+    offsets = {}
+    for answer in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS) if times else []:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+        key = Partition(answer.topic, answer.partition)
+        # A negative offset stands for the end: no message is that new.
+        offsets[key] = answer.offset if answer.offset >= 0 else spans[key].high
+    return offsets

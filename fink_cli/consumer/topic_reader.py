@@ -37,16 +37,7 @@ LOST_SECONDS = 30.0
 
 
 class TopicReader:
-    """Read the messages of topics. Open one with :func:`open_topics`.
-
-    Attributes:
-        leaving: called before partitions go to another member of the group.
-        restarting: called when messages that were read but not committed will be read again, by
-            this member or another: partitions were lost, or the group rebalances.
-    """
-
-    leaving: Callable[[], None] | None = None
-    restarting: Callable[[], None] | None = None
+    """Read the messages of topics. Open one with :func:`open_topics`."""
 
     def __init__(
         self,
@@ -63,7 +54,6 @@ class TopicReader:
         self._consumer = consumer
         self._watch = watch
         self._assignment = assignment
-        assignment.leaving, assignment.restarting = self._leave, self._restart
         self._group = group
         self._committer = None if group is None else Committer(consumer, connection, group)
         self._warn = warn
@@ -120,13 +110,20 @@ class TopicReader:
         self._warn_of_connection()
         return messages
 
-    def _leave(self) -> None:
-        if self.leaving is not None:
-            self.leaving()
+    def on_rebalance(
+        self,
+        leaving: Callable[[], None] | None = None,
+        restarting: Callable[[], None] | None = None,
+    ) -> None:
+        """Set what is called when the group's partitions change.
 
-    def _restart(self) -> None:
-        if self.restarting is not None:
-            self.restarting()
+        Args:
+            leaving: called before partitions go to another member of the group.
+            restarting: called when messages that were read but not committed will be read again,
+                by this member or another: partitions were lost, or the group rebalances.
+        """
+        self._assignment.leaving = leaving or (lambda: None)
+        self._assignment.restarting = restarting or (lambda: None)
 
     def handled(self, message: Message) -> None:
         """Mark a message as handled, so that its offset may be committed."""

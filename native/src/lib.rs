@@ -1,27 +1,24 @@
-//! Schemaless Avro messages of one schema into Arrow columns, by arrow-avro, and into JSON.
+//! Schemaless Avro messages of one schema as Arrow columns, Python objects and JSON.
 //!
-//! A message that is not what its schema says, to the byte, is refused before anything is made of
-//! it, and so is one that only fastavro takes. Nothing here panics on what a message holds; if a
-//! library does, the messages of that batch are refused.
+//! A message that is not what its schema says, to the byte, is refused, and so is one that only
+//! fastavro takes. Nothing here panics on what a message holds.
+mod columns;
 mod schema;
 mod walk;
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Mutex};
-
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
-use arrow_array::{Array, RecordBatch, StructArray};
-use arrow_avro::reader::{Decoder, DecoderMode, ReaderBuilder};
-use arrow_avro::schema::{AvroSchema, SchemaStore};
+use arrow_array::ArrayRef;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyList};
 
+use columns::Column;
 use schema::Schema;
 
-/// The most that the messages of a batch may weigh together.
+/// The most that the messages of a batch may weigh together: their values, and their bytes.
 const MOST_OF_BATCH: usize = 8_000_000;
+const BYTES_A_WEIGHT: usize = 128;
 
 fn error(reason: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(reason.to_string())
@@ -29,7 +26,7 @@ fn error(reason: impl std::fmt::Display) -> PyErr {
 
 /// Columns of a batch of messages, for `pyarrow.record_batch`.
 #[pyclass(frozen)]
-struct Columns(RecordBatch);
+struct Columns(ArrayRef);
 
 #[pymethods]
 impl Columns {
@@ -40,8 +37,8 @@ impl Columns {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
         let _ = requested_schema;
-        let schema = FFI_ArrowSchema::try_from(self.0.schema().as_ref()).map_err(error)?;
-        let array = FFI_ArrowArray::new(&StructArray::from(self.0.clone()).to_data());
+        let schema = FFI_ArrowSchema::try_from(self.0.data_type()).map_err(error)?;
+        let array = FFI_ArrowArray::new(&self.0.to_data());
         #[allow(deprecated)]
         Ok((
             PyCapsule::new(py, schema, Some(c"arrow_schema".into()))?,
@@ -53,53 +50,47 @@ impl Columns {
 /// Reads messages of one schema.
 ///
 /// Args:
-///     schema: the writer's Avro schema, JSON. All names are without a namespace.
-///     wanted: the part of it that becomes columns; all of it, if there is none.
+///     schema: the writer's Avro schema, JSON, with each use of a named type written out. A field
+///         whose "wanted" is false becomes no column.
 ///
 /// Raises:
 ///     ValueError: the schema has types that are not known here.
 #[pyclass(frozen)]
-struct Reader {
-    schema: Schema,
-    writer: Arc<str>,
-    wanted: Option<Arc<str>>,
-    idle: Mutex<Option<Decoder>>,
-}
+struct Reader(Schema);
 
 #[pymethods]
 impl Reader {
     #[new]
-    #[pyo3(signature = (schema, wanted=None))]
-    fn new(schema: &str, wanted: Option<&str>) -> PyResult<Self> {
-        let reader = Self {
-            schema: Schema::new(schema).ok_or_else(|| error("a type is not known"))?,
-            writer: schema.into(),
-            wanted: wanted.map(Into::into),
-            idle: Mutex::new(None),
-        };
-        let decoder = catch_unwind(AssertUnwindSafe(|| reader.decoder(1)));
-        decoder.unwrap_or_else(|_| Err("the schema is not taken".into())).map_err(error)?;
-        Ok(reader)
+    fn new(schema: &str) -> PyResult<Self> {
+        Ok(Self(Schema::new(schema).ok_or_else(|| error("a type is not known"))?))
     }
 
     /// The numbers of the messages that are refused.
     fn refused(&self, py: Python<'_>, messages: Vec<PyBackedBytes>) -> Vec<usize> {
-        py.detach(|| self.accepted(&messages).1)
+        py.detach(|| self.checked(&messages).1)
     }
 
-    /// The columns of the messages, if any is accepted, and the numbers of those that are refused.
-    fn columns(
+    /// The columns of the messages that are accepted, and the numbers of the others.
+    fn columns(&self, py: Python<'_>, messages: Vec<PyBackedBytes>) -> (Columns, Vec<usize>) {
+        let (column, refused) = py.detach(|| self.column(&messages));
+        (Columns(column.into_array()), refused)
+    }
+
+    /// The wanted fields of each message; none for one that is refused.
+    fn rows<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         messages: Vec<PyBackedBytes>,
-    ) -> (Option<Columns>, Vec<usize>) {
-        py.detach(|| {
-            let (accepted, refused) = self.accepted(&messages);
-            match self.decoded(&accepted) {
-                Some(batch) => (Some(Columns(batch)), refused),
-                None => (None, (0..messages.len()).collect()),
+    ) -> PyResult<Bound<'py, PyList>> {
+        let (column, refused) = py.detach(|| self.column(&messages));
+        let rows = PyList::empty(py);
+        for number in 0..messages.len() {
+            match refused.binary_search(&number) {
+                Ok(_) => rows.append(py.None())?,
+                Err(before) => rows.append(column.object(py, number - before)?)?,
             }
-        })
+        }
+        Ok(rows)
     }
 
     /// Each message as JSON; none for one that is refused.
@@ -111,7 +102,7 @@ impl Reader {
         let mut text = vec![];
         let lines = messages.iter().map(|message| {
             text.clear();
-            let weight = py.detach(|| walk::pass(&self.schema, message, &mut text));
+            let weight = py.detach(|| walk::pass(&self.0, message, &mut text, None));
             weight.map(|_| PyBytes::new(py, &text))
         });
         PyList::new(py, lines.collect::<Vec<_>>())
@@ -119,55 +110,47 @@ impl Reader {
 }
 
 impl Reader {
-    fn accepted<'a>(&self, messages: &'a [PyBackedBytes]) -> (Vec<&'a [u8]>, Vec<usize>) {
+    /// The messages that are accepted, and the numbers of the others.
+    fn checked<'a>(&self, messages: &'a [PyBackedBytes]) -> (Vec<&'a [u8]>, Vec<usize>) {
         let (mut accepted, mut refused) = (Vec::with_capacity(messages.len()), vec![]);
         let mut left = MOST_OF_BATCH;
         for (number, message) in messages.iter().enumerate() {
-            let weight = walk::pass(&self.schema, message, &mut ());
-            match weight.and_then(|weight| left.checked_sub(weight)) {
-                Some(rest) => {
-                    left = rest;
-                    accepted.push(message.as_ref());
-                }
+            match self.take(message, &mut left, None) {
+                Some(()) => accepted.push(message.as_ref()),
                 None => refused.push(number),
             }
         }
         (accepted, refused)
     }
 
-    /// All of the messages; none if there are none, or arrow-avro does not take one of them.
-    fn decoded(&self, messages: &[&[u8]]) -> Option<RecordBatch> {
-        // One at a time; what is interrupted by an error is not used again: it keeps half a row.
-        let idle = self.idle.lock().ok()?.take();
-        let mut decoder = match idle {
-            Some(decoder) if decoder.batch_size() >= messages.len() => decoder,
-            _ => self.decoder(messages.len().max(1_000)).ok()?,
-        };
-        let batch = catch_unwind(AssertUnwindSafe(|| {
-            for message in messages {
-                if decoder.decode(message).ok()? != message.len() {
-                    return None;
-                }
-            }
-            decoder.flush().ok()?
-        }));
-        let batch = batch.ok()??;
-        *self.idle.lock().ok()? = Some(decoder);
-        (batch.num_rows() == messages.len()).then_some(batch)
+    /// Take what a message weighs; none where it is refused, or too much is taken.
+    fn take(&self, message: &[u8], left: &mut usize, column: Option<&mut Column>) -> Option<()> {
+        let weight = walk::pass(&self.0, message, &mut (), column)?;
+        *left = left.checked_sub(weight + message.len() / BYTES_A_WEIGHT)?;
+        Some(())
     }
 
-    fn decoder(&self, rows: usize) -> Result<Decoder, String> {
-        let mut store = SchemaStore::new();
-        let schema = AvroSchema::new(self.writer.to_string());
-        store.register(schema).map_err(|error| error.to_string())?;
-        let mut builder = ReaderBuilder::new()
-            .with_writer_schema_store(store)
-            .with_decoder_mode(DecoderMode::UnframedDatum)
-            .with_batch_size(rows);
-        if let Some(wanted) = &self.wanted {
-            builder = builder.with_reader_schema(AvroSchema::new(wanted.to_string()));
+    /// The values of the messages that are accepted, and the numbers of the others.
+    fn column(&self, messages: &[PyBackedBytes]) -> (Column, Vec<usize>) {
+        let all: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
+        if let Some(column) = self.filled(&all) {
+            return (column, vec![]);
         }
-        builder.build_decoder().map_err(|error| error.to_string())
+        // A message that is refused leaves half a row: begin again without it.
+        let (accepted, refused) = self.checked(messages);
+        (self.filled(&accepted).unwrap_or_else(|| self.empty()), refused)
+    }
+
+    fn filled(&self, messages: &[&[u8]]) -> Option<Column> {
+        let (mut column, mut left) = (self.empty(), MOST_OF_BATCH);
+        for message in messages {
+            self.take(message, &mut left, Some(&mut column))?;
+        }
+        Some(column)
+    }
+
+    fn empty(&self) -> Column {
+        Column::new(&self.0, self.0.root)
     }
 }
 

@@ -1,6 +1,4 @@
 //! The types of an Avro schema, and how heavy their values are.
-use std::collections::HashMap;
-
 use serde_json::{Map as Object, Value};
 
 /// Dates and times that Python and ISO 8601 have: those of the years 1 to 9999.
@@ -8,13 +6,15 @@ const DAYS: (i64, i64) = (-719_162, 2_932_896);
 
 /// Deeper types might take more stack than there is.
 const DEEPEST: usize = 128;
-/// A short schema may name types that hold others twice, and so on: arrow-avro writes them all out.
 const MOST_COLUMNS: usize = 12_000;
+/// Of what takes more memory than its bytes in a message: null for a `fixed`, symbols.
+const BYTES_A_WEIGHT: usize = 40;
 
 /// What a whole number stands for.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub enum Whole {
-    Number,
+    Int,
+    Long,
     Date,
     /// Ticks a second, and whether it is in UTC.
     Time(i64, bool),
@@ -34,8 +34,16 @@ pub enum Kind {
     Optional(usize, usize),
     Array(usize),
     Map(usize),
-    /// Each field as `"name":`, and its type.
-    Record(Vec<(Vec<u8>, usize)>),
+    Record(Vec<Field>),
+}
+
+pub struct Field {
+    pub name: String,
+    /// The name as JSON has it before a value: `"name":`.
+    pub json: Vec<u8>,
+    pub kind: usize,
+    /// Whether it becomes a column.
+    pub wanted: bool,
 }
 
 pub struct Type {
@@ -47,16 +55,15 @@ pub struct Type {
     depth: usize,
 }
 
-/// A schema. A type that has a name stands once.
+/// A schema, in which each use of a type is written out.
 #[derive(Default)]
 pub struct Schema {
     pub types: Vec<Type>,
     pub root: usize,
-    names: HashMap<String, usize>,
 }
 
 impl Schema {
-    /// None where a type refers to itself, is of several types, or is not known here.
+    /// None where a type is not known here, or a field is of several types.
     pub fn new(text: &str) -> Option<Self> {
         let mut schema = Self::default();
         schema.root = schema.add(&serde_json::from_str(text).ok()?)?;
@@ -65,7 +72,6 @@ impl Schema {
 
     fn add(&mut self, node: &Value) -> Option<usize> {
         match node {
-            Value::String(name) if self.names.contains_key(name) => Some(self.names[name]),
             Value::String(name) => self.put(&Object::new(), name),
             Value::Array(branches) => self.optional(branches),
             Value::Object(object) => self.put(object, object.get("type")?.as_str()?),
@@ -103,13 +109,16 @@ impl Schema {
             (_, Some(_)) => return None,
             ("null", _) => Kind::Null,
             ("boolean", _) => Kind::Boolean,
-            ("int", _) => Kind::Whole(Whole::Number, i32::MIN.into(), i32::MAX.into()),
-            ("long", _) => Kind::Whole(Whole::Number, i64::MIN, i64::MAX),
+            ("int", _) => Kind::Whole(Whole::Int, i32::MIN.into(), i32::MAX.into()),
+            ("long", _) => Kind::Whole(Whole::Long, i64::MIN, i64::MAX),
             ("float", _) => Kind::Float,
             ("double", _) => Kind::Double,
             ("bytes", _) => Kind::Bytes,
             ("string", _) => Kind::Text,
-            ("fixed", _) => Kind::Fixed(usize::try_from(object.get("size")?.as_u64()?).ok()?),
+            ("fixed", _) => {
+                let size = object.get("size")?.as_u64().filter(|size| *size > 0)?;
+                Kind::Fixed(usize::try_from(size).ok()?)
+            }
             ("enum", _) => Kind::Enum(serde_json::from_value(object.get("symbols")?.clone()).ok()?),
             ("array", _) => Kind::Array(self.add(object.get("items")?)?),
             ("map", _) => Kind::Map(self.add(object.get("values")?)?),
@@ -117,7 +126,14 @@ impl Schema {
             _ => return None,
         };
         match &kind {
-            Kind::Bytes | Kind::Text | Kind::Fixed(_) => own = 2,
+            Kind::Bytes | Kind::Text => own = 2,
+            Kind::Fixed(size) => {
+                own = 2;
+                columns += size / BYTES_A_WEIGHT;
+            }
+            Kind::Enum(symbols) => {
+                own += symbols.iter().map(String::len).max().unwrap_or(0) / BYTES_A_WEIGHT;
+            }
             Kind::Array(item) | Kind::Map(item) => {
                 own = 2;
                 columns += self.types[*item].columns;
@@ -125,7 +141,7 @@ impl Schema {
             }
             Kind::Record(fields) => {
                 own = 6;
-                for field in fields.iter().map(|(_, field)| &self.types[*field]) {
+                for field in fields.iter().map(|field| &self.types[field.kind]) {
                     own += field.own;
                     columns += field.columns;
                     depth = depth.max(1 + field.depth);
@@ -138,17 +154,19 @@ impl Schema {
             return None;
         }
         self.types.push(Type { kind, own, columns, depth });
-        if let Some(name) = object.get("name").and_then(Value::as_str) {
-            self.names.insert(name.to_owned(), self.types.len() - 1);
-        }
         Some(self.types.len() - 1)
     }
 
     fn record(&mut self, object: &Object<String, Value>) -> Option<Kind> {
         let fields = object.get("fields")?.as_array()?;
         let fields = fields.iter().map(|field| {
-            let name = serde_json::to_string(field.get("name")?.as_str()?).ok()?;
-            Some((format!("{name}:").into_bytes(), self.add(field.get("type")?)?))
+            let name = field.get("name")?.as_str()?;
+            Some(Field {
+                name: name.to_owned(),
+                json: format!("{}:", serde_json::to_string(name).ok()?).into_bytes(),
+                kind: self.add(field.get("type")?)?,
+                wanted: field.get("wanted").is_none_or(|wanted| wanted == true),
+            })
         });
         let fields = fields.collect::<Option<Vec<_>>>()?;
         (!fields.is_empty()).then_some(Kind::Record(fields))

@@ -1,7 +1,9 @@
-//! Goes through a message value by value: checks it to the byte, weighs it, and writes it as JSON.
+//! Goes through a message value by value: checks it to the byte, weighs it, and writes its values
+//! as JSON or into columns.
 use std::collections::HashSet;
 use std::io::Write;
 
+use crate::columns::Column;
 use crate::schema::{Kind, Schema, Whole};
 
 /// The most that a message may weigh; see `fink_cli/avro/limits.py`, which may weigh less.
@@ -25,10 +27,15 @@ impl Output for Vec<u8> {
 }
 
 /// The weight of a message; none where it is no alert, an unusual one, or too heavy.
-pub fn pass<O: Output>(schema: &Schema, message: &[u8], out: &mut O) -> Option<usize> {
+pub fn pass<O: Output>(
+    schema: &Schema,
+    message: &[u8],
+    out: &mut O,
+    column: Option<&mut Column>,
+) -> Option<usize> {
     let mut walk = Walk { schema, rest: message, weight: ALERT, out };
     walk.take_weight(schema.types[schema.root].own)?;
-    walk.value(schema.root)?;
+    walk.value(schema.root, column)?;
     walk.rest.is_empty().then_some(walk.weight)
 }
 
@@ -41,76 +48,97 @@ struct Walk<'a, O> {
 
 impl<'a, O: Output> Walk<'a, O> {
     /// Pass over a value; its own weight has been taken.
-    fn value(&mut self, at: usize) -> Option<()> {
+    fn value(&mut self, at: usize, mut column: Option<&mut Column>) -> Option<()> {
         let schema = self.schema;
         match &schema.types[at].kind {
-            Kind::Null => self.text(b"null"),
-            Kind::Boolean => match self.take(1)?[0] {
-                0 => self.text(b"false"),
-                1 => self.text(b"true"),
-                _ => return None,
-            },
+            Kind::Null => self.null(column),
+            Kind::Boolean => {
+                let value = self.take(1)?[0];
+                match value {
+                    0 => self.text(b"false"),
+                    1 => self.text(b"true"),
+                    _ => return None,
+                }
+                fill(column, |column| column.push_boolean(value == 1));
+            }
             Kind::Whole(whole, least, most) => {
                 let number = self.long()?;
                 if number < *least || number > *most {
                     return None;
                 }
                 self.out.put(|json| write_whole(json, *whole, number));
+                fill(column, |column| column.push_whole(number, *whole));
             }
             Kind::Float => {
                 let number = f32::from_le_bytes(self.take(4)?.try_into().ok()?);
                 self.out.put(|json| write_double(json, number.into()));
+                fill(column, |column| column.push_float(number));
             }
             Kind::Double => {
                 let number = f64::from_le_bytes(self.take(8)?.try_into().ok()?);
                 self.out.put(|json| write_double(json, number));
+                fill(column, |column| column.push_double(number));
             }
-            Kind::Bytes => {
-                let bytes = self.sized()?;
+            Kind::Bytes | Kind::Fixed(_) => {
+                let bytes = match schema.types[at].kind {
+                    Kind::Fixed(size) => self.take(size)?,
+                    _ => self.sized()?,
+                };
                 self.out.put(|json| write_bytes(json, bytes));
-            }
-            Kind::Fixed(size) => {
-                let bytes = self.take(*size)?;
-                self.out.put(|json| write_bytes(json, bytes));
+                fill(column, |column| column.push_bytes(bytes));
             }
             Kind::Text => {
                 let text = std::str::from_utf8(self.sized()?).ok()?;
                 self.out.put(|json| write_text(json, text));
+                fill(column, |column| column.push_bytes(text.as_bytes()));
             }
             Kind::Enum(symbols) => {
                 let symbol = symbols.get(usize::try_from(self.long()?).ok()?)?;
                 self.out.put(|json| write_text(json, symbol));
+                fill(column, |column| column.push_bytes(symbol.as_bytes()));
             }
             Kind::Optional(branch, inner) => match self.long()? {
                 number if number == *branch as i64 => {
                     self.take_weight(schema.types[*inner].own - 1)?;
-                    self.value(*inner)?;
+                    self.value(*inner, column)?;
                 }
                 // Arrow has room for a null record as for any other.
                 0 | 1 => {
                     self.take_weight(schema.types[at].columns)?;
-                    self.text(b"null");
+                    self.null(column);
                 }
                 _ => return None,
             },
-            Kind::Array(item) => self.items(*item, false)?,
-            Kind::Map(item) => self.items(*item, true)?,
+            Kind::Array(item) => self.items(*item, false, column)?,
+            Kind::Map(item) => self.items(*item, true, column)?,
             Kind::Record(fields) => {
-                for (number, (name, field)) in fields.iter().enumerate() {
+                for (number, field) in fields.iter().enumerate() {
                     self.text(if number == 0 { b"{" } else { b"," });
-                    self.text(name);
-                    self.value(*field)?;
+                    self.text(&field.json);
+                    let inner = column.as_deref_mut().and_then(|column| column.field(number));
+                    self.value(field.kind, inner)?;
                 }
                 self.text(b"}");
+                fill(column, Column::push_record);
             }
         }
         Some(())
     }
 
-    fn items(&mut self, item: usize, keyed: bool) -> Option<()> {
+    fn null(&mut self, column: Option<&mut Column>) {
+        self.text(b"null");
+        fill(column, Column::push_null);
+    }
+
+    fn items(
+        &mut self,
+        item: usize,
+        keyed: bool,
+        mut column: Option<&mut Column>,
+    ) -> Option<()> {
         let mut keys = HashSet::new();
         let own = self.schema.types[item].own + if keyed { KEY } else { 0 };
-        let mut first = true;
+        let mut total = 0;
         self.text(if keyed { b"{" } else { b"[" });
         loop {
             let mut count = self.long()?;
@@ -125,9 +153,10 @@ impl<'a, O: Output> Walk<'a, O> {
             }
             self.take_weight(usize::try_from(count).ok()?.checked_mul(own)?)?;
             for _ in 0..count {
-                if !std::mem::take(&mut first) {
+                if total > 0 {
                     self.text(b",");
                 }
+                total += 1;
                 if keyed {
                     let key = std::str::from_utf8(self.sized()?).ok()?;
                     if !keys.insert(key) {
@@ -135,8 +164,9 @@ impl<'a, O: Output> Walk<'a, O> {
                     }
                     self.out.put(|json| write_text(json, key));
                     self.text(b":");
+                    fill(column.as_deref_mut(), |column| column.push_key(key));
                 }
-                self.value(item)?;
+                self.value(item, column.as_deref_mut().and_then(Column::items))?;
             }
             // Whoever leaves the items out goes by their size.
             if end.is_some_and(|end| end != self.rest.len()) {
@@ -144,6 +174,7 @@ impl<'a, O: Output> Walk<'a, O> {
             }
         }
         self.text(if keyed { b"}" } else { b"]" });
+        fill(column, |column| column.push_items(total));
         Some(())
     }
 
@@ -185,6 +216,12 @@ impl<'a, O: Output> Walk<'a, O> {
     }
 }
 
+fn fill(column: Option<&mut Column>, write: impl FnOnce(&mut Column)) {
+    if let Some(column) = column {
+        write(column);
+    }
+}
+
 fn write_text(json: &mut Vec<u8>, text: &str) {
     // Nothing can fail: memory is the writer.
     let _ = serde_json::to_writer(json, text);
@@ -207,7 +244,7 @@ fn write_double(json: &mut Vec<u8>, number: f64) {
 /// A number, or a date or time in ISO 8601.
 fn write_whole(json: &mut Vec<u8>, whole: Whole, number: i64) {
     let Whole::Time(ticks, utc) = whole else {
-        if whole == Whole::Date {
+        if matches!(whole, Whole::Date) {
             let (year, month, day) = date(number);
             let _ = write!(json, "\"{year:04}-{month:02}-{day:02}\"");
         } else {

@@ -24,7 +24,8 @@ import pytest
 from confluent_kafka import Producer
 
 from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of, table_of_alerts
-from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.json_text import to_json_bytes
 from fink_cli.avro.native import json_texts
 from fink_cli.avro.reference import UndecodableError

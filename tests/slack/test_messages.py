@@ -179,7 +179,7 @@ def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) ->
                 sent.append((digest.id, digest.alerts))
 
     def alert(offset: int, kind: str = "A") -> Alert:
-        return Alert("topic", 0, offset, None, schema, {"cdsxmatch": kind})
+        return Alert("topic", 0, offset, schema, {"cdsxmatch": kind})
 
     topic_id = "first"
     with open_journal(tmp_path, "cluster", topic_id, "group") as journal:

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import fastavro
 
-from fink_cli.avro.decoder import Decoded, Decoder
+from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.reference import UndecodableError
 from fink_cli.avro.schema import read_schema
 

@@ -152,8 +152,8 @@ def rubin() -> dict[str, Any]:
 def alert_of(content: dict[str, Any], offset: int = 12, **more: Any) -> Alert:
     """Return an alert that came as JSON."""
     return Alert(
-        "fink_sn", 0, offset, datetime(2026, 1, 2, tzinfo=UTC), inferred_schema(content), content,
-        **({"size": 45_000} | more),
+        "fink_sn", 0, offset, inferred_schema(content), content,
+        **({"size": 45_000, "timestamp": datetime(2026, 1, 2, tzinfo=UTC)} | more),
     )  # fmt: skip
 
 
@@ -205,6 +205,4 @@ def small(number: int, **more: Any) -> Alert:
         "candidate": candidate,
         "cdsxmatch": ["RRLyrae", "QSO", None][number % 3],
     }
-    return Alert(
-        "fink_sn", 0, number, None, AVRO_SCHEMA, content, **({"id": str(1000 + number)} | more)
-    )
+    return Alert("fink_sn", 0, number, AVRO_SCHEMA, content, **({"id": str(1000 + number)} | more))

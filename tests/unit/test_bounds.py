@@ -69,6 +69,7 @@ def packed(schema: Any, count: int, data: bytes) -> bytes:
         many({"type": "array", "items": NULLS}, b"\2\0\0", 500_000),
         many("string", b"\2a", 1_000_000),
         many("long", b"\0", 2_000_000),
+        many({"type": "enum", "name": "e", "symbols": ["A" * 10_000]}, b"\0", 100_000),
         many(TIGHT, bytes(8), 1_000_000),
         # A block of items that also says its length.
         (many(NULLS, b"", 0)[0], long(-1_000_000) + long(1_000_000) + bytes(1_000_001)),

@@ -61,7 +61,7 @@ def test_a_given_schema_goes_before_the_key() -> None:
         (lambda key, value: (None, value), "no schema in its key"),
         (lambda key, value: (b"", value), "no schema in its key"),
         (lambda key, value: (b"ZTF18abc", value), "no JSON"),
-        (lambda key, value: (b'{"type": "record"}', value), "lacks a name"),
+        (lambda key, value: (b'{"type": "record"}', value), "not an Avro record"),
         (lambda key, value: (key, None), "no value"),
         (lambda key, value: (key, b""), "ends before"),
         (lambda key, value: (key, value[:-1]), "ends before"),
@@ -164,14 +164,12 @@ def test_times_that_python_does_not_have() -> None:
     key = json.dumps(schema).encode()
     found = content(new_decoder(), key, out.getvalue())
     assert json.loads(to_json_bytes(found)) == {
-        "d": "+010000-01-01",
-        "t": "+010000-01-01T00:00:00Z",
-        "m": "+292278994-08-17T07:12:55.807000Z",
-        "l": "-146136543-09-08T08:23:32.096000",
+        "d": 2932897,
+        "t": 253402300800000000,
+        "m": str((2**63 - 1) * 1000),
+        "l": str(-(2**62) * 1000),
         "n": "2021-01-02T03:04:05.000006Z",
     }
-    # Also where the whole alert is needed by fastavro alone, and where JSON has to be cleaned.
-    assert json.loads(to_json_bytes({**found, "large": 2**70}))["d"] == "+010000-01-01"
 
 
 def test_a_schema_as_python_writes_it() -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
 import json
-import lzma
 import math
 import random
 import time
-import tracemalloc
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +13,6 @@ from typing import Any
 
 import fastavro
 import pytest
-from cramjam import snappy, zstd
 
 from fink_cli.alerts.columns import viewer_columns
 from fink_cli.avro.container import MOST_BYTES
@@ -47,7 +43,7 @@ def contents(decoder: Decoder, value: bytes, key: bytes | None = None) -> list[d
     return [record.content for record in records(decoder, key, value)]
 
 
-CODECS = ["null", "deflate", "bzip2", "xz", "snappy", "zstandard"]
+CODECS = ["null", "deflate"]
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -98,7 +94,7 @@ def test_hostile_containers_end_soon() -> None:
         hostile(RECORD, -1, b""),
         hostile(RECORD, 10, bomb, "deflate"),
         hostile(RECORD, 10, b"not deflated", "deflate"),
-        hostile(RECORD, 1, plain(ALERTS[0]), "lzip"),
+        hostile(RECORD, 1, plain(ALERTS[0]), "snappy"),
         hostile(RECORD, 0, b""),
         b"Obj\x01",
     ):
@@ -107,34 +103,10 @@ def test_hostile_containers_end_soon() -> None:
     assert time.process_time() - start < 2
 
 
-@pytest.mark.parametrize(
-    ("codec", "bomb"),
-    [
-        ("zstandard", bytes(zstd.compress(bytes(50 * MOST_BYTES)))),
-        ("snappy", bytes(snappy.compress_raw(bytes(2 * MOST_BYTES))) + bytes(4)),
-        ("snappy", b"\xff\xff\xff\xff\x0f" + bytes(100)),
-        ("snappy", bytes(snappy.compress_raw(b"\x06a33\x02")) + bytes(4)),
-        ("snappy", b"\x05"),
-        ("zstandard", b"\x05"),
-        ("zstandard", b""),
-        ("xz", lzma.compress(bytes(2 * MOST_BYTES))),
-        ("bzip2", bz2.compress(bytes(2 * MOST_BYTES))),
-    ],
-)
-def test_what_unpacks_to_too_much_or_not_at_all(codec: str, bomb: bytes) -> None:
-    value = hostile(RECORD, 1, bomb, codec)
-    tracemalloc.start()
-    start = time.process_time()
-    with pytest.raises(UndecodableError, match=r"unpacked|holds more than"):
-        records(Decoder(wanted=everything), None, value)
-    assert time.process_time() - start < 1
-    assert tracemalloc.get_traced_memory()[1] < 5 * MOST_BYTES
-    tracemalloc.stop()
-
-
 def test_many_small_blocks_that_are_packed() -> None:
-    packed = bytes(zstd.compress(plain(ALERTS[0])))
-    one = hostile(RECORD, 1, packed, "zstandard")
+    squeezer = zlib.compressobj(9, wbits=-15)
+    packed = squeezer.compress(plain(ALERTS[0])) + squeezer.flush()
+    one = hostile(RECORD, 1, packed, "deflate")
     head, block = one[: one.index(b"s" * 16) + 16], one[one.index(b"s" * 16) + 16 :]
     start = time.process_time()
     assert contents(Decoder(), head + block * 10_000) == [ALERTS[0]] * 10_000

@@ -180,12 +180,12 @@ def test_changed_bytes_end_as_in_the_whole_alert() -> None:
 
 def test_a_type_used_very_often_is_looked_at_once() -> None:
     inner: Any = {"type": "record", "name": "r0", "fields": [{"name": "v", "type": "int"}]}
-    for level in range(1, 14):
+    for level in range(1, 13):
         fields = [{"name": "f0", "type": inner}, {"name": "f1", "type": f"r{level - 1}"}]
         inner = {"type": "record", "name": f"r{level}", "fields": fields}
     schema = read_schema(json.dumps(inner))
     start = time.process_time()
-    assert len(wanted_fields(schema.root, [("f0",)])) == 14
+    assert len(wanted_fields(schema.root, [("f0",)])) == 13
     assert set(wanted_fields(schema.root, [()]).values()) == {
         frozenset({"v"}),
         frozenset({"f0", "f1"}),

@@ -17,11 +17,11 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from fink_cli.alerts.sky import Position
-from fink_cli.commands.consume_sinks import Rows
 from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
+from fink_cli.consumer.view.rows import Rows
 from fink_cli.consumer.view.table import header_line, live_view, row_line
 from tests.support.drawn import HOSTILE_TEXTS, alert_of, check_screen, rubin, small, ztf
 

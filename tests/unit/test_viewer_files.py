@@ -38,7 +38,9 @@ def test_a_folder_that_can_not_be_is_said_before_anything_is_read(tmp_path: Path
 
 def test_a_bad_message_is_kept_with_its_reason(tmp_path: Path) -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    keep_bad(tmp_path, Skipped("a/../b", 3, 17, "it is odd", at, b"key", b"\x00\xff"))
+    keep_bad(
+        tmp_path, Skipped("a/../b", 3, 17, "it is odd", timestamp=at, key=b"key", value=b"\x00\xff")
+    )
     keep_bad(tmp_path, Skipped("t", 0, 1, "the message has no value"))
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         "a_.._b-3-17.bin",

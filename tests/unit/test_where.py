@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from fink_cli.alerts.where import parse_where
-from fink_cli.avro.far_times import FarDate, FarTime
 from fink_cli.avro.schema import read_schema
 from fink_cli.errors import UsageError
 
@@ -32,8 +31,6 @@ ALERT: dict[str, Any] = {
     "at": time(3, 4, 5),
     "flux": Decimal("-1.05"),
     "uid": UUID(int=5),
-    "never": FarTime(400_000_000_000_000_000),
-    "day": FarDate(4_000_000),
 }
 
 
@@ -63,21 +60,18 @@ ALERT: dict[str, Any] = {
         ("part < '2021-11-23' and part >= '2021-11' and '02:30' in part", True),
         ("part > 3 or part in 3 or part not in 3", False),
         ("local > '2021-11-22T02:30:00' and local == part", True),
-        # Dates, times of day, decimals and UUIDs: with texts, numbers and each other.
+        # Dates with texts and each other; decimals are numbers, times of day and UUIDs texts.
         ("night == '2026-01-02' and '2026-01-01' < night < '2030-01-01'", True),
         ("night != '2026-01-02' or night not in ['2026-01-02']", False),
         ("night > when and night < '2026-01-02T00:00:01Z' and '2026' in night", True),
         ("at > '01:00:00' and at == '03:04:05' and at < '03:04:05.5' and at <= at", True),
         ("uid == '00000000-0000-0000-0000-000000000005' and uid != lower('A')", True),
-        ("uid in ['00000000000000000000000000000005']", True),
-        ("flux == -1.05 and flux != -1.0500001 and flux in [1, -1.05] and flux == '-1.05'", True),
+        ("flux == -1.05 and flux != -1.0500001 and flux in [1, -1.05]", True),
         (
             "abs(flux) > 1 and flux + 0.05 == -1 and flux * 3 < -3 and -flux < 1.06",
             True,
         ),
         ("flux / 0 is None and flux % 0 is None and flux > 'abc'", False),
-        ("never > '9999-12-31' and never > when and night < never and never == never", True),
-        ("day > night and day > '9999-12-31' and day < never and '+' in day", True),
         # Null: missing, null, NaN, and what can't be calculated.
         ("candidate.magpsf < 20", False),
         ("candidate.magpsf >= 20", False),
@@ -127,6 +121,8 @@ def test_matches(text: str, expected: bool) -> None:
         ("objectId if 1 else 2", "may not hold"),
         ("prv[0:1]", "may not hold"),
         ("prv[objectId]", "may not hold"),
+        ("prv[{[1]: 2}]", "may not hold"),
+        ("objectId in [{[1]}]", "values only"),
         ("objectId in [cdsxmatch]", "values only"),
         ("b'x' == cutout", "may not hold"),
         ("{'a': 1}", "may not hold"),
@@ -189,7 +185,7 @@ SCHEMA = read_schema(
 
 @pytest.mark.parametrize("path", ["objectId", "candidate.rb", "prv[3].rb", "maps.any.rb", "maps"])
 def test_fields_that_the_schema_has(path: str) -> None:
-    parse_where(f"{path} != None").check(SCHEMA)
+    assert parse_where(f"{path} != None").mistakes(SCHEMA) == []
 
 
 @pytest.mark.parametrize(
@@ -204,10 +200,9 @@ def test_fields_that_the_schema_has(path: str) -> None:
     ],
 )
 def test_fields_that_no_alert_can_have(path: str, hint: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_where(f"{path} == 1").check(SCHEMA)
-    assert path in caught.value.message
-    assert hint in caught.value.hint
+    error = parse_where(f"{path} == 1").mistakes(SCHEMA)[0].error("--where", SCHEMA)
+    assert path in error.message
+    assert hint in error.hint
 
 
 TYPES = read_schema(
@@ -245,7 +240,7 @@ TYPES = read_schema(
     [
         ("number == '3'", "compares number (a number) with '3' (a text)"),
         ("number != '3'", "which never equal each other"),
-        ("'a' < number + 1", "compares 'a' (a text) with a calculation (a number)"),
+        ("'a' < number + 1", "compares 'a' (a text) with number + 1 (a number)"),
         ("text > 3", "compares text (a text) with 3 (a number)"),
         ("1 < number and number < text", "compares number (a number) with text (a text)"),
         ("number in ['a', 'b']", "looks for number (a number) among ['a', 'b'], where it never is"),
@@ -253,17 +248,14 @@ TYPES = read_schema(
         ("len(text) == 'a'", "compares len(text) (a number) with 'a' (a text)"),
         ("night > 3", "compares night (a time) with 3 (a number)"),
         ("night == 'yesterday'", "compares night (a time) with 'yesterday' (a text)"),
-        ("at == uid", "compares at (a time of day) with uid (a UUID)"),
-        ("uid == 'abc'", "compares uid (a UUID) with 'abc' (a text)"),
-        ("flux < 'faint'", "compares flux (a decimal) with 'faint' (a text)"),
+        ("flux < 'faint'", "compares flux (a number) with 'faint' (a text)"),
         ("raw == 'a'", "compares raw (bytes) with 'a' (a text)"),
         ("list == 'a'", "compares list (a list) with 'a' (a text)"),
     ],
 )
 def test_comparisons_that_never_hold(text: str, says: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_where(text).check(TYPES)
-    assert says in caught.value.message
+    error = parse_where(text).mistakes(TYPES)[0].error("--where", TYPES)
+    assert says in error.message
 
 
 @pytest.mark.parametrize(
@@ -273,10 +265,10 @@ def test_comparisons_that_never_hold(text: str, says: str) -> None:
         "text == 'a' and text > 'b' and text == night and text == uid and text in ['a', 3]",
         "either == 3 and either == 'a' and either == number and either == text",
         "night > '2021-11' and night == text and night >= '2021-11-22T10:00:00Z'",
-        "at > '03:04' and flux == '1.05' and flux < 2",
+        "at > '03:04' and flux < 2",
         "'a' in list and number is None and None != text and lower(text) == 'a' and 'a' in text",
         "uid == '00000000-0000-0000-0000-000000000005'",
     ],
 )
 def test_comparisons_that_may_hold(text: str) -> None:
-    parse_where(text).check(TYPES)
+    assert parse_where(text).mistakes(TYPES) == []

@@ -11,7 +11,8 @@ import fastavro
 from fastavro.write import Writer
 
 from fink_cli.alerts.file_format import FileFormat
-from fink_cli.avro.native import ReadAlert, json_texts
+from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.native import json_texts
 from fink_cli.avro.schema import Schema, documented
 
 _BLOCK_BYTES = 64 * 1024
@@ -24,14 +25,14 @@ class UnwritableError(ValueError):
 class Unfit(NamedTuple):
     """An alert that a format can't hold, and why, as the end of a sentence."""
 
-    alert: ReadAlert
+    alert: Decoded
     reason: str
 
 
 class Package(Protocol):
     """Alerts on their way into a file."""
 
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+    def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         """Take alerts; there is at least one.
 
         Returns:
@@ -41,11 +42,8 @@ class Package(Protocol):
             OSError, UnwritableError: the file can't be written.
         """
 
-    def finish(self) -> list[Unfit]:
-        """Write what is left; nothing can be added then.
-
-        Returns:
-            Those of what was left that the format can't hold.
+    def finish(self) -> None:
+        """End the file; nothing can be added then.
 
         Raises:
             OSError: the file can't be written.
@@ -53,7 +51,7 @@ class Package(Protocol):
 
 
 def package(form: FileFormat, schema: Schema, file: Path) -> Package:
-    """Return what writes alerts of one schema, or those that came without, to a file.
+    """Return what writes alerts of one schema, or alerts that came as JSON, to a file.
 
     Raises:
         OSError: the file can't be written.
@@ -67,12 +65,14 @@ def package(form: FileFormat, schema: Schema, file: Path) -> Package:
 def _package(form: FileFormat, schema: Schema, file: Path) -> Package:
     if form is FileFormat.NDJSON:
         return _Lines(file)
+    if schema.inferred:
+        raise UnwritableError("an alert that came as JSON has no schema, and fits ndjson only")
     if form is FileFormat.AVRO:
         return _Container(schema, file)
     # Loaded here: pyarrow takes half a second, which reading a topic need not wait for.
-    from fink_cli.consumer.files.parquet import InferredTable, RowGroups
+    from fink_cli.consumer.files.parquet import RowGroups
 
-    return InferredTable(file) if schema.inferred else RowGroups(schema, file)
+    return RowGroups(schema, file)
 
 
 class _Nothing:
@@ -81,11 +81,11 @@ class _Nothing:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
-        return [Unfit(each, self._reason) for each in alerts]
+    def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
+        return [Unfit(alert, self._reason) for alert in alerts]
 
-    def finish(self) -> list[Unfit]:
-        return []
+    def finish(self) -> None:
+        pass
 
 
 class _Lines:
@@ -94,13 +94,12 @@ class _Lines:
     def __init__(self, file: Path) -> None:
         self._out = file.open("wb")
 
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+    def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         self._out.writelines(text + b"\n" for text in json_texts(alerts))
         return []
 
-    def finish(self) -> list[Unfit]:
+    def finish(self) -> None:
         self._out.close()
-        return []
 
 
 class _Block(NamedTuple):
@@ -114,8 +113,6 @@ class _Container:
     """An Avro object container. Alerts that came as Avro go into it as they came."""
 
     def __init__(self, schema: Schema, file: Path) -> None:
-        if schema.inferred:
-            raise UnwritableError("an alert that came as JSON has no Avro schema")
         self._schema = schema
         self._out = file.open("wb")
         # What decodes them would lack the documentation, and namespaces that are empty.
@@ -123,7 +120,7 @@ class _Container:
         self._writer = Writer(self._out, header, codec="deflate", compression_level=1)
         self._block, self._count = BytesIO(), 0
 
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+    def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         for alert in alerts:
             self._block.write(alert.encoded or self._encode(alert))
             self._count += 1
@@ -135,13 +132,12 @@ class _Container:
         self._writer.write_block(_Block(self._count, self._block))
         self._block, self._count = BytesIO(), 0
 
-    def _encode(self, alert: ReadAlert) -> bytes:
+    def _encode(self, alert: Decoded) -> bytes:
         made = BytesIO()
         fastavro.schemaless_writer(made, self._schema.parsed, dict(alert.content))
         return made.getvalue()
 
-    def finish(self) -> list[Unfit]:
+    def finish(self) -> None:
         if self._count:
             self._end_block()
         self._out.close()
-        return []

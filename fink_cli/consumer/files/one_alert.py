@@ -39,8 +39,9 @@ def keep_alert(folder: Path, alert: Alert) -> Path:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fink-") as hidden:
             part = Path(hidden) / "part"
             content = package(form, alert.schema, part)
-            for unfit in (*content.add([alert]), *content.finish()):
+            for unfit in content.add([alert]):
                 raise UnwritableError(unfit.reason)
+            content.finish()
             make_durable(part)
             return _link(part, folder, name, _ENDINGS[form])
     except (OSError, UnwritableError) as error:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of, table_of_alerts
-from fink_cli.avro.native import ReadAlert
+from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of_alerts
+from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.schema import Schema
 from fink_cli.consumer.files.formats import Unfit, UnwritableError
-from fink_cli.consumer.files.inferred import InferredType, misfits
 
 # So many alerts show whether bytes are compressed already: then this much of them is left.
 _SAMPLE = 10
@@ -32,10 +30,10 @@ class RowGroups:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
 
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
+    def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         """Take alerts; see :class:`~fink_cli.consumer.files.formats.Package`."""
         unfit: list[Unfit] = []
-        tables = list(_fitting(alerts, partial(table_of_alerts, self._schema), unfit))
+        tables = list(self._tables(alerts, unfit))
         if tables:
             table = pa.concat_tables(tables)
             try:
@@ -46,7 +44,19 @@ class RowGroups:
                 raise UnwritableError(str(error)[:200]) from error
         return unfit
 
-    def finish(self) -> list[Unfit]:
+    def _tables(self, alerts: Sequence[Decoded], unfit: list[Unfit]) -> Iterator[pa.Table]:
+        """Yield alerts as tables; those that Parquet can't hold are searched for by halves."""
+        try:
+            yield table_of_alerts(self._schema, alerts)
+        except (NoArrowError, pa.ArrowException) as error:
+            if len(alerts) == 1:
+                unfit.append(Unfit(alerts[0], f"Parquet can't hold it: {str(error)[:200]}"))
+                return
+            middle = len(alerts) // 2
+            yield from self._tables(alerts[:middle], unfit)
+            yield from self._tables(alerts[middle:], unfit)
+
+    def finish(self) -> None:
         """End the file.
 
         Raises:
@@ -54,63 +64,6 @@ class RowGroups:
         """
         if self._writer is not None:
             self._writer.close()
-        return []
-
-
-def _fitting(
-    alerts: Sequence[ReadAlert],
-    table: Callable[[Sequence[ReadAlert]], pa.Table],
-    unfit: list[Unfit],
-) -> Iterator[pa.Table]:
-    """Yield alerts as tables; those that Parquet can't hold are searched for by halves."""
-    try:
-        yield table(alerts)
-    except (NoArrowError, pa.ArrowException) as error:
-        if len(alerts) == 1:
-            unfit.append(Unfit(alerts[0], f"Parquet can't hold it: {str(error)[:200]}"))
-            return
-        middle = len(alerts) // 2
-        yield from _fitting(alerts[:middle], table, unfit)
-        yield from _fitting(alerts[middle:], table, unfit)
-
-
-class InferredTable:
-    """A Parquet file of alerts without a schema: each field has the type of most alerts."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._alerts: list[ReadAlert] = []
-
-    def add(self, alerts: Sequence[ReadAlert]) -> list[Unfit]:
-        """Take alerts; a field that one lacks will be null."""
-        self._alerts += alerts
-        return []
-
-    def finish(self) -> list[Unfit]:
-        """Write the file.
-
-        Returns:
-            The alerts that do not fit among the others.
-
-        Raises:
-            OSError: the file can't be written.
-        """
-        odd, together = misfits([each.content for each in self._alerts])
-        unfit = [Unfit(self._alerts[at], reason) for at, reason in odd.items()]
-        fitting = [each for at, each in enumerate(self._alerts) if at not in odd]
-        if fitting:
-            schema = pa.schema(list(together.arrow()))
-            completed = partial(_completed_table, schema, together)
-            tables = list(_fitting(fitting, completed, unfit))
-            if tables:
-                pq.write_table(pa.concat_tables(tables), self._file, compression="zstd")
-        return unfit
-
-
-def _completed_table(
-    schema: pa.Schema, together: InferredType, alerts: Sequence[ReadAlert]
-) -> pa.Table:
-    return table_of(schema, [together.completed(each.content) for each in alerts])
 
 
 def encoding_of(table: pa.Table) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 _NAME = re.compile(
@@ -31,68 +31,43 @@ class OffsetRange(NamedTuple):
 
 
 class SavedRanges:
-    """The offsets that the files of a folder hold.
-
-    Args:
-        ranges: the ranges of offsets in files, without overlaps and in order.
-        otherwise: tags of topics that have files with another selection.
-        left_out: the offsets in these ranges whose alerts could not be saved, with the reason.
-    """
-
-    def __init__(
-        self,
-        ranges: Mapping[FileKey, list[OffsetRange]],
-        otherwise: Set[str] = frozenset(),
-        left_out: Mapping[FileKey, Mapping[int, str]] | None = None,
-    ) -> None:
-        self.otherwise = otherwise
-        self.left_out = left_out or {}
-        self._ranges = ranges
-        self._firsts = {key: [each.first for each in listed] for key, listed in ranges.items()}
-
-    def range_of(self, key: FileKey, offset: int) -> OffsetRange | None:
-        """Return the range that holds an offset, or ``None``."""
-        number = bisect_right(self._firsts.get(key, ()), offset) - 1
-        if number < 0:
-            return None
-        nearest = self._ranges[key][number]
-        return nearest if offset <= nearest.last else None
-
-    def forget(self, key: FileKey, saved: OffsetRange) -> None:
-        """Remove a range."""
-        self._ranges[key].remove(saved)
-        self._firsts[key].remove(saved.first)
-
-
-def saved_before(
-    names: Iterable[str], selection: str, left_out: Mapping[str, Mapping[int, str]] | None = None
-) -> SavedRanges:
-    """Return the offsets that files with these names hold of a selection.
+    """The offsets that the files of a folder hold of a selection.
 
     Args:
         names: the names of the files.
         selection: the tag of the selection.
         left_out: by file, the offsets whose alerts could not be saved, with the reason.
+
+    Attributes:
+        otherwise: tags of topics that have files with another selection.
+        left_out: by file key, the offsets whose alerts could not be saved, with the reason.
     """
-    ranges: dict[FileKey, list[OffsetRange]] = {}
-    missing: dict[FileKey, dict[int, str]] = {}
-    otherwise = set()
-    for match in map(_NAME.fullmatch, names):
-        if match is None:
-            continue
-        if match["selection"] != selection:
-            otherwise.add(match["topic"])
-            continue
-        key = FileKey(match["topic"], int(match["partition"]), match["schema"])
-        missing.setdefault(key, {}).update((left_out or {}).get(match[0], {}))
-        ranges.setdefault(key, []).append(
-            OffsetRange(int(match["first"]), int(match["last"]), int(match["milliseconds"]))
-        )
-    return SavedRanges(
-        {key: _merged(sorted(unsorted)) for key, unsorted in ranges.items()},
-        otherwise,
-        {key: offsets for key, offsets in missing.items() if offsets},
-    )
+
+    def __init__(
+        self, names: Iterable[str], selection: str, left_out: Mapping[str, Mapping[int, str]]
+    ) -> None:
+        self.otherwise: set[str] = set()
+        self.left_out: dict[FileKey, dict[int, str]] = {}
+        ranges: dict[FileKey, list[OffsetRange]] = {}
+        for match in filter(None, map(_NAME.fullmatch, names)):
+            if match["selection"] != selection:
+                self.otherwise.add(match["topic"])
+                continue
+            key = FileKey(match["topic"], int(match["partition"]), match["schema"])
+            self.left_out.setdefault(key, {}).update(left_out.get(match[0], {}))
+            numbers = (int(match[name]) for name in OffsetRange._fields)
+            ranges.setdefault(key, []).append(OffsetRange(*numbers))
+        self._ranges = {key: _merged(sorted(unsorted)) for key, unsorted in ranges.items()}
+
+    def range_of(self, key: FileKey, offset: int) -> OffsetRange | None:
+        """Return the range that holds an offset, or ``None``."""
+        ranges = self._ranges.get(key, ())
+        number = bisect_right(ranges, offset, key=lambda saved: saved.first) - 1
+        return ranges[number] if number >= 0 and offset <= ranges[number].last else None
+
+    def forget(self, key: FileKey, saved: OffsetRange) -> None:
+        """Remove a range."""
+        self._ranges[key].remove(saved)
 
 
 def _merged(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:

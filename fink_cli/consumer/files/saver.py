@@ -27,7 +27,7 @@ from fink_cli.alerts.file_format import FileFormat
 from fink_cli.avro.schema import Schema
 from fink_cli.consumer.files.formats import Package, Unfit, UnwritableError, package
 from fink_cli.consumer.files.part_file import PartFile, open_part, remove_abandoned
-from fink_cli.consumer.files.saved_ranges import FileKey, OffsetRange, SavedRanges, saved_before
+from fink_cli.consumer.files.saved_ranges import FileKey, SavedRanges
 from fink_cli.consumer.message import Alert, Skipped
 from fink_cli.consumer.sinks import FlushWhen
 from fink_cli.errors import OperationFailedError
@@ -137,9 +137,6 @@ class Saver:
         self._selection = _tag(selection, 8) if selection else _ALL
         self._topic_id = topic_id
         self._refuse = refuse
-        self._before = SavedRanges({})
-        # The saved range that alerts were last found in, by file key.
-        self._within: dict[FileKey, OffsetRange] = {}
         self._pending: dict[FileKey, _PendingFile] = {}
         self._failure: BaseException | None = None
         self.discard()
@@ -186,7 +183,7 @@ class Saver:
     def _write(self, pending: _PendingFile) -> None:
         with self._explained():
             part, content, unfit = pending.pack(self._form, self.folder)
-            unfit += content.finish()
+            content.finish()
         # Refused alerts are kept elsewhere before the file gets its name.
         self._leave_out(pending, unfit)
         if not pending.count:
@@ -223,14 +220,13 @@ class Saver:
         had_pending = bool(self._pending) or self._failure is not None
         self.drop()
         self._failure = None
-        self._within.clear()
         ending = self._form.value
         names = [file.name for file in self.folder.glob(f"*.{ending}")]
         left_out = {
             file.name.removeprefix(".").removesuffix(_LEFT_OUT): dict(json.loads(file.read_text()))
             for file in self.folder.glob(f".*.{ending}{_LEFT_OUT}")
         }
-        self._before = saved_before(names, self._selection, left_out)
+        self._before = SavedRanges(names, self._selection, left_out)
         return had_pending
 
     def drop(self) -> None:
@@ -246,16 +242,12 @@ class Saver:
             self._refuse(cast("Alert", alert).skipped(reason))
 
     def _is_saved(self, alert: Alert, key: FileKey) -> bool:
-        within = self._within.get(key)
-        if within is None or not within.first <= alert.offset <= within.last:
-            within = self._before.range_of(key, alert.offset)
-            if within is None:
-                return False
-            self._within[key] = within
-        if alert.offset == within.first and (_milliseconds(alert.timestamp) != within.milliseconds):
+        saved = self._before.range_of(key, alert.offset)
+        if saved is None:
+            return False
+        if alert.offset == saved.first and _milliseconds(alert.timestamp) != saved.milliseconds:
             # Another message has the offset now: the brokers lost the earlier one.
-            self._before.forget(key, within)
-            del self._within[key]
+            self._before.forget(key, saved)
             return False
         return True
 

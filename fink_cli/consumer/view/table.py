@@ -53,6 +53,7 @@ class Heading:
 
 
 Row = Mapping[str, str]
+AGAIN_HEADING = Heading(AGAIN, "", AGAIN, len(AGAIN_SIGN))
 
 
 def key_of(column: Column) -> str:
@@ -76,20 +77,6 @@ def widened(
 def topic_heading(topics: Iterable[str]) -> Heading:
     """Return the column of the topic."""
     return _heading(TOPIC, TOPIC, TOPIC, max(topics, key=len))
-
-
-def with_topics(headings: tuple[Heading, ...], topics: Iterable[str]) -> tuple[Heading, ...]:
-    """Return the headings with the column of the topic."""
-    again = [heading for heading in headings if heading.role == AGAIN]
-    others = [heading for heading in headings if heading.role != AGAIN]
-    return (*again, topic_heading(topics), *others)
-
-
-def with_again(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
-    """Return the headings with the column that marks alerts that were read before."""
-    if headings and headings[0].role == AGAIN:
-        return headings
-    return (Heading(AGAIN, "", AGAIN, len(AGAIN_SIGN)), *headings)
 
 
 def _value(heading: Heading, row: Row) -> str:

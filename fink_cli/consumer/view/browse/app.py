@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, Input, Static
 
-from fink_cli.alerts.columns import viewer_columns
 from fink_cli.alerts.sky import Position
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.avro.decoder import Decoder
@@ -25,22 +23,15 @@ from fink_cli.consumer.message import Alert
 from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.browse.detail_screen import DetailScreen
 from fink_cli.consumer.view.browse.feed import MOST_KEPT, Feed, ListedAlert, NewestAlerts
-from fink_cli.consumer.view.cells import cell
+from fink_cli.consumer.view.rows import Rows
 from fink_cli.consumer.view.table import (
-    AGAIN,
-    AGAIN_SIGN,
     GAP,
-    TOPIC,
     Heading,
     cell_text,
     fitting,
-    key_of,
     skipped_text,
     state_line,
     title_text,
-    topic_heading,
-    widened,
-    with_again,
 )
 from fink_cli.errors import FinkError, UsageError
 from fink_cli.text import printable
@@ -111,10 +102,8 @@ class Browser(App[bool]):
         super().__init__()
         self._feed, self._reading = feed, reading
         self._folder, self._position = folder, position
-        self._interrupted, self._again = interrupted, again
-        self._several = len(topics) > 1
-        self._headings: tuple[Heading, ...] = (topic_heading(topics),) if self._several else ()
-        self._columns = lru_cache(maxsize=64)(viewer_columns)
+        self._interrupted = interrupted
+        self._table_rows = Rows(None, topics, position, again)
         self._count = 0
         self._where: Where | None = None
         self._kept = self._selected = NewestAlerts()
@@ -165,15 +154,7 @@ class Browser(App[bool]):
         self._show_state()
 
     def _add(self, alert: Alert) -> None:
-        columns = self._columns(alert.schema)
-        row = {key_of(column): cell(alert.content, column, self._position) for column in columns}
-        if self._several:
-            row[TOPIC] = printable(alert.topic)
-        if self._again is not None and self._again(alert):
-            row[AGAIN] = AGAIN_SIGN
-            self._headings = with_again(self._headings)
-        self._headings = widened(self._headings, columns, row)
-        listed = ListedAlert(self._count, alert, row)
+        listed = ListedAlert(self._count, alert, self._table_rows.row(alert))
         self._count += 1
         self._kept.add(listed)
         if self._selected is not self._kept and self._matches(listed):
@@ -187,7 +168,9 @@ class Browser(App[bool]):
         table = self._table
         rows = {listed.number: listed for listed in self._selected}
         width = max(self.size.width - GAP - _SCROLLBAR, 1)
-        headings = fitting(self._headings, [listed.row for listed in rows.values()], width)
+        headings = fitting(
+            self._table_rows.headings, [listed.row for listed in rows.values()], width
+        )
         follows = table.cursor_row >= table.row_count - 1
         current = self._number_at(table.cursor_row)
         dropped = [number for number in self._rows if number not in rows]
