@@ -1,7 +1,7 @@
 """Messages read by the native package, where it is installed and knows their schema.
 
 fastavro stays the reference and the fallback: what is refused here, a message or a schema, it
-decides. ``library`` is `None` where the package is not built.
+decides. ``library`` is `None` where the package is not built, or is of another version.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from fink_cli.avro.types import (
 try:
     import fink_native as library
 except ImportError:
+    library = None
+# One that was built for another version of fink has other functions.
+if not getattr(library, "__version__", "").startswith("0.2."):
     library = None
 
 if TYPE_CHECKING:

@@ -156,6 +156,7 @@ impl Reader {
 
 #[pymodule]
 fn fink_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Reader>()?;
     module.add_class::<Columns>()
 }
