@@ -18,6 +18,7 @@ from fink_cli.commands.distribute_service import advise, logs, start, status, st
 from fink_cli.commands.options import ReportOptions
 from fink_cli.errors import OperationFailedError
 from fink_cli.render import Format
+from fink_cli.systemd.notify import notify
 from fink_cli.tables import as_data
 
 if TYPE_CHECKING:
@@ -98,9 +99,13 @@ def progress() -> Iterator[Watch]:
     with console.count_progress(counts) as bar:
         task = bar.add_task("Starting Spark", total=None, alerts=0, rate=0)
         told: str | None = None
+        notified = ""
 
         def watch(status: Status) -> None:
-            nonlocal told
+            nonlocal told, notified
+            if (line := _one_line(status)) != notified:
+                notify(line)
+                notified = line
             if status.error and status.error != told:
                 console.warn(status.error)
             told = status.error
@@ -114,6 +119,12 @@ def progress() -> Iterator[Watch]:
             )
 
         yield watch
+
+
+def _one_line(status: Status) -> str:
+    """Say in a line what a service manager shows of a run."""
+    counts = f"{status.session.read:,} alerts read, {sum(status.session.published.values()):,} sent"
+    return f"{status.error} ({counts})" if status.error else f"{status.state}: {counts}"
 
 
 def _activity(status: Status) -> str:

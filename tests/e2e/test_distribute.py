@@ -35,6 +35,7 @@ from tests.support.environment import PROGRAM, ROOT
 from tests.support.fink import Fink, run_fink
 from tests.support.processes import processes_in, running
 from tests.support.secrets import contents, watching
+from tests.support.service_manager import service_manager
 from tests.support.topics import read_topic
 from tests.support.waiting import wait_for
 
@@ -187,7 +188,10 @@ def test_ctrl_c_finishes_and_leaves_no_process_and_no_secret(
     secret = cluster.connection.password
     with (
         watching([secret]) as watch,
-        running(cluster.environ, "distribute", "run", *words, "-o", "json") as process,
+        service_manager() as (variables, messages),
+        running(
+            {**cluster.environ, **variables}, "distribute", "run", *words, "-o", "json"
+        ) as process,
     ):
 
         def all_stand() -> bool:
@@ -195,6 +199,7 @@ def test_ctrl_c_finishes_and_leaves_no_process_and_no_secret(
             return len(read_topic(cluster.connection, topic)) == 20
 
         wait_for(all_stand, SPARK_SECONDS)
+        wait_for(lambda: "READY=1\nSTATUS=running: 20 alerts read, 20 sent" in messages(), 30)
         assert any("java" in each.name() for each in drivers(cluster))
         # A second run of the same distribution is refused while the first goes on.
         second = fink("distribute", "run", "--once", *words, timeout=SPARK_SECONDS)
