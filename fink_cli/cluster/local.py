@@ -134,6 +134,39 @@ def start(home: Path, options: StartOptions, report: Report) -> Started:
         )
 
 
+def restart_dead(home: Path) -> list[int]:
+    """Start the brokers again that have died; those that were stopped stay so.
+
+    Returns:
+        Their ids.
+
+    Raises:
+        FinkError: one can't be started.
+    """
+    if not _dead(home):
+        return []
+    java = find_java()
+    with _locked(home):
+        dead = _dead(home)  # what seemed so may have been a stop
+        cluster = read_cluster(home)
+        if cluster is not None and dead:
+            _require_room(home)
+            _run(home, cluster, dead, java, kafka_jars(lambda *_: None))
+    return [broker.id for broker in dead]
+
+
+def _dead(home: Path) -> list[Broker]:
+    cluster = read_cluster(home)
+    brokers = cluster.brokers if cluster else ()
+    return [each for each in brokers if each.process and not process.alive(each.process)]
+
+
+def is_stopped(home: Path) -> bool:
+    """Return whether a command has stopped or removed the cluster."""
+    cluster = read_cluster(home)
+    return cluster is None or not any(broker.process for broker in cluster.brokers)
+
+
 def renew_certificate(home: Path) -> bool:
     """Have the brokers that run show the operator's certificate, if it was renewed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # How often a certificate is looked at that somebody may have renewed.
 _RENEW_SECONDS = 10.0
+# A broker that dies again so soon has a reason that another start does not mend.
+_SAFE_SECONDS = 60.0
 
 app = typer.Typer(no_args_is_help=True, help="A Kafka cluster on this machine, and its topics.")
 app.add_typer(kafka_topic.app, name="topic")
@@ -115,7 +118,7 @@ def start(
         console.note(said)
         _warn_of_plain_text(started)
         if foreground:
-            _follow_and_renew(home)
+            _stay(home)
     finally:
         # Whatever comes after the start: also before the log is shown.
         if foreground and started is not None and started.state == "started":
@@ -133,26 +136,61 @@ def _warn_of_plain_text(started: Started) -> None:
         )
 
 
-def _follow_and_renew(home: Path) -> None:
-    """Show the log until the user interrupts, and take up a certificate that is renewed."""
+def _stay(home: Path) -> None:
+    """Show the log until the user interrupts, or the cluster is stopped by another command.
+
+    Meanwhile a broker that died is started again, and a certificate that is renewed is taken up.
+
+    Raises:
+        FinkError: a broker that died can't be started, or died again within a minute.
+    """
     from fink_cli.cluster import local
-    from fink_cli.threads import begin
+    from fink_cli.systemd.notify import notify
 
-    def renew() -> None:
-        last = ""
-        while True:
-            time.sleep(_RENEW_SECONDS)
-            try:
-                if local.renew_certificate(home):
-                    console.note("The renewed certificate is shown to new connections.")
-                last = ""
-            except (FinkError, OSError) as error:
-                if str(error) != last:
-                    console.warn(f"The certificate is not renewed: {error}")
-                last = str(error)
+    notify("The cluster runs.")
+    restarted: dict[int, float] = {}
+    renewed_at, failure = time.monotonic(), ""
 
-    begin(renew)
-    _follow(lines=0)
+    def goes_on() -> bool:
+        nonlocal renewed_at, failure
+        for broker in local.restart_dead(home):
+            if time.monotonic() < restarted.get(broker, -_SAFE_SECONDS) + _SAFE_SECONDS:
+                raise OperationFailedError(
+                    f"Broker {broker} died twice within {_SAFE_SECONDS:.0f} s.",
+                    f"See why: fink kafka logs --broker {broker}",
+                )
+            restarted[broker] = time.monotonic()
+            console.warn(f"Broker {broker} died, and was started again.")
+            notify(f"The cluster runs. Broker {broker} died and was started again.")
+        if time.monotonic() > renewed_at + _RENEW_SECONDS:
+            failure = _renew(home, failure)
+            renewed_at = time.monotonic()
+        return not local.is_stopped(home)
+
+    _follow(lines=0, goes_on=goes_on)
+    console.note("The cluster was stopped by another command.")
+
+
+def _renew(home: Path, failure: str) -> str:
+    """Take up a certificate that was renewed.
+
+    Args:
+        home: the ``FINK_HOME``.
+        failure: why that failed the last time; it is not said again.
+
+    Returns:
+        Why it failed; empty where it did not.
+    """
+    from fink_cli.cluster import local
+
+    try:
+        if local.renew_certificate(home):
+            console.note("The renewed certificate is shown to new connections.")
+    except (FinkError, OSError) as error:
+        if str(error) != failure:
+            console.warn(f"The certificate is not renewed: {error}")
+        return str(error)
+    return ""
 
 
 def _written(home: Path) -> str:
@@ -202,7 +240,12 @@ def logs(
     _follow(lines, broker, forever=follow)
 
 
-def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
+def _follow(
+    lines: int,
+    broker: int = 1,
+    forever: bool = True,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> None:
     from fink_cli.cluster.record import broker_log
 
     log = broker_log(fink_home(), broker)
@@ -211,7 +254,7 @@ def _follow(lines: int, broker: int = 1, forever: bool = True) -> None:
             f"There is no log of broker {broker} in {fink_home()}.",
             "Start the cluster: fink kafka start",
         )
-    show_log(log, lines, forever)
+    show_log(log, lines, forever, goes_on)
 
 
 @app.command()

@@ -171,13 +171,13 @@ def _program() -> str:
         OperationFailedError: it is not found.
     """
     beside = Path(sys.executable).with_name("fink")
-    found = str(beside) if beside.exists() else shutil.which("fink")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("fink")
+    if program is None:
         raise OperationFailedError(
             "The program fink is not found beside its Python, nor in PATH.",
             "Install it: pipx install fink-cli",
         )
-    return str(Path(found).absolute())
+    return str(Path(program).absolute())
 
 
 def _unit_part(name: str) -> str:

@@ -39,6 +39,7 @@ from tests.support.fink import run_fink
 from tests.support.processes import running
 from tests.support.secrets import contents
 from tests.support.servers import relayed
+from tests.support.service_manager import service_manager
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("cluster")  # whose start has filled the cache
@@ -349,10 +350,20 @@ def leader(environ: dict[str, str]) -> int:
     return int(json.loads(described.stdout)["partitions"][0]["leader"])
 
 
-def test_foreground_stops_on_ctrl_c(environ: dict[str, str]) -> None:
-    with running(environ, "kafka", "start", "--foreground") as foreground:
+def test_foreground_restarts_what_dies_and_stops_on_ctrl_c(environ: dict[str, str]) -> None:
+    """A service manager is told."""
+    with (
+        service_manager() as (variables, messages),
+        running({**environ, **variables}, "kafka", "start", "--foreground") as foreground,
+    ):
         shown_by = psutil.Process(foreground.pid)
         wait_for(lambda: any(each.name() == "tail" for each in shown_by.children()))
+        wait_for(lambda: "READY=1\nSTATUS=The cluster runs." in messages())
+        broker = status(environ)["brokers"][0]["pid"]
+        os.kill(broker, signal.SIGKILL)
+        wait_for(lambda: "Broker 1 died and was started again" in messages()[-1])
+        assert status(environ)["state"] == "running"
+        assert status(environ)["brokers"][0]["pid"] != broker
         foreground.send_signal(signal.SIGINT)
         _, said = foreground.communicate(timeout=60)
     assert foreground.returncode == 130, said
