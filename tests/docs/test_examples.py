@@ -26,7 +26,7 @@ OTHER_SHELLS = {"bash", "shell", "console", "shell-session", "zsh", "fish"}
 
 
 # The examples of these start Spark again and again: with all of them `make test` takes too long.
-LENGTHY = {"tutorial.md", "moving-from-fink_kafka.md", "guide-filters.md", "guide-operator.md"}
+LENGTHY = {"tutorial.md", "guide-filters.md", "guide-operator.md"}
 
 
 def cases() -> list[ParameterSet]:
