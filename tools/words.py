@@ -1,13 +1,11 @@
 """Check the words of the code: `python tools/words.py`, part of `make check`.
 
-In all rooms but OTHERS:
+In fink_cli:
 
-- no class shares its name with another class of fink_cli,
+- no class shares its name with another class,
 - no name `each` or `found` lives longer than a line or a comprehension,
 - the docstring of a function begins with a verb, that is with none of NO_VERBS,
 - a function takes at most five arguments by position.
-
-A room is a folder of fink_cli, or a file in it; OTHERS are not checked yet.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "fink_cli"
-OTHERS: tuple[str, ...] = ("alerts",)
 VAGUE = {"each", "found"}
 MOST_POSITIONAL = 5
 NO_VERBS = {
@@ -106,9 +103,8 @@ def main() -> int:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 classes[node.name].append(f"{name}:{node.lineno}")
-        if path.relative_to(PACKAGE).parts[0] not in OTHERS:
-            checks = (vague_names, docstrings_without_verb, long_signatures)
-            mistakes += [f"{name}:{line}: {text}" for check in checks for line, text in check(tree)]
+        for check in (vague_names, docstrings_without_verb, long_signatures):
+            mistakes += [f"{name}:{line}: {text}" for line, text in check(tree)]
     for name, lines in classes.items():
         if len(lines) > 1:
             mistakes.append(f"{lines[0]}: {name} is also a class in {', '.join(lines[1:])}")
