@@ -174,18 +174,29 @@ def every_client_reads(made: Service, reader: Machine) -> None:
 def who_is_not_what_the_file_says_is_refused(
     made: Service, reader: Machine, tmp_path: Path
 ) -> None:
-    list_topics = (PROGRAM, "kafka", "topic", "list")
-    named = ("--bootstrap-servers", "other.test:9193")
-    said = made.read(reader, *list_topics, *named, code=3, FINK_CONFIG="fink")
-    assert "TLS handshake" in said
     ensure_certificates(tmp_path)  # an authority with the same name
-    forged = authority_file(tmp_path).read_text()
-    pem = authority_file(made.home).read_text()
-    text = (made.files / "fink").read_text()
-    assert pem in text
-    (made.files / "forged").write_text(text.replace(pem, forged))
-    (made.files / "forged").chmod(0o600)
-    assert "TLS handshake" in made.read(reader, *list_topics, code=3, FINK_CONFIG="forged")
+    authorities = [authority_file(made.home).read_text(), authority_file(tmp_path).read_text()]
+    forge(made.files / "fink", *authorities)
+    forge(made.files / "java", *(pem.replace("\n", "\\u000a") for pem in authorities))
+    wrong = [("fink.test:9193", "-forged"), ("other.test:9193", "")]
+    for server, suffix in wrong:
+        words = ("kafka", "topic", "list", "--bootstrap-servers", server)
+        said = made.read(reader, PROGRAM, *words, code=3, FINK_CONFIG=f"fink{suffix}")
+        assert "TLS handshake" in said
+        words = ("--bootstrap-server", server, "--topic", "alerts")
+        words += ("--command-config", f"java{suffix}")
+        said = made.read(reader, *kafka_tools(), CONSOLE_CONSUMER, *words)
+        assert "SSL handshake failed" in said
+        assert "Processed a total of 0 messages" in said
+
+
+def forge(file: Path, authority: str, other: str) -> None:
+    """Write a client file that trusts another authority beside a client file."""
+    text = file.read_text()
+    assert authority in text
+    forged = file.with_name(f"{file.name}-forged")
+    forged.touch(0o600)
+    forged.write_text(text.replace(authority, other))
 
 
 def nobody_reaches_what_is_between_brokers(made: Service, stranger: Machine) -> None:
