@@ -32,7 +32,9 @@ consumer.subscribe([topic])
 text = ""
 while last not in text:
     message = consumer.poll(60)
-    text = "error: no message" if message is None else str(message.error() or message.value())
+    if message is None:
+        sys.exit("no message")
+    text = str(message.error() or message.value())
     print(text, flush=True)
 consumer.close()
 """
