@@ -54,7 +54,7 @@ def require_free_ports(cluster: Cluster, brokers: Sequence[Broker], remedy: str)
             address for clients on other machines.
     """
     public = cluster.public
-    if public and not process.port_is_free(0, public.address):
+    if public and process.listening_error(Address(public.address, 0)):
         raise OperationFailedError(
             f"{public.address} is not an address of this machine.",
             "See which there are: ip address; then name one: fink kafka start --listen ADDRESS",
@@ -68,9 +68,17 @@ def require_free_ports(cluster: Cluster, brokers: Sequence[Broker], remedy: str)
 
 
 def _require_free(address: Address, remedy: str) -> None:
-    if not process.port_is_free(address.port, address.host):
-        who = process.listener(address.port)
+    error = process.listening_error(address)
+    if error is None:
+        return
+    if isinstance(error, PermissionError):
         raise OperationFailedError(
-            f"Port {address.port} is in use{f' by {who}' if who else ''}.",
-            f"Use another one: {remedy}",
+            f"This user may not listen on port {address.port}.",
+            f"Listen on one above 1023, and forward {address.port} to it: "
+            f"--listen ADDRESS:PORT --advertise HOST:{address.port}",
         )
+    who = process.listener(address.port)
+    raise OperationFailedError(
+        f"Port {address.port} is in use{f' by {who}' if who else ''}.",
+        f"Use another one: {remedy}",
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from fink_cli.cluster.record import HOST, Process
+from fink_cli.connection import Address
 from fink_cli.processes import beginning, find, still_running
 
 _KILL_SECONDS = 5.0
@@ -62,17 +63,22 @@ def end(processes: Sequence[Process | None], patience: float) -> list[int]:
     return [live.pid for live in stubborn]
 
 
-def port_is_free(port: int, host: str = HOST) -> bool:
-    """Return whether a server can listen on a port of an address of this machine."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def port_is_free(port: int) -> bool:
+    """Return whether a server can listen on a port of the loopback interface."""
+    return listening_error(Address(HOST, port)) is None
+
+
+def listening_error(address: Address) -> OSError | None:
+    """Return why no server can listen on an address; ``None`` if one can."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         # As Kafka does: a port whose last connections are closing can be used again.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            probe.bind(address)
+        except OSError as error:
+            return error
+    return None
 
 
 def listens(port: int) -> bool:
