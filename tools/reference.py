@@ -30,6 +30,7 @@ FILES = {
     "distribution.toml": "Which alerts go to which topic, for `fink distribute … --config FILE`.",
     "rrlyrae.py": "A filter in Python, which `distribution.toml` names; it stands beside it.",
     "slack.toml": "Which class goes to which channel, for `fink slack … --channels FILE`.",
+    "prometheus/alerts.yml": "Alarms on what `fink metrics` serves, for Prometheus.",
 }
 # The files in conf/ of which fink reads its own copy only.
 OWN_FILES = {"columns.toml", "viewer.toml"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from fink_cli.admin.acl.client import create_rules, delete_rules, read_rules
 from fink_cli.admin.acl.model import (
     ANY,
+    CLUSTER_NAME,
     CONSUMER,
     Operation,
     PatternType,
@@ -22,7 +23,7 @@ from fink_cli.admin.acl.model import (
     role_rules,
 )
 from fink_cli.admin.client_files import ClientFormat, client_file, group_prefix, write_certificate
-from fink_cli.admin.groups import require_group_right
+from fink_cli.admin.groups import list_groups, require_group_right
 from fink_cli.admin.publishers import publisher_rules
 from fink_cli.admin.state_topics import ensure_topics
 from fink_cli.admin.topic_rights import usable_topic
@@ -53,6 +54,7 @@ class NewUser:
         user: the user's name.
         consume: the topics to read.
         produce: the topics to write.
+        watch: whether the user may describe all topics and groups, as ``fink metrics`` does.
         form: the client that reads the client file.
         file: the client file.
     """
@@ -60,6 +62,7 @@ class NewUser:
     user: str
     consume: Sequence[str]
     produce: Sequence[str]
+    watch: bool
     form: ClientFormat
     file: Path
 
@@ -70,8 +73,19 @@ class NewUser:
             *role_rules(self.user, ResourceType.TOPIC, self.consume, CONSUMER),
             *publisher_rules(self.user, self.produce),
             *role_rules(self.user, ResourceType.GROUP, groups, [Operation.READ]),
+            *(_watcher_rules(self.user) if self.watch else []),
         ]
         return list(dict.fromkeys(rules))
+
+
+def _watcher_rules(user: str) -> list[Rule]:
+    describe = [Operation.DESCRIBE]
+    settings = [*describe, Operation.DESCRIBE_CONFIGS]
+    return [
+        *role_rules(user, ResourceType.CLUSTER, [CLUSTER_NAME], describe),
+        *role_rules(user, ResourceType.TOPIC, [ANY], settings),
+        *role_rules(user, ResourceType.GROUP, [ANY], describe),
+    ]
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ def onboard(
         OperationFailedError: the user, or the file, exists; a topic is missing; the
             administrator lacks a right; or the proof failed, and all was undone.
     """
-    if not (new_user.consume or new_user.produce):
+    if not (new_user.consume or new_user.produce or new_user.watch):
         raise UsageError("No topic is named.", "Name one: --consume TOPIC or --produce TOPIC")
     require_new_file(new_user.file)
     login = login_of(connection, new_user.user, password)
@@ -218,6 +232,9 @@ def _prove(login: Connection, new_user: NewUser, topics: dict[str, list[str]]) -
         group = f"{group_prefix(new_user.user)}fink-onboard"
         _retry(deadline, partial(require_group_right, login, group, Operation.READ))
         proven.append(f"READ on group '{group_prefix(new_user.user)}*'")
+    if new_user.watch:
+        _retry(deadline, partial(list_groups, login))
+        proven.append("DESCRIBE on all topics and groups")
     return proven
 
 

@@ -35,7 +35,7 @@ def time_left(
         The time of each partition. A partition is left out where the topic keeps its messages for
         ever, or where the user may not read it or its settings.
     """
-    retention = _retention(client, connection, {partition.topic for partition in unread})
+    retention = retention_of(client, connection, {partition.topic for partition in unread})
     written = _write_times(
         connection,
         {partition: n for partition, n in unread.items() if partition.topic in retention},
@@ -47,8 +47,8 @@ def time_left(
     }
 
 
-def _retention(client: AdminClient, connection: Connection, topics: set[str]) -> dict[str, int]:
-    """Return ``retention.ms`` of each topic whose messages Kafka deletes by age."""
+def retention_of(client: AdminClient, connection: Connection, topics: set[str]) -> dict[str, int]:
+    """Return ``retention.ms`` of each topic whose messages Kafka deletes by age, in ms."""
     retention = {}
     for name, settings in read_settings(client, connection, topics).items():
         if settings and "delete" in settings["cleanup.policy"].value:

@@ -283,6 +283,9 @@ def onboard(
         list[str] | None,
         topic_option("Write it; may be repeated; 'fink_*'.", "--produce", metavar="TOPIC"),
     ] = None,
+    watcher: Annotated[
+        bool, typer.Option("--watcher", help="Describe all topics and groups: fink metrics.")
+    ] = False,
     client: ClientForm = ClientFormat.FINK,
     out: Annotated[
         Path | None,
@@ -307,7 +310,9 @@ def onboard(
     connection = options.connection()
     onboarding.require_ordinary(user, own_users_of(connection))
     file = out or Path(file_name(user, client))
-    newcomer = onboarding.NewUser(user, consume or [], produce or [], client, file)
+    newcomer = onboarding.NewUser(
+        user, consume or [], produce or [], watch=watcher, form=client, file=file
+    )
     advertised = advertised_connection(connection)
     if dry_run:
         done = onboarding.onboard(connection, advertised, newcomer, "", dry_run=True)

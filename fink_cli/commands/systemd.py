@@ -102,6 +102,27 @@ def distribute(
     _give(service, _target(system, run_as), install)
 
 
+@app.command()
+def metrics(
+    listen: Annotated[
+        str, typer.Option(metavar="ADDRESS:PORT", help="Where Prometheus scrapes it.")
+    ] = "127.0.0.1:9308",
+    install: Install = False,
+    system: System = None,
+    run_as: RunAs = None,
+) -> None:
+    """Print the unit of the metrics for Prometheus."""
+    service = Service(
+        "fink-metrics",
+        "Metrics of fink for Prometheus",
+        [_program(), "metrics", "--listen", listen],
+        start_seconds=90,
+        stop_seconds=20,
+        after=[f"{KAFKA}.service"],
+    )
+    _give(service, _target(system, run_as), install)
+
+
 def _target(system: bool | None, run_as: str | None) -> _Target:
     """Return where a unit goes, and who runs it.
 

@@ -39,7 +39,7 @@ def test_systemd_takes_the_units(tmp_path: Path, whose: list[str]) -> None:
     config = home / "d.toml"
     config.write_text(STREAM)
     environ = clean_environ(home, JAVA_HOME=str(home))
-    for words in (["kafka"], ["distribute", "--config", str(config)]):
+    for words in (["kafka"], ["metrics"], ["distribute", "--config", str(config)]):
         printed = run_fink("systemd", *words, *whose, env=environ)
         assert printed.returncode == 0, printed.stderr
         assert verify(printed.stdout, tmp_path, *[each for each in whose if each == "--user"]) == ""

@@ -1,0 +1,1 @@
+"""What an operator watches: collected once, and shown to Prometheus."""
