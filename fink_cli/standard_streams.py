@@ -40,7 +40,11 @@ def use_utf8() -> None:
     Text and bytes may be written in turn then.
     """
     stream = sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and not stream.write_through:
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    is_utf8 = stream.encoding.lower() in {"utf-8", "utf8"}
+    # With PYTHONUNBUFFERED it writes through from the start.
+    if not (is_utf8 and stream.write_through):
         stream.reconfigure(encoding="utf-8", errors=stream.errors, write_through=True)
 
 
