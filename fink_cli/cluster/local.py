@@ -47,7 +47,7 @@ from fink_cli.settings import write_local_login
 from fink_cli.trusted import refuse_if_changeable
 
 START_SECONDS = 90.0
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 # `stop` promises 20 seconds; a broker that has not ended after these is killed, and recovers.
 STOP_SECONDS = 15.0
 ROOM_BYTES = 512 * 1024**2
@@ -291,7 +291,7 @@ def _wait_until_ready(
                 f"Its log: {broker_log(home, waiting[0].id)}",
             )
         else:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def _known_to(connection: Connection, broker: Broker) -> set[int]:

@@ -54,7 +54,7 @@ def require_free_ports(cluster: Cluster, brokers: Sequence[Broker], remedy: str)
             address for clients on other machines.
     """
     public = cluster.public
-    if public and process.listening_error(Address(public.address, 0)):
+    if brokers and public and process.listening_error(Address(public.address, 0)):
         raise OperationFailedError(
             f"{public.address} is not an address of this machine.",
             "See which there are: ip address; then name one: fink kafka start --listen ADDRESS",

@@ -37,7 +37,7 @@ from fink_cli.kafka.client import connect_admin, kafka_errors
 from fink_cli.private import write_private
 
 _TAKEN_UP_SECONDS = 10.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 # A broker's three network threads take turns with new connections, and load the file one by one.
 _CONNECTIONS = 6
 
@@ -111,7 +111,7 @@ def _wait_until_shown(address: Address, certificate: x509.Certificate, broker: B
                 f"Broker {broker.id} goes on with the former certificate.",
                 f"See why: fink kafka logs --broker {broker.id}",
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _shown(address: Address) -> x509.Certificate | None:
