@@ -30,7 +30,7 @@ from fink_cli.distribution.source.waiting import WaitingFiles
 from fink_cli.processes import beginning
 from fink_cli.text import counted
 
-_MOST_NAMED = 3
+_MOST_NAMED = 1
 
 
 class _Counts(NamedTuple):
