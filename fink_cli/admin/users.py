@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka.admin import (
@@ -38,11 +38,17 @@ class User:
 
     Attributes:
         iterations: how many times the password is hashed.
+        consume_rate: the bytes a second that the user may read; ``None`` if no limit is known.
+        produce_rate: the bytes a second that it may write.
+        requests: the time that its requests may take, in percent of one thread of a broker.
     """
 
     user: str
     mechanism: str
     iterations: int
+    consume_rate: float | None = field(default=None, metadata={"title": "consume, bytes/s"})
+    produce_rate: float | None = field(default=None, metadata={"title": "produce, bytes/s"})
+    requests: float | None = field(default=None, metadata={"title": "requests, %"})
 
 
 @dataclass(frozen=True)

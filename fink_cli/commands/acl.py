@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import console, render
+from fink_cli.commands.auth_quota import java_tools
 from fink_cli.commands.options import (
     ChangeOptions,
     DryRun,
@@ -23,8 +24,10 @@ from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.text import fink_command
 
 if TYPE_CHECKING:
+    from fink_cli.admin.acl.access_file import AccessFile
     from fink_cli.admin.acl.authorizer import Role
     from fink_cli.admin.acl.model import Operation, Rule
+    from fink_cli.admin.quotas import JavaTools
     from fink_cli.connection import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Access rules: who may do what.")
@@ -227,6 +230,10 @@ def audit(super_users: SuperUsers = None, *, options: ReportOptions) -> None:
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The declared access, TOML.")]
 
 
+def _quota_tools(declared: AccessFile) -> JavaTools | None:
+    return java_tools() if any(user.limits() for user in declared.users.values()) else None
+
+
 @app.command("plan")
 def plan_(file: File, options: ReportOptions) -> None:
     """Show what `apply` would change, and change nothing."""
@@ -234,11 +241,11 @@ def plan_(file: File, options: ReportOptions) -> None:
     from fink_cli.admin.acl.apply import read_plan
 
     declared = read_declaration(file)
-    plan = read_plan(options.connection(), declared)
+    plan = read_plan(options.connection(), declared, _quota_tools(declared))
     render.emit(plan, options.form)
     if declared.cluster_id not in {None, plan.cluster_id}:
         console.warn(f"The file is for another cluster: {declared.cluster_id}.")
-    if not plan.changes:
+    if not plan.steps():
         console.note("Nothing to change.")
 
 
@@ -251,16 +258,16 @@ def apply(file: File, options: ChangeOptions) -> None:
     from fink_cli.trusted import find_weakness
 
     declared = read_declaration(file)
-    connection = options.connection()
-    plan = read_plan(connection, declared)
+    connection, tools = options.connection(), _quota_tools(declared)
+    plan = read_plan(connection, declared, tools)
     require_same_cluster(declared, plan.cluster_id)
     weakness = find_weakness(file)
     if weakness:
         # Not refused, since what it changes is shown and asked.
         console.warn(f"{file} gives rights, and {weakness.reason}. {weakness.fix}")
-    if plan.changes and not options.dry_run:
-        console.confirm("Apply?", [str(change) for change in plan.changes], options.yes)
-        apply_plan(connection, declared, plan)
+    if plan.steps() and not options.dry_run:
+        console.confirm("Apply?", plan.steps(), options.yes)
+        apply_plan(connection, declared, plan, tools)
     render.emit(plan, options.form)
-    if not plan.changes:
+    if not plan.steps():
         console.note("Nothing to change.")

@@ -10,6 +10,7 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.admin.client_files import ClientFormat
+from fink_cli.commands.auth_quota import begin_to_read, quota, with_quotas
 from fink_cli.commands.options import (
     ChangeOptions,
     ClusterOptions,
@@ -96,12 +97,13 @@ def add(
 
 @app.command("list")
 def list_(options: ReportOptions) -> None:
-    """List the users that log in with SCRAM, a row for each mechanism."""
+    """List the users that log in with SCRAM, a row for each mechanism, with their quotas."""
     from fink_cli.admin import users
     from fink_cli.cluster.own import own_users_of
 
     connection = options.connection()
-    rows = users.list_users(connection)
+    reading = begin_to_read(connection)
+    rows = with_quotas(users.list_users(connection), reading)
     render.emit(rows, options.form, empty="No users. Add one: fink auth add -u USER")
     explain_own_users(own_users_of(connection), {row.user for row in rows})
     strong = {row.user for row in rows if row.mechanism == users.SHA_512}
@@ -322,3 +324,6 @@ def onboard(
     done = onboarding.onboard(connection, advertised, newcomer, chosen.text)
     render.emit(done, options.form)
     _tell_of(done.file, user, done.certificate)
+
+
+app.command()(quota)

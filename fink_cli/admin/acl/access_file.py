@@ -13,11 +13,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from fink_cli.admin.acl.model import ANY, kafka_host, pattern, user_name
 from fink_cli.admin.client_files import group_prefix
+from fink_cli.admin.quotas import rate
 from fink_cli.admin.users import valid_user
 from fink_cli.declared_files import read_toml, validated
 from fink_cli.errors import UsageError
 
 _EXAMPLE = "An example with every setting: conf/access.toml"
+
+NO_LIMIT = "none"
+
+
+def declared_rate(text: str) -> float | None:
+    """Return the bytes a second that a setting stands for; ``None`` for ``none``."""
+    return None if text == NO_LIMIT else rate(text)
 
 
 def _checked_by(check: Callable[[str], object]) -> AfterValidator:
@@ -34,6 +42,7 @@ def _checked_by(check: Callable[[str], object]) -> AfterValidator:
 _Name = Annotated[str, _checked_by(pattern)]
 _Host = Annotated[str, _checked_by(kafka_host)]
 _User = Annotated[str, _checked_by(valid_user)]
+_Rate = Annotated[str, _checked_by(declared_rate)]
 
 
 class _Table(BaseModel):
@@ -62,12 +71,22 @@ class DeclaredUser(_Table):
         groups: the consumer groups that it may use; ``None`` for those whose names begin with its
             name and ``-``, if it reads a topic.
         hosts: the IP addresses that it connects from; ``*`` for any.
+        consume_rate: how much it may read, for example ``20MB/s``; ``none`` removes a limit, and
+            ``None`` leaves it as it is.
+        produce_rate: how much it may write.
     """
 
     consumer: list[_Name] = []
     producer: list[_Name] = []
     groups: list[_Name] | None = None
     hosts: Annotated[list[_Host], Field(min_length=1)] = [ANY]
+    consume_rate: _Rate | None = None
+    produce_rate: _Rate | None = None
+
+    def limits(self) -> dict[str, float | None]:
+        """Return the limits that it shall have, by their names in a quota; ``None`` for none."""
+        named = {"consume_rate": self.consume_rate, "produce_rate": self.produce_rate}
+        return {name: declared_rate(text) for name, text in named.items() if text is not None}
 
     def groups_of(self, user: str) -> list[str]:
         """Return the consumer groups that the user may use."""

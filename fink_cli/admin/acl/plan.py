@@ -1,15 +1,16 @@
 """Plan what has to change on a cluster so that it matches a file of declared access. Pure.
 
 The file governs the ALLOW rules of the users that it names, on topics, consumer groups and
-transactional ids; and the existence of the topics that it names. Everything else stays as it is:
+transactional ids; the rates that it names of them; and the existence of the topics that it names.
+Everything else stays as it is:
 DENY rules, rules on the cluster, logins, and users and topics that it does not name. Where one of
 these contradicts the file, the plan has a note.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fink_cli.admin.acl.access_file import AccessFile, DeclaredUser
@@ -29,6 +30,7 @@ from fink_cli.admin.acl.model import (
     role_rules,
 )
 from fink_cli.admin.publishers import publisher_rules
+from fink_cli.admin.quotas import Quota
 from fink_cli.errors import OperationFailedError
 from fink_cli.text import close_names, fink_command
 
@@ -41,12 +43,14 @@ class CurrentAccess:
 
     Attributes:
         topics: the number of partitions of each topic.
+        quotas: the quotas, by user; none if the file declares none.
     """
 
     cluster_id: str
     rules: frozenset[Rule]
     topics: dict[str, int]
     users: frozenset[str]
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
 
 
 class Action(StrEnum):
@@ -96,6 +100,30 @@ class PlanStep:
 
 
 @dataclass(frozen=True)
+class QuotaStep:
+    """A limit of a user to set or to remove.
+
+    Attributes:
+        user: the user.
+        limit: ``consume_rate`` or ``produce_rate``.
+        before: the bytes a second that it had; ``None`` for no limit.
+        after: those that it gets.
+    """
+
+    user: str
+    limit: str
+    before: float | None
+    after: float | None
+
+    def __str__(self) -> str:
+        return f"~ {self.user}: {self.limit} {_limit(self.before)} -> {_limit(self.after)}"
+
+
+def _limit(value: float | None) -> str:
+    return "none" if value is None else f"{value:,.0f} bytes/s"
+
+
+@dataclass(frozen=True)
 class PlanNote:
     """A difference between file and cluster that no step of the plan removes."""
 
@@ -110,12 +138,18 @@ class AccessPlan:
     Attributes:
         changes: the steps in their order: rules are added before others are removed, so that
             nobody lacks a right in between.
+        quotas: the limits to set or to remove.
         notes: what is left to the operator.
     """
 
     cluster_id: str
     changes: list[PlanStep]
+    quotas: list[QuotaStep]
     notes: list[PlanNote]
+
+    def steps(self) -> list[str]:
+        """Return all steps, as they are shown before they are done."""
+        return [str(step) for step in (*self.changes, *self.quotas)]
 
     def rules(self, action: Action) -> list[Rule]:
         """Return the rules to add or to remove."""
@@ -148,6 +182,7 @@ def make_plan(declared: AccessFile, current: CurrentAccess) -> AccessPlan:
             *(_rule_step(Action.ADD, rule) for rule in sorted(wanted - current.rules, key=order)),
             *(_rule_step(Action.REMOVE, rule) for rule in sorted(governed - wanted, key=order)),
         ],
+        list(_quota_steps(declared, current)),
         [*_missing(declared, current), *_differing(declared, current), *_denied(wanted, after)],
     )
 
@@ -185,6 +220,15 @@ def _rule_step(action: Action, rule: Rule) -> PlanStep:
         rule.pattern_type,
         rule.host,
     )
+
+
+def _quota_steps(declared: AccessFile, current: CurrentAccess) -> Iterable[QuotaStep]:
+    for name, user in sorted(declared.users.items()):
+        quota = current.quotas.get(name, Quota(name))
+        for limit, after in user.limits().items():
+            before = getattr(quota, limit)
+            if before != after:
+                yield QuotaStep(name, limit, before, after)
 
 
 def _missing(declared: AccessFile, current: CurrentAccess) -> Iterable[PlanNote]:
