@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AclOperation
 
+from fink_cli.kafka.client import open_groupless
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
-from tests.support.users import as_user, new_user, right
+from tests.support.users import PASSWORD, as_user, new_user, right
 
 
 @pytest.fixture
@@ -126,3 +131,24 @@ def test_rates_are_declared_planned_and_applied(fink: Fink, user: str, tmp_path:
     refused = fink("acl", "plan", str(file))
     assert refused.returncode == 2
     assert f"users.{user}.consume_rate: 'quick' is no rate." in refused.stderr
+
+
+def test_a_reader_with_a_quota_is_slowed_down(
+    fink: Fink, cluster: TestCluster, user: str, topic: str
+) -> None:
+    """Kafka averages over 11 s: so much a reader is given before it has to wait."""
+    rate, count, size = 2_000_000, 400, 100_000
+    writer = Producer(cluster.connection.librdkafka())
+    for _ in range(count):
+        writer.produce(topic, os.urandom(size))
+        writer.poll(0)
+    assert writer.flush(60) == 0
+    quota(fink, user, "--consume", "2MB/s")
+    reader = replace(cluster.connection, username=user, password=PASSWORD)
+    began = time.monotonic()
+    read = 0
+    with open_groupless(reader) as consumer:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while read < count:
+            read += sum(message.error() is None for message in consumer.consume(count, 1.0))
+    assert time.monotonic() - began > (count * size - 11 * rate) / rate - 1
