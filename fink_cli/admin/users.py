@@ -38,14 +38,23 @@ class User:
 
     Attributes:
         iterations: how many times the password is hashed.
-        consume_rate: the bytes a second that the user may read; ``None`` if no limit is known.
-        produce_rate: the bytes a second that it may write.
-        requests: the time that its requests may take, in percent of one thread of a broker.
     """
 
     user: str
     mechanism: str
     iterations: int
+
+
+@dataclass(frozen=True)
+class LimitedUser(User):
+    """A password of a user, and its quota, where a user of the cluster has one.
+
+    Attributes:
+        consume_rate: the bytes a second that the user may read; ``None`` for no limit of its own.
+        produce_rate: the bytes a second that it may write.
+        requests: the time that its requests may take, in percent of one thread of a broker.
+    """
+
     consume_rate: float | None = field(default=None, metadata={"title": "consume, bytes/s"})
     produce_rate: float | None = field(default=None, metadata={"title": "produce, bytes/s"})
     requests: float | None = field(default=None, metadata={"title": "requests, %"})

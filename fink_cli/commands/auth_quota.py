@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -116,9 +116,10 @@ def begin_to_read(connection: Connection) -> Future[dict[str, Quota]]:
     return begin(read)
 
 
-def with_quotas(rows: list[User], reading: Future[dict[str, Quota]]) -> list[User]:
-    """Return users with their limits; as they are, with a note, if these can't be read."""
+def with_quotas(rows: list[User], reading: Future[dict[str, Quota]]) -> list[Any]:
+    """Return users with their limits; as they are where none has any, or none can be read."""
     from fink_cli.admin.quotas import EVERYBODY, Quota
+    from fink_cli.admin.users import LimitedUser
 
     try:
         quotas = reading.result()
@@ -127,5 +128,7 @@ def with_quotas(rows: list[User], reading: Future[dict[str, Quota]]) -> list[Use
         return rows
     if EVERYBODY in quotas:
         console.note("Who has no limit has that of everybody: fink auth quota -u '*'")
+    if quotas.keys().isdisjoint(row.user for row in rows):
+        return rows
     limits = {row.user: asdict(quotas.get(row.user, Quota(row.user))) for row in rows}
-    return [replace(row, **limits[row.user]) for row in rows]
+    return [LimitedUser(**{**asdict(row), **limits[row.user]}) for row in rows]
