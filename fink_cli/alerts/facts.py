@@ -84,9 +84,6 @@ def _any_of(*patterns: str) -> re.Pattern[str]:
 def time_unit(path: str) -> str:
     """Return the unit of a time, as the name of its column tells: ``jd``, ``mjd`` or ``mjd-tai``.
 
-    Args:
-        path: the dotted path of the column.
-
     Returns:
         The unit; empty for a column that is not named as a time.
     """
@@ -142,7 +139,6 @@ def links_of(name: Any, ra: Any, dec: Any) -> list[Link]:
     Args:
         name: the name of the object, or `None`.
         ra: right ascension (degrees), with ``dec``; links by position need both to be possible.
-        dec: declination (degrees).
     """
     links = []
     for rule in _rules()["link"]:

@@ -128,7 +128,6 @@ def table_of(target: pa.Schema, contents: Sequence[Mapping[str, Any]]) -> pa.Tab
 
     Args:
         target: the columns; a field that an alert lacks is null.
-        contents: the alerts.
 
     Raises:
         NoArrowError: a value is not of its field's type.

@@ -24,7 +24,6 @@ def error_without_schema(
     """Return why a message without a schema is no alert: what it is, or what is wrong with its key.
 
     Args:
-        key: the message's key.
         value: its value, which is no JSON object.
         error: why the key is no schema.
     """

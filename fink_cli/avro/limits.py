@@ -94,7 +94,6 @@ def refuse_heavy(blocks: Iterable[tuple[int, bytes]], root: RecordType) -> None:
 
     Args:
         blocks: the number of alerts and their bytes, in each block of a message.
-        root: their schema.
 
     Raises:
         UndecodableError: they would.

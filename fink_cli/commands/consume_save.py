@@ -35,12 +35,9 @@ def open_saver(
     unless it was that a file can't be written.
 
     Args:
-        folder: the folder of the files.
-        form: their format.
         selection: which alerts are selected, as a text; empty for all.
         group: the group whose offsets are committed; ``None`` commits nothing.
         keep: keeps a message whose alert can't be saved.
-        topic_id: returns Kafka's id of a topic.
         counts: counts the messages that can't be saved as skipped.
     """
 
@@ -73,8 +70,6 @@ class SavingSink(Printed):
     """Hands alerts to a saver, and says which messages were skipped.
 
     Args:
-        saver: writes them.
-        recent: the ids of the last alerts.
         until_end: whether there is an end that the bar can go to.
         warn: is told of alerts that may be in the folder twice.
     """

@@ -25,11 +25,8 @@ class Assignment:
     that the group gives it.
 
     Args:
-        connection: the cluster and the login.
-        consumer: reads.
         watch: reports how the topics change.
         names: the topics that exist at the beginning.
-        group: the consumer group, or ``None``.
         start: where to start; ``None`` if ``--from`` was not given.
         until_end: whether to stop at the end that the partitions have at the beginning.
         warn: takes warnings about messages that are missed.
@@ -37,7 +34,6 @@ class Assignment:
 
     Attributes:
         topics: the topics that are read, with those that came to match a pattern.
-        positions: how far each partition has been read.
         is_bounded: whether to stop at the end that the partitions have at the beginning.
         leaving: called before partitions go to another member of the group.
         restarting: called when messages that were read but not committed will be read again.

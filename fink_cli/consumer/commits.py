@@ -26,11 +26,6 @@ class Committer:
 
     A commit waits in librdkafka, for minutes and without Ctrl-C, if the broker's machine hangs. (A
     broker that has ended is noticed at once.)
-
-    Args:
-        consumer: the member of the group.
-        connection: the cluster and the login.
-        group: the group.
     """
 
     def __init__(self, consumer: Consumer, connection: Connection, group: str) -> None:

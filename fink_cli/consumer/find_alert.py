@@ -27,9 +27,6 @@ class SearchResult:
 
     Attributes:
         alert: the newest alert that matches, with all its fields; or ``None``.
-        read: the number of messages read.
-        matches: the number of alerts that match.
-        undecodable: the number of messages that could not be decoded.
     """
 
     alert: Alert | None = None
@@ -49,7 +46,6 @@ def find_alert(
     Only the ids of alerts are decoded, until the alert is known.
 
     Args:
-        reader: reads the messages, to an end.
         wanted: the header ``alert-id``, the alert's id or its object's name.
         decoder: returns a decoder for the given fields, or for all.
         report: called with the number of messages read, and of those left.

@@ -39,11 +39,8 @@ class ReadProgress:
     """How far a run has read.
 
     Attributes:
-        topics: the topics that are read.
-        counts: the counts so far.
         rate: alerts per second, over the last five seconds.
         lag: the number of offsets between the last message read and the end.
-        connected: whether the cluster answers.
         age: seconds since the newest alert was published; ``None`` if no alert says when.
     """
 
@@ -65,8 +62,6 @@ class LoopOptions:
         keep: takes each message that is not an alert, and makes it durable.
         raw: whether to show such messages as bytes.
         complete_containers: whether to show all alerts of a container, even beyond the limit.
-        flush_when: when to flush the sink, and then commit.
-        commits: whether to commit a group's offsets.
         discard: called when messages that were added but not committed will be read again, by this
             process or another; the sink must forget what it has not flushed.
         committed: called with the offsets that were committed.
@@ -115,11 +110,7 @@ def follow(
     or an interrupt ends the loop, nothing more is committed, not even while leaving the group.
 
     Args:
-        reader: reads the messages.
-        decoder: decodes them.
-        sink: takes the alerts.
         counts: is counted up; correct also after an error.
-        options: what to do with which messages.
         stopped: called after each message.
 
     Raises:

@@ -16,7 +16,6 @@ def deleted_unread(offsets: Mapping[Partition, int], spans: Mapping[Partition, S
 
     Args:
         offsets: the next offset to read of each partition.
-        spans: the offsets that the partitions hold.
     """
     counts: Counter[str] = Counter()
     for partition, offset in offsets.items():
@@ -32,7 +31,6 @@ def created_again(topic: str, unread: int) -> str:
     """Return the warning about a topic that was deleted and created again.
 
     Args:
-        topic: its name.
         unread: the number of its offsets that had not been read.
     """
     lost = f"up to {unread:,} of its messages had not been read, and " if unread else ""

@@ -22,7 +22,6 @@ class Selection:
         where: the expression; ``None`` selects every alert.
         recent: the ids of the last alerts; ``None`` to select duplicates too.
         fields: the fields to show; ``None`` for all.
-        warn: takes the warnings.
     """
 
     def __init__(

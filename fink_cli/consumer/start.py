@@ -27,7 +27,6 @@ def parse_start(text: str, now: datetime, option: str = "--from") -> Start:
     Args:
         text: ``earliest``, ``latest``, an offset, a time in ISO 8601 (UTC if it has no zone), or a
             duration ago: ``-90s``, ``-30m``, ``-2h``, ``-1d``.
-        now: the present time, aware.
         option: the name of the option, for the error.
 
     Raises:
@@ -62,9 +61,6 @@ def starting_offsets(
     created later are read from their start, or from the time that ``start`` is.
 
     Args:
-        consumer: asks the brokers.
-        start: where to start.
-        spans: the offsets that the partitions hold.
         late: the partitions that were created later.
 
     Raises:

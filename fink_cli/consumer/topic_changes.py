@@ -93,7 +93,6 @@ class TopicWatch:
     """Describe topics at intervals, in the background.
 
     Args:
-        connection: the cluster and the login.
         wanted: names of topics, and patterns.
     """
 

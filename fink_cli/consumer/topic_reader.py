@@ -243,7 +243,6 @@ def open_topics(
     """Log in, find the topics, and begin to read them.
 
     Args:
-        connection: the cluster and the login.
         wanted: names of topics, or patterns with ``*`` and ``?``.
         group: the group whose offsets are read and committed; ``None`` to leave no trace.
         start: where to start; ``None`` for the group's offsets, else the first messages. It does

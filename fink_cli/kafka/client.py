@@ -113,8 +113,6 @@ def explained(
     """Return a Kafka error as an error for the user.
 
     Args:
-        error: the error of Kafka or librdkafka.
-        attempt: the operation that failed.
         client: is asked for topics with a similar name when a topic is missing.
         watch: the errors of the connection, for when no broker answers.
     """
@@ -148,7 +146,6 @@ def kafka_errors(attempt: Attempt, client: AdminClient | None = None) -> Iterato
     """Turn the Kafka errors of a ``with`` block into errors for the user.
 
     Args:
-        attempt: the operation that the block tries.
         client: is asked for topics with a similar name when a topic is missing.
     """
     try:
@@ -184,7 +181,6 @@ def open_groupless(
     """Open a consumer that joins no group, and close it at the end of the block.
 
     Args:
-        connection: the cluster and the login.
         settings: librdkafka settings beside those of :func:`groupless_settings`.
     """
     consumer = Consumer({**groupless_settings(connection, ErrorWatch()), **(settings or {})})
@@ -198,7 +194,6 @@ def connect_admin(connection: Connection, timeout: float = ANSWER_SECONDS) -> Ad
     """Return an admin client whose login was accepted.
 
     Args:
-        connection: the cluster and the login.
         timeout: seconds to wait for a broker's answer.
 
     Raises:

@@ -82,7 +82,6 @@ def no_answer(
 
     Args:
         attempt: the operation that failed, with bootstrap servers and security protocol.
-        reason: the reason that librdkafka gave.
         unreachable: advertised listeners that librdkafka could not connect to.
 
     Returns:

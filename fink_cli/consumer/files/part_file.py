@@ -27,11 +27,7 @@ class PartFile:
     """A file under a hidden name, until it is kept or dropped.
 
     Args:
-        folder: the folder of the file.
         title: a part of its hidden name.
-
-    Attributes:
-        path: the hidden file.
 
     Raises:
         OSError: the file can't be written.
@@ -109,7 +105,6 @@ def create_folder(folder: Path, option: str) -> Path:
     """Create a folder to write files to, unless it exists, and return it.
 
     Args:
-        folder: the folder.
         option: the option that names it, for the error.
 
     Raises:

@@ -34,7 +34,6 @@ class SavedRanges:
     """The offsets that the files of a folder hold of a selection.
 
     Args:
-        names: the names of the files.
         selection: the tag of the selection.
         left_out: by file, the offsets whose alerts could not be saved, with the reason.
 

@@ -52,8 +52,6 @@ class _PendingFile:
     """The alerts of a file to write.
 
     Attributes:
-        first: the first alert.
-        last: the offset of the last alert.
         count: the number of alerts, without those left out.
         left_out: offset and reason of the alerts that the format can't hold.
         unpacked: the alerts that are not packed yet.
@@ -103,18 +101,13 @@ class Saver:
     """Collect alerts, and write them to files.
 
     Args:
-        folder: the folder of the files; it exists.
-        form: the format of the files.
         selection: which alerts are selected, as a text; empty for all.
-        topic_id: returns Kafka's id of a topic.
         refuse: takes each message whose alert the format can't hold. If it raises, nothing is
             saved of the file.
 
     Attributes:
-        folder: the folder of the files.
         saved: the number of alerts in the files that it wrote.
         again: the number of alerts that were in files before.
-        files: the number of files that it wrote.
         names: the names of the last of them.
         abandoned: the number of unfinished files of killed processes that it removed.
         otherwise: topics of which the folder has files with another selection.

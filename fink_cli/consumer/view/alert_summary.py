@@ -30,14 +30,9 @@ class Detail:
     Attributes:
         title: the name of the object, or of the alert.
         about: id, time, brightness and position, as names and values.
-        links: pages about the object.
-        classes: the values of its classes.
-        scores: the values of its scores.
         empty: the names of classes and scores without a value.
         others: other values at its top level, ``MOST_OTHERS`` at most.
         left_out: the number of values beyond these.
-        curve: its light curve.
-        cutouts: its cutouts.
     """
 
     title: str

@@ -20,7 +20,6 @@ def picture(image: Image, width: int, colours: bool) -> list[Text]:
 
     Args:
         image: the pixels, bottom row first.
-        width: the width in cells.
         colours: whether the terminal has colours; without them a cell is a shade of two pixels.
     """
     height = max(round(image.shape[0] / image.shape[1] * width / 2), 1)

@@ -28,11 +28,7 @@ _LEAST_PLOT_HEIGHT, _MOST_PLOT_HEIGHT = 10, 18
 
 @dataclass(frozen=True)
 class DetailView:
-    """A detail view that Rich and Textual can draw.
-
-    Attributes:
-        detail: its content.
-    """
+    """A detail view that Rich and Textual can draw."""
 
     detail: Detail
 

@@ -50,7 +50,6 @@ def plot(curve: LightCurve, width: int, height: int) -> list[Text]:
     """Return a light curve as lines: a legend, then the plot with its axes. Brighter is higher.
 
     Args:
-        curve: the light curve.
         width: the width of the lines in cells, at least 30.
         height: the height of the plot in lines, at least 5.
     """

@@ -30,8 +30,6 @@ class Rows:
 
     Args:
         fields: the fields to show; ``None`` for those that the viewer chooses.
-        topics: the topics that are read so far.
-        position: the form in which positions are written.
         again: returns whether an alert was read before, called once for each; ``None`` marks none.
     """
 

@@ -41,7 +41,6 @@ class Heading:
 
     Attributes:
         key: the key of its cells in a row.
-        title: its title.
         role: its role in the alert; empty for none.
         width: its width in terminal cells.
     """
@@ -203,13 +202,8 @@ def live_view(
     """Return what a terminal shows while alerts come: the newest rows, as many as fit.
 
     Args:
-        headings: all columns.
         rows: the alerts, the newest last.
-        progress: how far the run has read.
         skipped: skipped messages to list below the table.
-        width: the terminal's width in cells.
-        height: the terminal's height in lines.
-        newest_first: whether the newest alert is at the top.
     """
     below = [Text(""), *(_skipped_line(message) for message in skipped)] if skipped else []
     room = max(height - _FRAME_LINES - len(below), 1)

@@ -62,12 +62,7 @@ class Browser(App[bool]):
     """The browser. Its result is whether it was interrupted.
 
     Args:
-        feed: hands over the alerts.
         reading: the future of the thread that reads.
-        topics: the names of the topics.
-        folder: the folder to save alerts in.
-        position: the form in which positions are written.
-        interrupted: returns whether the program was interrupted.
         again: returns whether an alert was read before, called once for each; ``None`` to mark
             none.
     """
@@ -318,12 +313,7 @@ def browse_alerts(
 
     Args:
         reader: reads the messages, without a group.
-        decoder: decodes them.
-        options: what to do with which messages.
         counts: is counted up.
-        folder: the folder to save alerts in.
-        position: the form in which positions are written.
-        interrupted: returns whether the program was interrupted.
         again: returns whether an alert was read before; ``None`` to mark none.
 
     Returns:

@@ -22,8 +22,6 @@ class DetailScreen(Screen[None]):
     """The screen with the detail view of an alert.
 
     Args:
-        alert: the first alert to show.
-        position: the form in which positions are written.
         save: saves an alert, and returns a line with the path or the error.
         move: moves by a number of rows in the list, and returns the alert there.
     """

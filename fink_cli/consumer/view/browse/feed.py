@@ -26,7 +26,6 @@ class Feed:
 
     Attributes:
         progress: how far the run has read; ``None`` before the first report.
-        last_skipped: the last skipped message, or ``None``.
     """
 
     def __init__(self) -> None:
@@ -96,8 +95,6 @@ class ListedAlert:
 
     Attributes:
         number: the number of alerts that came before it.
-        alert: the alert.
-        row: its cells.
     """
 
     number: int
