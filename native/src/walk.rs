@@ -130,12 +130,7 @@ impl<'a, O: Output> Walk<'a, O> {
         fill(column, Column::push_null);
     }
 
-    fn items(
-        &mut self,
-        item: usize,
-        keyed: bool,
-        mut column: Option<&mut Column>,
-    ) -> Option<()> {
+    fn items(&mut self, item: usize, keyed: bool, mut column: Option<&mut Column>) -> Option<()> {
         let mut keys = HashSet::new();
         let own = self.schema.types[item].own + if keyed { KEY } else { 0 };
         let mut total = 0;

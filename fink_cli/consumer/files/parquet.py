@@ -15,7 +15,7 @@ from fink_cli.avro.schema import Schema
 from fink_cli.consumer.files.formats import Unfit, UnwritableError
 
 # So many alerts show whether bytes are compressed already: then this much of them is left.
-_SAMPLE = 10
+_SAMPLE = 4
 _HARDLY_SMALLER = 0.9
 
 
