@@ -14,6 +14,7 @@ import argparse
 import io
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -66,7 +67,7 @@ for _ in range(count):
     assert fastavro.schemaless_reader(io.BytesIO(message.value()), known[key])
 consumer.close()
 """
-# With a file as third argument its first alerts are written anew, as fink wrote them.
+# With a file as third argument its alerts are written again and again, as fink wrote them.
 POSSIBLE = """
 import json, sys, uuid
 from confluent_kafka import Consumer
@@ -77,16 +78,17 @@ consumer = Consumer(login | {
 consumer.subscribe([topic])
 table = None
 if len(sys.argv) > 3:
-    import pyarrow.parquet as pq
+    import pyarrow as pa, pyarrow.parquet as pq
     from fink_cli.consumer.files.parquet import encoding_of
     table = pq.read_table(sys.argv[3])
     encoding = encoding_of(table)
+    table = pa.concat_tables([table] * (count // table.num_rows + 1))
 read = 0
 while read < count:
     read += sum(each.error() is None for each in consumer.consume(100, 1))
 if table is not None:
     for first in range(0, count, 500):
-        some = table.slice(first % table.num_rows, min(500, count - first))
+        some = table.slice(first, min(500, count - first))
         pq.write_table(some, sys.argv[3] + ".again", **encoding)
 consumer.close()
 """
@@ -208,13 +210,13 @@ def publish_rubin(count: int) -> None:
 def seconds(command: list[str], login: str, before: Path | None = None) -> float:
     """Return the time of the processor that a command takes."""
     environ = os.environ | ({} if before is None else {"PYTHONPATH": str(before)})
-    start = os.times()
+    start = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         command, check=True, input=login, text=True, env=environ, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, cwd="/",
     )  # fmt: skip
-    end = os.times()
-    return end.children_user + end.children_system - start.children_user - start.children_system
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
 
 
 def contenders(topic: str, home: Path, count: int) -> dict[str, tuple[list[str], bool]]:

@@ -33,7 +33,7 @@ from fink_cli.consumer.sinks import FlushWhen
 from fink_cli.errors import OperationFailedError
 
 # When to write a file: after so many seconds, alerts or bytes of messages.
-FLUSH_WHEN = FlushWhen(seconds=60.0, alerts=5000, size=64 * 1024 * 1024)
+FLUSH_WHEN = FlushWhen(seconds=60.0, alerts=5000, size=256 * 1024 * 1024)
 # After so many bytes alerts are packed for the file. A decoded alert takes several times the memory
 # of its message.
 PACKED_BYTES = 24 * 1024 * 1024
