@@ -80,7 +80,7 @@ table = None
 if len(sys.argv) > 3:
     import pyarrow as pa, pyarrow.parquet as pq
     from fink_cli.consumer.files.parquet import encoding_of
-    table = pq.read_table(sys.argv[3])
+    table = pq.ParquetFile(sys.argv[3]).read_row_group(0)
     encoding = encoding_of(table)
     table = pa.concat_tables([table] * (count // table.num_rows + 1))
 read = 0
