@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import time
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -45,11 +44,11 @@ from fink_cli.distribution.progress.topics import (
     produce_record,
 )
 from fink_cli.distribution.publisher.failures import SlotError, failure_of, kind_of
+from fink_cli.distribution.publisher.message import choose_partition, headers_of, is_too_large
 from fink_cli.distribution.publisher.producer import let_go, take_slot, worker_id
 from fink_cli.distribution.publisher.work import (
     FENCED,
     FILE_CHANGED,
-    LEVEL,
     OTHER,
     UNREACHABLE,
     Destination,
@@ -67,8 +66,6 @@ if TYPE_CHECKING:
 _PART_BYTES, _PART_SECONDS = 256 * 1024**2, 3.0
 _COMMIT_SECONDS = 60.0
 _ABORT_SECONDS = 10.0
-# What a message has beside key and value: headers, and the frame of a batch.
-_AROUND_BYTES = 1024
 
 
 @dataclass
@@ -207,22 +204,20 @@ class SlotPublisher:
             self._bury(replace(letter, kind=reason[0], reason=reason[1]))
             return
         self._begin()
-        # CRC-32 as librdkafka's `consistent` partitioner has it: any client can compute it.
-        partition = zlib.crc32(object_id.encode()) % target.partitions
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("alert-id", letter.alert_id.encode()),
-            ("object-id", object_id.encode()),
-            ("published-at", published_at),
-            ("schema-fingerprint", encoding.fingerprint),
-            ("stream", target.stream.encode()),
-        ]
+        headers = headers_of(
+            alert_id=letter.alert_id,
+            object_id=object_id,
+            published_at=published_at,
+            fingerprint=encoding.fingerprint,
+            stream=target.stream,
+        )
         try:
             produce(
                 self._producer,
                 target.topic,
                 value=value,
                 key=encoding.schema,
-                partition=partition,
+                partition=choose_partition(object_id, target.partitions),
                 headers=headers,
                 on_delivery=partial(self._delivered, letter),
             )
@@ -244,7 +239,7 @@ class SlotPublisher:
         if target.closed == NOT_ALLOWED:
             return NOT_ALLOWED, f"the user may not write to the topic {target.topic}"
         refused = (letter.file, letter.row, letter.stream) in self._work.too_large
-        if refused or _is_too_large(target, value, key):
+        if refused or is_too_large(target, value, key):
             return (
                 TOO_LARGE,
                 f"a message of {len(value) + len(key):,} bytes is more than the topic takes",
@@ -350,17 +345,6 @@ class SlotPublisher:
                 self._producer.abort_transaction(_ABORT_SECONDS)
         except KafkaException:
             return
-
-
-def _is_too_large(target: Destination, value: bytes, key: bytes) -> bool:
-    """Tell whether a message by itself, compressed as it is sent, is more than its topic takes."""
-    size = len(value) + len(key) + _AROUND_BYTES
-    if target.largest is None or size <= target.largest:
-        return False
-    import cramjam
-
-    packed = len(cramjam.zstd.compress(key + value, level=LEVEL))
-    return min(packed, size) + _AROUND_BYTES > target.largest
 
 
 def _contains(ranges: list[Range] | None, row: int) -> bool:

@@ -64,13 +64,6 @@ class Decider:
     routes: Sequence[Route]
     codes: Column
 
-    def stream_of(self, code: int) -> Stream:
-        """Return the stream of a code."""
-        if code < 0:
-            return self.streams[-1 - code]
-        title = self.routes[code].title
-        return next(each for each in self.streams if each.title == title)
-
 
 def make_decider(
     spark: SparkSession,
