@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -77,6 +78,8 @@ def run_consume(options: ConsumeOptions) -> bool:
     # Python's collector need not check again and again what has been loaded by now.
     gc.freeze()
     _keep_freed_memory()
+    # numpy's threads for matrices wait in a busy loop, and there are no matrices here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with (
         open_topics(
             options.connection(),
