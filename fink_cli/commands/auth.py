@@ -10,7 +10,7 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.admin.client_files import ClientFormat
-from fink_cli.commands.auth_quota import begin_to_read, quota, with_quotas
+from fink_cli.commands.auth_quota import quota, with_quotas
 from fink_cli.commands.options import (
     ChangeOptions,
     ClusterOptions,
@@ -96,14 +96,20 @@ def add(
 
 
 @app.command("list")
-def list_(options: ReportOptions) -> None:
-    """List the users that log in with SCRAM, a row for each mechanism, with their quotas."""
+def list_(
+    quotas: Annotated[
+        bool, typer.Option("--quotas", help="With their quotas, which takes Java, and a second.")
+    ] = False,
+    *,
+    options: ReportOptions,
+) -> None:
+    """List the users that log in with SCRAM, a row for each mechanism."""
     from fink_cli.admin import users
     from fink_cli.cluster.own import own_users_of
 
     connection = options.connection()
-    reading = begin_to_read(connection)
-    rows = with_quotas(users.list_users(connection), reading)
+    listed = users.list_users(connection)
+    rows = with_quotas(listed, connection) if quotas else list(listed)
     render.emit(rows, options.form, empty="No users. Add one: fink auth add -u USER")
     explain_own_users(own_users_of(connection), {row.user for row in rows})
     strong = {row.user for row in rows if row.mechanism == users.SHA_512}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +9,12 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.options import DryRun, ReportOptions, user_option
-from fink_cli.errors import FinkError, OperationFailedError, UsageError
+from fink_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from fink_cli.admin.quotas import JavaTools, Limits, Quota
+    from fink_cli.admin.quotas import JavaTools, Limits
     from fink_cli.admin.users import User
     from fink_cli.connection import Connection
-
-_FETCH = "Fetch them: fink auth quota -u USER"
 
 
 def quota(
@@ -99,36 +95,14 @@ def java_tools() -> JavaTools:
         return JavaTools(java, kafka_jars(report))
 
 
-def begin_to_read(connection: Connection) -> Future[dict[str, Quota]]:
-    """Begin to read the quotas of all users, beside what else is asked; nothing is fetched."""
-    from fink_cli import jars
-    from fink_cli.admin.quotas import open_quotas
-    from fink_cli.paths import cache_folder
-    from fink_cli.threads import begin
-
-    def read() -> dict[str, Quota]:
-        lock = jars.read_lock("kafka")
-        if "KAFKA_HOME" not in os.environ and jars.missing(lock, cache_folder() / "kafka"):
-            raise OperationFailedError("Kafka's jars are not on this machine.", _FETCH)
-        with open_quotas(connection, java_tools()) as client:
-            return client.read()
-
-    return begin(read)
-
-
-def with_quotas(rows: list[User], reading: Future[dict[str, Quota]]) -> list[Any]:
-    """Return users with their limits; as they are where none has any, or none can be read."""
-    from fink_cli.admin.quotas import EVERYBODY, Quota
+def with_quotas(rows: list[User], connection: Connection) -> list[Any]:
+    """Return users with their limits."""
+    from fink_cli.admin.quotas import EVERYBODY, Quota, open_quotas
     from fink_cli.admin.users import LimitedUser
 
-    try:
-        quotas = reading.result()
-    except FinkError as error:
-        console.note(f"Quotas are not shown: {error.message} {error.hint}".rstrip(), unbroken=True)
-        return rows
+    with open_quotas(connection, java_tools()) as client:
+        quotas = client.read()
     if EVERYBODY in quotas:
         console.note("Who has no limit has that of everybody: fink auth quota -u '*'")
-    if quotas.keys().isdisjoint(row.user for row in rows):
-        return rows
     limits = {row.user: asdict(quotas.get(row.user, Quota(row.user))) for row in rows}
     return [LimitedUser(**{**asdict(row), **limits[row.user]}) for row in rows]

@@ -37,7 +37,7 @@ def quota(fink: Fink, user: str, *words: str) -> dict[str, Any]:
 
 
 def listed(fink: Fink, user: str) -> dict[str, Any]:
-    done = fink("auth", "list", "-o", "json")
+    done = fink("auth", "list", "--quotas", "-o", "json")
     assert done.returncode == 0, done.stderr
     (row,) = (row for row in json.loads(done.stdout) if row["user"] == user)
     return row
@@ -66,7 +66,7 @@ def test_a_quota_is_set_shown_changed_and_removed(fink: Fink, user: str) -> None
 def test_everybody_has_the_quota_of_everybody(fink: Fink) -> None:
     try:
         assert quota(fink, "*", "--consume", "1GB/s")["consume_rate"] == 1e9
-        told = fink("auth", "list")
+        told = fink("auth", "list", "--quotas")
         assert "fink auth quota -u '*'" in told.stderr
     finally:
         assert quota(fink, "*", "--remove")["consume_rate"] is None
