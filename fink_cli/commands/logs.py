@@ -47,5 +47,7 @@ def show_log(
                     if not goes_on():
                         break
                     called = time.monotonic()
+            if begun:  # a last line that does not end
+                render.print_text(begun)
         finally:
             tail.terminate()

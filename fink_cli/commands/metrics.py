@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
 from fink_cli import console
 from fink_cli.commands.options import Profile, Servers
+from fink_cli.connection import Address, addresses
 from fink_cli.errors import (
     FinkError,
     LoginRefusedError,
@@ -21,14 +21,13 @@ from fink_cli.settings import resolve_connection
 
 app = typer.Typer(help="What an operator watches, for Prometheus.")
 
-_ADDRESS = re.compile(r"(?:\[([^]]+)]|([^:]+)):(\d{1,5})")
+LISTEN = "127.0.0.1:9308"
+Listen = Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where Prometheus scrapes it.")]
 
 
 @app.command()
 def metrics(
-    listen: Annotated[
-        str, typer.Option(metavar="ADDRESS:PORT", help="Where Prometheus scrapes it.")
-    ] = "127.0.0.1:9308",
+    listen: Listen = LISTEN,
     profile: Profile = None,
     servers: Servers = None,
 ) -> None:
@@ -44,7 +43,7 @@ def metrics(
     from fink_cli.metrics.exporter import FinkCollector
     from fink_cli.systemd.notify import notify
 
-    address, port = _parsed(listen)
+    address = _address(listen)
     connection, home = resolve_connection(profile, servers), fink_home()
     failure = ""
 
@@ -68,7 +67,7 @@ def metrics(
     registry = CollectorRegistry()
     registry.register(FinkCollector(collect))
     try:
-        start_http_server(port, address, registry)
+        start_http_server(address.port, address.host, registry)
     except OSError as error:
         raise OperationFailedError(
             f"Nothing can listen on {listen}: {error.strerror or error}.",
@@ -79,15 +78,16 @@ def metrics(
     threading.Event().wait()
 
 
-def _parsed(text: str) -> tuple[str, int]:
-    """Take an address and a port apart.
+def _address(listen: str) -> Address:
+    """Return the address to listen on.
 
     Raises:
-        UsageError: it is not an address and a port.
+        UsageError: it is not one address with a port.
     """
-    match = _ADDRESS.fullmatch(text)
-    if match is None or int(match[3]) > 65535:
+    try:
+        [address] = addresses(listen)
+    except (UsageError, ValueError) as error:
         raise UsageError(
-            f"'{text}' is not of the form ADDRESS:PORT.", "As in: --listen 127.0.0.1:9308"
-        )
-    return match[1] or match[2], int(match[3])
+            f"'{listen}' is not of the form HOST:PORT.", f"As in: --listen {LISTEN}"
+        ) from error
+    return address

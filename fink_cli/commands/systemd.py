@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from fink_cli import console, render
+from fink_cli.commands.metrics import LISTEN, Listen
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.paths import fink_home, full_path
 from fink_cli.systemd.units import KAFKA, SYSTEM_HOME, Service, unit
@@ -104,9 +105,7 @@ def distribute(
 
 @app.command()
 def metrics(
-    listen: Annotated[
-        str, typer.Option(metavar="ADDRESS:PORT", help="Where Prometheus scrapes it.")
-    ] = "127.0.0.1:9308",
+    listen: Listen = LISTEN,
     install: Install = False,
     system: System = None,
     run_as: RunAs = None,

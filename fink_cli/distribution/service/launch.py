@@ -33,7 +33,7 @@ from fink_cli.private import private_folder
 from fink_cli.processes import beginning, find, still_running
 
 _POLL_SECONDS = 0.1
-# A batch is finished first: at most 256 MB of Parquet a core. One that takes longer in the
+# A batch is finished first: at most 512 MB of Parquet a core. One that takes longer in the
 # foreground is published by the next run.
 _BATCH_SECONDS = 120.0
 _STOP_SECONDS = 150.0
