@@ -55,7 +55,8 @@ def completer(kind: str) -> Completer:
     """Return what completes a name of a kind, to be given to Typer as ``autocompletion``.
 
     Args:
-        kind: ``topics``, ``groups``, ``users``, ``profiles`` or ``settings``.
+        kind: ``topics``, ``groups``, ``users``, ``profiles`` or ``settings``; or ``alerts``, the
+            names and ids in the newest messages of the topics that are named before.
     """
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -81,7 +82,8 @@ def _names(kind: str, chosen: dict[str, Any]) -> Iterable[str]:
         return sorted(FIELDS)
     if kind == "profiles":
         return sorted(profiles_of(read_config(config_file())))
-    return cluster_names(kind, chosen.get("profile"), chosen.get("servers"))
+    topics = chosen.get("topic") or () if kind == "alerts" else ()
+    return cluster_names(kind, chosen.get("profile"), chosen.get("servers"), topics)
 
 
 def prepare_completion() -> None:

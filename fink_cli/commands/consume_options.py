@@ -93,8 +93,9 @@ class ConsumeOptions(ReportOptions):
         bool,
         typer.Option(
             "--browse",
-            help="Move through the alerts: arrows, / filters, enter opens, s saves to the folder "
-            "of --save (else this one), q quits.",
+            help="Move through the alerts: arrows, enter opens, / filters, s saves to the folder "
+            "of --save (else this one), ? shows all keys. From 120 columns on the alert stands "
+            "beside the list.",
         ),
     ] = False
     position: Positions = Position.DEG

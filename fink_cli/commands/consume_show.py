@@ -9,9 +9,10 @@ import typer
 
 from fink_cli import console
 from fink_cli.alerts.sky import Position
+from fink_cli.commands.completion import completer
 from fink_cli.commands.consume_options import Positions, SchemaPath, topic_names
 from fink_cli.commands.options import ReportOptions, Topics
-from fink_cli.errors import OperationFailedError
+from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.render import Format, print_json, print_yaml_document
 from fink_cli.terminal import show as show_drawing
 from fink_cli.text import counted
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 
 
 def show(
-    topic: Topics = None,
-    *,
-    wanted: Annotated[
-        str,
-        typer.Option(
-            "--id", help="Id of the alert, or name of its object, of which the newest is shown."
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="OBJECT",
+            help="Name of an object, of which the newest alert is shown, or id of an alert.",
+            autocompletion=completer("alerts"),
         ),
-    ],
+    ] = None,
+    *,
+    topic: Topics = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The same.", autocompletion=completer("alerts"))
+    ] = None,
     schema: SchemaPath = None,
     position: Positions = Position.DEG,
     options: ReportOptions,
@@ -38,6 +44,11 @@ def show(
     from fink_cli.consumer.find_alert import find_alert
     from fink_cli.consumer.topic_reader import open_topics
 
+    wanted = named or id_
+    if wanted is None or (named and id_ and named != id_):
+        raise UsageError(
+            "One object or alert is shown.", "Name it: fink consume show OBJECT --topic NAME"
+        )
     topics = topic_names(topic or [])
     decoder = partial(decoder_of, schema)
     decoder(None)

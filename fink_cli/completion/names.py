@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,21 +57,24 @@ class KnownNames:
     names: dict[str, list[str]]
 
 
-def cluster_names(kind: str, profile: str | None, servers: str | None) -> list[str]:
+def cluster_names(
+    kind: str, profile: str | None, servers: str | None, topics: Sequence[str] = ()
+) -> list[str]:
     """Return the names of a kind; empty where they can't be had within ``WAIT_SECONDS``.
 
     Args:
-        kind: ``topics``, ``users`` or ``groups``.
+        kind: ``topics``, ``users``, ``groups`` or ``alerts``.
+        topics: the topics of the alerts; empty for the other kinds.
     """
     ends = time.monotonic() + WAIT_SECONDS
-    file = _cache_file(profile, servers)
+    file = _cache_file(profile, servers, topics)
     if _is_younger(away_file(file), _FRESH_SECONDS):
         return []
     known = _read_known(file)
     if known is not None and not _answers(known.host, known.port):
         return []
     if known is None or time.time() - known.at > _FRESH_SECONDS:
-        _start_refresh(file, profile, servers)
+        _start_refresh(file, profile, servers, topics)
     while known is None or kind not in known.names or time.time() - known.at > _KEPT_SECONDS:
         if time.monotonic() > ends:
             return []
@@ -93,14 +97,14 @@ def away_file(file: Path) -> Path:
     return file.with_suffix(".away")
 
 
-def _cache_file(profile: str | None, servers: str | None) -> Path:
+def _cache_file(profile: str | None, servers: str | None, topics: Sequence[str]) -> Path:
     """Return where the names of the cluster are kept that the settings lead to.
 
     It is named by all that leads there but the password, and by the state of the profiles' file.
     """
     file = config_file()
     changed = file.stat().st_mtime_ns if file.is_file() else 0
-    leads = [profile, servers, str(file), changed, *map(os.environ.get, _VARIABLES)]
+    leads = [profile, servers, *topics, str(file), changed, *map(os.environ.get, _VARIABLES)]
     digest = hashlib.sha256(json.dumps(leads).encode()).hexdigest()
     return cache_folder() / "completion" / f"names-{digest[:24]}.json"
 
@@ -134,7 +138,9 @@ def _answers(host: str, port: int) -> bool:
     return connected.is_set()
 
 
-def _start_refresh(file: Path, profile: str | None, servers: str | None) -> None:
+def _start_refresh(
+    file: Path, profile: str | None, servers: str | None, topics: Sequence[str]
+) -> None:
     """Start to refresh the names in a process of its own, unless one was just started."""
     begun = file.with_suffix(".begun")
     if _is_younger(begun, _AGAIN_SECONDS):
@@ -146,7 +152,7 @@ def _start_refresh(file: Path, profile: str | None, servers: str | None) -> None
             # -P: a module in the folder where the key is pressed is not Python's.
             [
                 *(sys.executable, "-P", "-m", "fink_cli.completion.refresh"),
-                *(str(file), profile or "", servers or ""),
+                *(str(file), profile or "", servers or "", *topics),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Ask the cluster for its names, in a process in the background that tells nobody anything.
 
-``python -m fink_cli.completion.refresh FILE PROFILE SERVERS``
+``python -m fink_cli.completion.refresh FILE PROFILE SERVERS [TOPIC …]``
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,21 @@ from fink_cli.profiles import default_of, profiles_of, read_config
 from fink_cli.settings import resolve_connection
 
 _SECONDS = 5.0
+Question = Callable[[Any, Connection], list[str]]
 
 
 def main(words: list[str]) -> None:
     """Write the file of the names anew; where they can't be had, write that down instead."""
     file = Path(words[0])
-    profile, servers = (word or None for word in words[1:])
+    profile, servers = (word or None for word in words[1:3])
     try:
-        _refresh(file, profile, servers)
+        _refresh(file, profile, servers, words[3:])
     except FinkError:
         file.unlink(missing_ok=True)
         write_private(away_file(file), "")
 
 
-def _refresh(file: Path, profile: str | None, servers: str | None) -> None:
+def _refresh(file: Path, profile: str | None, servers: str | None, topics: Sequence[str]) -> None:
     if _may_ask_a_person(profile):
         write_private(away_file(file), "")
         return
@@ -43,7 +44,8 @@ def _refresh(file: Path, profile: str | None, servers: str | None) -> None:
     client = connect_admin(connection, timeout=_SECONDS)
     host, port = addresses(connection.bootstrap_servers)[0]
     names: dict[str, list[str]] = {}
-    for kind, ask in _QUESTIONS.items():
+    # Of the alerts in topics nothing else is asked for: they are kept in a file of their own.
+    for kind, ask in ({"alerts": _alerts(topics)} if topics else _QUESTIONS).items():
         try:
             with kafka_errors(connection.attempt("DESCRIBE")):
                 names[kind] = ask(client, connection)
@@ -80,7 +82,13 @@ def _users(_client: Any, connection: Connection) -> list[str]:
     return sorted({row.user for row in list_users(connection)})
 
 
-_QUESTIONS: dict[str, Callable[[Any, Connection], list[str]]] = {
+def _alerts(topics: Sequence[str]) -> Question:
+    from fink_cli.consumer.newest_names import newest_names
+
+    return lambda _client, connection: newest_names(connection, topics)
+
+
+_QUESTIONS: dict[str, Question] = {
     "topics": _topics,
     "groups": _groups,
     "users": _users,

@@ -53,7 +53,7 @@ def find_alert(
     Raises:
         FinkError: the topic can't be read, or the cluster is lost.
     """
-    ids_only = decoder(_id_paths)
+    ids_only = decoder(id_paths)
     result = SearchResult()
     newest: Message | None = None
     newest_time = _LONG_AGO
@@ -76,13 +76,14 @@ def find_alert(
     return result
 
 
-def _id_paths(schema: Schema) -> Iterable[list[str]]:
+def id_paths(schema: Schema) -> list[list[str]]:
+    """Return the paths of an alert's id and of its object's name, as far as a schema has them."""
     paths, roles = leaf_paths(schema), load_roles()
-    id_paths = (roles.find(role, paths) for role in (ID, OBJECT))
-    return [path.split(".") for path in id_paths if path is not None]
+    named = (roles.find(role, paths) for role in (ID, OBJECT))
+    return [path.split(".") for path in named if path is not None]
 
 
 def _matches(alert: Alert, wanted: str) -> bool:
     if alert.id == wanted:
         return True
-    return any(str(value_at(alert.content, steps)) == wanted for steps in _id_paths(alert.schema))
+    return any(str(value_at(alert.content, steps)) == wanted for steps in id_paths(alert.schema))

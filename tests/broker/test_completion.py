@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, TopicPartition
 from fink_cli.cluster.process import free_ports
 from fink_cli.completion.names import WAIT_SECONDS
 from tests.support.cluster import TestCluster
+from tests.support.consume import messages
 from tests.support.environment import PROGRAM, clean_environ, find_program
 from tests.support.servers import relayed
 from tests.support.users import new_user
@@ -112,6 +113,16 @@ def test_names_of_the_cluster_are_shown(
     assert "local" in pressed(environ, "config", "use", "")
     shown = pressed_until(environ, topic, "kafka", "topic", "describe", "")
     assert "__consumer_offsets" not in shown
+
+
+def test_ids_of_alerts_are_shown(
+    environ: dict[str, str], topic: str, publish: Callable[..., None]
+) -> None:
+    publish(topic, *messages(12))
+    words = ("consume", "show", "--topic", topic)
+    assert pressed_until(environ, "ZTF0011", *words, "ZTF001") == ["ZTF0010", "ZTF0011"]
+    assert pressed_until(environ, "ZTF0003", *words, "--id", "ZTF0003") == ["ZTF0003"]
+    assert pressed(environ, "consume", "show", "ZTF") == []
 
 
 def test_a_press_takes_less_than_300_ms(environ: dict[str, str], topic: str) -> None:

@@ -38,7 +38,7 @@ def test_move_filter_open_save_quit(cluster: Any, topic: str, publish: Any, tmp_
     terminal.until(lambda text: "numbr >" not in text)
     terminal.child.send("number > 3 and number < 6\r")
     # The list is drawn anew after the line that counts it.
-    terminal.until(lambda text: " 2 in the list" in text and "ZTF0006" not in text)
+    terminal.until(lambda text: " 2 of 13 alerts" in text and "ZTF0006" not in text)
     terminal.until(lambda text: "ZTF0004" in text)
 
     terminal.child.send(UP)
@@ -47,7 +47,7 @@ def test_move_filter_open_save_quit(cluster: Any, topic: str, publish: Any, tmp_
     terminal.child.send("s")
     terminal.until(lambda text: "Saved to" in text)
     terminal.child.send(ESCAPE)
-    terminal.until(lambda text: "2 in the list" in text)
+    terminal.until(lambda text: "2 of 13 alerts" in text)
     terminal.child.send("q")
     terminal.until(lambda text: "13 alerts shown. 1 message skipped." in text)
     assert terminal.exit_code() == 0

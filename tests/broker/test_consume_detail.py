@@ -128,7 +128,7 @@ def test_show(fink: Fink, cluster: Any, topic: str, raw_dir: Path, publish: Any)
     publish(topic, (KEY, b"not Avro"))
     sent = send_real(cluster, topic, raw_dir)
     for wanted in (f"id-{sent[1]['candid']}", str(sent[1]["candid"]), sent[1]["objectId"]):
-        done = fink("consume", "show", "--topic", topic, "--id", wanted)
+        done = fink("consume", "show", wanted, "--topic", topic)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"{sent[1]['objectId']}\n")
         assert "Light curve" in done.stdout
@@ -177,5 +177,8 @@ def test_show_what_is_not_there(fink: Fink, topic: str, publish: Any) -> None:
     assert done.stdout == ""
     assert "None of the 3 messages" in done.stderr
     assert f"fink consume --topic {topic}" in done.stderr
-    assert fink("consume", "show", "--topic", topic).returncode == 2
+    for words in ((), ("ZTF1", "--id", "ZTF2")):
+        refused = fink("consume", "show", *words, "--topic", topic)
+        assert refused.returncode == 2
+        assert "One object or alert is shown." in refused.stderr
     assert fink("consume", "show", "--topic", "no_such", "--id", "x").returncode == 1

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import tracemalloc
+import webbrowser
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -20,6 +21,8 @@ from textual.widgets import DataTable, Static
 from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.view.browse.alert_list import AlertList, sort_key
+from fink_cli.consumer.view.browse.alert_pane import AlertPane
 from fink_cli.consumer.view.browse.app import Browser, FilterLine
 from fink_cli.consumer.view.browse.detail_screen import DetailScreen
 from fink_cli.consumer.view.browse.feed import (
@@ -30,6 +33,7 @@ from fink_cli.consumer.view.browse.feed import (
     NewestAlerts,
 )
 from tests.support.drawn import alert_of, check_screen, small, ztf
+from tests.support.waiting import wait_for
 
 SIZE = (80, 24)
 Script = Callable[[Browser, Pilot[bool]], Awaitable[None]]
@@ -82,21 +86,31 @@ def picture(app: Browser) -> str:
     return app.export_screenshot(title="fink consume --browse")
 
 
-async def typed(pilot: Pilot[bool], text: str) -> None:
-    await pilot.press("slash")
+async def settled(app: Browser, pilot: Pilot[bool]) -> None:
+    """Wait until the alert that is wanted is drawn by its thread."""
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def typed(pilot: Pilot[bool], text: str, key: str = "slash") -> None:
+    await pilot.press(key)
     pilot.app.query_one(FilterLine).value = text
     await pilot.press("enter")
     await pilot.pause()
 
 
-@pytest.mark.parametrize("width", [80, 160])
-def test_the_list(tmp_path: Path, width: int) -> None:
+@pytest.mark.parametrize("size", [(80, 16), (120, 30), (160, 40), (200, 50)])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_list(tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        if theme == "light":
+            await pilot.press("t")
         await pilot.press("up")
-        await pilot.pause()
-        check_screen(f"browse-list-{width}.svg", picture(app))
+        await settled(app, pilot)
+        check_screen(f"browse-list-{size[0]}-{theme}.svg", picture(app))
 
-    browse([small(each) for each in (1, 2, 3, 2, 4, 5)], tmp_path, script, (width, 16))
+    alerts = [*(small(each) for each in (1, 2, 3, 2, 4)), alert_of(ztf()), small(5)]
+    browse(alerts, tmp_path, script, size)
 
 
 def test_the_newest_is_followed_until_the_cursor_moves(tmp_path: Path) -> None:
@@ -177,17 +191,153 @@ def test_detail_and_back(tmp_path: Path) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
+        await settled(app, pilot)
         check_screen("browse-detail-80.svg", picture(app))
         await pilot.press("slash")
         assert isinstance(app.screen, DetailScreen)
         await pilot.press("left")
-        await pilot.pause()
+        await settled(app, pilot)
         assert "ZTF21aaaa001" in picture(app)
         await pilot.press("escape")
         assert len(app.screen_stack) == 1
         assert app.query_one(DataTable).cursor_row == 0
 
-    browse([small(1), alert_of(ztf())], tmp_path, script, (80, 52))
+    browse([small(1), alert_of(ztf())], tmp_path, script)
+
+
+def test_the_alert_beside_the_list_is_that_under_the_cursor(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("up", "up", "down")
+        await settled(app, pilot)
+        pane = app.query_one(AlertPane)
+        assert pane.display
+        assert "ZTF21aaaa008 " in picture(app).replace("&#160;", " ").split("MJD")[0]
+        await pilot.press("tab", "end")
+        await pilot.pause()
+        assert "this is the end" in picture(app).replace("&#160;", " ")
+        await pilot.resize_terminal(119, 24)
+        await pilot.pause()
+        assert not pane.display
+
+    browse([*(small(each) for each in range(10))], tmp_path, script, (120, 24))
+
+
+def test_an_open_alert_says_that_it_scrolls(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("enter")
+        await settled(app, pilot)
+        seen = picture(app).replace("&#160;", " ")
+        assert "more lines" in seen
+        assert "this alert" in seen
+        assert "difference" in seen
+        await pilot.press("end")
+        await pilot.pause()
+        assert "this is the end" in picture(app).replace("&#160;", " ")
+
+    browse([alert_of(ztf())], tmp_path, script)
+
+
+def test_the_keys(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        check_screen("browse-keys-80.svg", picture(app))
+        await pilot.press("s")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+
+    browse([small(1)], tmp_path, script)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sort(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        table = app.query_one(AlertList)
+        table.sort_by("magnitude mag")
+        app._draw()
+        # Magnitudes of 17, 18, 19, 20 and 16.
+        assert [name[-1] for name in shown(app)] == ["5", "1", "2", "3", "4"]
+        app._feed.add(small(6))
+        app.tick()
+        assert [name[-1] for name in shown(app)] == ["5", "1", "6", "2", "3", "4"]
+        await pilot.press("O")
+        assert [name[-1] for name in shown(app)] == ["4", "3", "2", "1", "6", "5"]
+        while table.order:
+            await pilot.press("o")
+        assert [name[-1] for name in shown(app)] == ["1", "2", "3", "4", "5", "6"]
+
+    browse([small(each) for each in range(1, 6)], tmp_path, script)
+
+
+def test_numbers_are_sorted_as_numbers() -> None:
+    texts = ["b", "10.5", "-1.5", "+01:30:00", "-01:30:00.5", "9", "2021-11-22T00:00:00", "a"]
+    ordered = ["-01:30:00.5", "-1.5", "+01:30:00", "9", "10.5", "2021-11-22T00:00:00", "a", "b"]
+    assert sorted(texts, key=sort_key) == ordered
+
+
+def test_go_to_an_object(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        table = app.query_one(AlertList)
+        for text, row in (("a002", 2), ("A00", 3), ("1000", 0)):
+            await typed(pilot, text, "g")
+            assert table.cursor_row == row
+        await typed(pilot, "aaa", "g")
+        await pilot.press("n")
+        assert table.cursor_row == 2
+        await typed(pilot, "ZTF99", "g")
+        assert "No alert in the list is of an object" in message(app)
+
+    browse([small(each) for each in range(6)], tmp_path, script)
+
+
+def test_all_alerts_of_an_object(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("a")
+        assert shown(app) == ["ZTF21aaaa002"] * 2
+        assert "2 of 4 alerts" in str(app.query_one("#kept", Static).render())
+        app._feed.add(small(2))
+        app._feed.add(small(7))
+        app.tick()
+        assert shown(app) == ["ZTF21aaaa002"] * 3
+        await pilot.press("a")
+        assert len(shown(app)) == 6
+
+    browse([small(each) for each in (1, 2, 3, 2)], tmp_path, script)
+
+
+def test_a_filter_that_hides_all_says_so(tmp_path: Path) -> None:
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await typed(pilot, "candidate.rb > 2")
+        assert "0 of 3 alerts" in str(app.query_one("#kept", Static).render())
+
+    browse([small(each) for each in range(3)], tmp_path, script, (120, 24))
+
+
+def test_copy_and_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.BackgroundBrowser(str(program)))
+
+    async def script(app: Browser, pilot: Pilot[bool]) -> None:
+        await pilot.press("c")
+        assert app.clipboard == "ZTF21abcdefg"
+        await pilot.press("C")
+        assert app.clipboard == "1786104593715015000"
+        assert "Copied 1786104593715015000" in message(app)
+        await pilot.press("l")
+        await pilot.pause()
+        check_screen("browse-links-80.svg", picture(app))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert message(app) == "Opened https://fink-portal.org/ZTF21abcdefg"
+        monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("w3m"))
+        await pilot.press("l", "enter")
+        await pilot.pause()
+        assert message(app) == "https://fink-portal.org/ZTF21abcdefg"
+
+    browse([alert_of(ztf())], tmp_path, script)
+    wait_for((tmp_path / "opened").exists)
 
 
 def test_save_never_overwrites(tmp_path: Path) -> None:
@@ -251,7 +401,7 @@ def test_hostile_alerts(tmp_path: Path) -> None:
         app.tick()
         assert "[red]" in shown(app)[0]
         await pilot.press("enter")
-        await pilot.pause()
+        await settled(app, pilot)
         seen = picture(app)
         assert "\x1b" not in seen
         assert "\u202e" not in seen

@@ -29,6 +29,7 @@ class Detail:
 
     Attributes:
         title: the name of the object, or of the alert.
+        summary: its brightness, class and time on a line.
         about: id, time, brightness and position, as names and values.
         empty: the names of classes and scores without a value.
         others: other values at its top level, ``MOST_OTHERS`` at most.
@@ -36,6 +37,7 @@ class Detail:
     """
 
     title: str
+    summary: str
     about: Pairs
     links: list[Link]
     classes: Pairs
@@ -63,16 +65,19 @@ def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
     others = [
         (name, text) for name, text in _pairs(facts.others) if name not in shown and text != NOTHING
     ]
+    about_time, brightness = _time(content, columns.get(TIME)), _brightness(curve)
+    classes = _pairs(facts.classes)
     return Detail(
         title=_title(content, columns) or f"{printable(alert.topic)} offset {alert.offset}",
+        summary="  ".join(text for _, text in [*brightness[:1], *classes[:1], *about_time[:1]]),
         about=[
             *_identity(alert, columns),
-            *_time(content, columns.get(TIME)),
-            *_brightness(curve),
+            *about_time,
+            *brightness,
             *_position(ra, dec, position),
         ],
         links=links_of(_value(content, columns.get(OBJECT)), ra, dec),
-        classes=_pairs(facts.classes),
+        classes=classes,
         scores=_pairs(facts.scores),
         empty=[printable(name, _LONGEST_NAME) for name in facts.empty],
         others=others[:MOST_OTHERS],
@@ -80,6 +85,21 @@ def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
         curve=curve,
         cutouts=cutouts_of(content),
     )
+
+
+def links_to(alert: Alert) -> list[Link]:
+    """Return links to pages about the object of an alert."""
+    columns = _columns(alert)
+    name, ra, dec = (_value(alert.content, columns.get(role)) for role in (OBJECT, RA, DEC))
+    return links_of(name, ra, dec)
+
+
+def named(alert: Alert, role: str) -> str:
+    """Return the id of an alert or its object's name, safe to print; empty if it has none."""
+    text = value_text(_value(alert.content, _columns(alert).get(role)))
+    if text == NOTHING and role == ID:
+        text = value_text(alert.id)
+    return "" if text == NOTHING else text
 
 
 def _columns(alert: Alert) -> dict[str, Column]:

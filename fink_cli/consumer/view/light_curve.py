@@ -7,7 +7,7 @@ told apart without colours, and its axes have no round numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -28,6 +28,7 @@ BAND_STYLES = {
     "y": "bold",
 }
 _LEAST_WIDTH, _LEAST_HEIGHT = 30, 5
+_MOST_NAMED = 8
 _CELLS_A_DATE = 14
 _ROWS_A_TICK = 3
 _EPSILON = 1e-9
@@ -67,7 +68,7 @@ def plot(curve: LightCurve, width: int, height: int) -> list[Text]:
     markers = {band: MARKERS[index % len(MARKERS)] for index, band in enumerate(curve.bands)}
     canvas = _canvas(curve, columns, rows, markers)
     labelled = {rows.cell(value): label for value, label in labels.items()}
-    lines = [_legend(curve, markers), Text(curve.title.rjust(left), style="dim")]
+    lines = [_legend(curve, markers, width), Text(curve.title.rjust(left), style="dim")]
     for y, row in enumerate(canvas):
         line = Text(labelled.get(y, "").rjust(left) + ("┤" if y in labelled else "│"), style="dim")
         for char, style in row:
@@ -133,18 +134,34 @@ def _strokes(
         yield x, y, markers[point.band], style
 
 
-def _legend(curve: LightCurve, markers: dict[str, str]) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for band in curve.bands:
-        line.append(f"{markers[band]} {band or 'no band'}", style=BAND_STYLES.get(band, ""))
-        line.append("   ")
-    if any(point.is_limit for point in curve.points):
-        line.append(f"{LIMIT} upper limit   ")
+def _legend(curve: LightCurve, markers: dict[str, str], width: int) -> Text:
+    """Return the most telling legend that fits into a width."""
+    signs = [(LIMIT, "upper limit", "limit")] if any(p.is_limit for p in curve.points) else []
     if any(point.is_own for point in curve.points):
-        line.append(f"{OWN} this alert   ")
+        signs.append((OWN, "this alert", "this"))
     days = [moment_of(point.mjd) for point in (curve.points[0], curve.points[-1])]
-    dates = [f"{day:%Y-%m-%d}" for day in days if day is not None]
-    line.append(" to ".join(dict.fromkeys(dates)), style="dim")
+    dates = " to ".join(dict.fromkeys(f"{day:%Y-%m-%d}" for day in days if day is not None))
+    bands = _bands(curve.bands, markers)
+    long = "".join(f"{sign} {name}   " for sign, name, _ in signs)
+    short = "".join(f"{sign} {name}  " for sign, _, name in signs)
+    choices = [
+        Text.assemble(bands, long, (dates, "dim")),
+        Text.assemble(bands, long),
+        Text.assemble(bands, short),
+    ]
+    for legend in choices:
+        legend.rstrip()
+    fitting = next((text for text in choices if text.cell_len <= width), choices[-1])
+    fitting.no_wrap, fitting.overflow = True, "ellipsis"
+    return fitting
+
+
+def _bands(bands: Sequence[str], markers: dict[str, str]) -> Text:
+    line = Text()
+    for band in bands[:_MOST_NAMED]:
+        line.append(f"{markers[band]} {band or 'no band'}   ", style=BAND_STYLES.get(band, ""))
+    if len(bands) > _MOST_NAMED:
+        line.append(f"and {len(bands) - _MOST_NAMED} bands   ")
     return line
 
 

@@ -16,7 +16,7 @@ from fink_cli.consumer.loop import ReadProgress
 from fink_cli.consumer.message import Skipped
 from fink_cli.consumer.view.cells import NOTHING
 from fink_cli.consumer.view.light_curve import BAND_STYLES
-from fink_cli.text import printable
+from fink_cli.text import counted, printable
 
 GAP = 2
 MOST_COLUMNS = 24
@@ -208,10 +208,12 @@ def live_view(
     below = [Text(""), *(_skipped_line(message) for message in skipped)] if skipped else []
     room = max(height - _FRAME_LINES - len(below), 1)
     newest = rows[-room:]
+    hidden = progress.counts.alerts
+    waiting = f"0 of {counted(hidden, 'alert')} selected" if hidden else "Waiting for alerts"
     body: RenderableType = (
         table(headings, newest[::-1] if newest_first else newest, width)
         if rows
-        else Text("Waiting for alerts; Ctrl-C ends.", style="dim", no_wrap=True)
+        else Text(f"{waiting}; Ctrl-C ends.", style="dim", no_wrap=True)
     )
     return Group(state_line(progress), Text(""), body, *below)
 
@@ -220,12 +222,14 @@ def state_line(progress: ReadProgress) -> Text:
     """Return a line with the topics, the counts, the rate and the lag."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(topics_text(progress.topics), style="bold")
-    line.append(f"   {progress.counts.shown:,} shown   {progress.rate:,.1f}/s")
+    counts = progress.counts
+    of_all = f" of {counts.alerts:,}" if counts.shown < counts.alerts else ""
+    line.append(f"   {counts.shown:,}{of_all} shown   {progress.rate:,.1f}/s")
     line.append(f"   lag {progress.lag:,}")
     if progress.age is not None:
         line.append(f"   newest {age_text(progress.age)} old")
-    if progress.counts.skipped:
-        line.append(f"   {progress.counts.skipped:,} skipped", style="red")
+    if counts.skipped:
+        line.append(f"   {counts.skipped:,} skipped", style="red")
     if not progress.connected:
         line.append("   no connection, trying again", style="red")
     return line
