@@ -2,7 +2,7 @@
 
 Each top-level command gets a page, from the same objects as ``--help``. Options that many commands
 share are explained once, on the first page. The files of conf/ have a page too, since a wheel hides
-them.
+them. conf/prometheus/alerts.yml is written as well.
 """
 
 import argparse
@@ -18,9 +18,11 @@ import typer
 import typer.main
 
 from fink_cli.app import GROUPS, app, load_group
+from fink_cli.metrics.alarms import rules_file
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 CONF = FOLDER.parent.parent / "conf"
+ALARMS = CONF / "prometheus" / "alerts.yml"
 # An option that so many commands have, with the same words, is explained once.
 SHARED = 8
 Record = tuple[str, str]
@@ -168,10 +170,11 @@ def pages() -> dict[str, str]:
 
 
 def stale(folder: Path) -> list[str]:
-    """Return the files of a folder that differ from what the program would write."""
+    """Return the files that differ from what the program would write: pages, and the alarms."""
     wanted = pages()
     written = {file.name: file.read_text() for file in folder.glob("*.md")}
-    return sorted(name for name in wanted | written if wanted.get(name) != written.get(name))
+    old = sorted(name for name in wanted | written if wanted.get(name) != written.get(name))
+    return old + ([ALARMS.name] if ALARMS.read_text() != rules_file() else [])
 
 
 def main() -> None:
@@ -183,6 +186,7 @@ def main() -> None:
         if old:
             sys.exit(f"docs/reference is stale ({', '.join(old)}): make reference")
         return
+    ALARMS.write_text(rules_file())
     FOLDER.mkdir(parents=True, exist_ok=True)
     for file in FOLDER.glob("*.md"):
         file.unlink()

@@ -69,6 +69,7 @@ class UserChange:
         mechanism: the mechanisms that changed.
         iterations: how many times the password is hashed; ``None`` for a deletion.
         rules: how many access rules were deleted with the user.
+        quota: whether a quota of its own was deleted with it; ``None`` if that is not known.
         password: a generated password to show, or ``None``.
         file: the file that a generated password was written to, or ``None``.
     """
@@ -78,6 +79,7 @@ class UserChange:
     mechanism: str
     iterations: int | None = None
     rules: int | None = None
+    quota: bool | None = None
     password: str | None = None
     file: str | None = None
 

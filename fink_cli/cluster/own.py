@@ -35,10 +35,10 @@ def advertised_connection(connection: Connection) -> Connection:
 
     It is the same one, unless the cluster is the local one and these clients can reach it.
     """
-    cluster = _local(connection)
+    cluster = local_cluster(connection)
     if cluster is None or cluster.public is None:
         return connection
-    authority = public_authority_file(_home_of(connection))
+    authority = public_authority_file(home_of(connection))
     return replace(
         connection,
         bootstrap_servers=cluster.advertised_servers,
@@ -50,13 +50,13 @@ def advertised_connection(connection: Connection) -> Connection:
 
 def super_users_of(connection: Connection) -> frozenset[str]:
     """Return the super users of the cluster, if it is the local one; no client can ask for them."""
-    cluster = _local(connection)
+    cluster = local_cluster(connection)
     return frozenset({cluster.admin.user, BROKER_USER} if cluster else ())
 
 
 def own_users_of(connection: Connection) -> dict[str, str]:
     """Return the users that fink made for the local cluster itself, each with what it is for."""
-    cluster = _local(connection)
+    cluster = local_cluster(connection)
     if cluster is None:
         return {}
     return {
@@ -67,16 +67,17 @@ def own_users_of(connection: Connection) -> dict[str, str]:
     }
 
 
-def _local(connection: Connection) -> Cluster | None:
+def local_cluster(connection: Connection) -> Cluster | None:
     """Return the cluster on this machine, if the connection leads to it."""
-    cluster = read_cluster(_home_of(connection))
+    cluster = read_cluster(home_of(connection))
     if cluster is None:
         return None
     own = _servers(f"{cluster.bootstrap_servers},{cluster.advertised_servers}")
     return None if own.isdisjoint(_servers(connection.bootstrap_servers)) else cluster
 
 
-def _home_of(connection: Connection) -> Path:
+def home_of(connection: Connection) -> Path:
+    """Return the ``FINK_HOME`` of the local cluster that a connection may lead to."""
     return Path(connection.home) if connection.home else fink_home()
 
 

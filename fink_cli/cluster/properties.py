@@ -10,7 +10,7 @@ from fink_cli.cluster.record import (
     Broker,
     Cluster,
     authority_file,
-    broker_folder,
+    data_folder,
     keystore_file,
     public_keystore_file,
 )
@@ -35,7 +35,7 @@ def server_properties(cluster: Cluster, broker: Broker, home: Path) -> str:
         home: the ``FINK_HOME`` of the cluster.
     """
     settings = [
-        *_settings(cluster, broker, broker_folder(home, broker.id) / "data"),
+        *_settings(cluster, broker, data_folder(home, broker.id)),
         *_tls(home),
         *_public(cluster, home),
     ]

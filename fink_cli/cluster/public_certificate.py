@@ -82,7 +82,7 @@ def take_up_keystore(home: Path, cluster: Cluster, brokers: Sequence[Broker]) ->
     if listener is None or not listener.tls:
         return False
     certificate = x509.load_pem_x509_certificates(public_keystore_file(home).read_bytes())[0]
-    shown = {broker: _shown(listener.reached_here(broker)) for broker in brokers}
+    shown = {broker: shown_certificate(listener.reached_here(broker)) for broker in brokers}
     others = [broker for broker, other in shown.items() if other not in (None, certificate)]
     if others:
         admin = admin_connection(home, cluster)
@@ -105,7 +105,7 @@ def _reload(client: AdminClient, admin: Connection, broker: Broker) -> None:
 
 def _wait_until_shown(address: Address, certificate: x509.Certificate, broker: Broker) -> None:
     deadline = time.monotonic() + _TAKEN_UP_SECONDS
-    while not all(_shown(address) == certificate for _ in range(_CONNECTIONS)):
+    while not all(shown_certificate(address) == certificate for _ in range(_CONNECTIONS)):
         if time.monotonic() > deadline:
             raise OperationFailedError(
                 f"Broker {broker.id} goes on with the former certificate.",
@@ -114,14 +114,16 @@ def _wait_until_shown(address: Address, certificate: x509.Certificate, broker: B
         time.sleep(_POLL_SECONDS)
 
 
-def _shown(address: Address) -> x509.Certificate | None:
-    """Return the certificate that a broker shows; ``None`` if it does not answer."""
+def shown_certificate(
+    address: Address, seconds: float = _TAKEN_UP_SECONDS
+) -> x509.Certificate | None:
+    """Return the certificate that a broker shows; ``None`` if it does not answer in time."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            socket.create_connection(address, timeout=_TAKEN_UP_SECONDS) as plain,
+            socket.create_connection(address, timeout=seconds) as plain,
             context.wrap_socket(plain) as connection,
         ):
             content = connection.getpeercert(binary_form=True)

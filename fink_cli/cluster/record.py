@@ -179,6 +179,11 @@ def broker_folder(home: Path, broker_id: int) -> Path:
     return cluster_folder(home) / f"broker-{broker_id}"
 
 
+def data_folder(home: Path, broker_id: int) -> Path:
+    """Return the folder in which a broker keeps its topics, a folder for each partition."""
+    return broker_folder(home, broker_id) / "data"
+
+
 def logs_folder(home: Path, broker_id: int) -> Path:
     """Return the folder of a broker's own logs (not of the topics' data)."""
     return broker_folder(home, broker_id) / "logs"

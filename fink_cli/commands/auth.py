@@ -10,7 +10,7 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.admin.client_files import ClientFormat
-from fink_cli.commands.auth_quota import quota, with_quotas
+from fink_cli.commands.auth_quota import has_quota, quota, remove_quota, with_quotas
 from fink_cli.commands.options import (
     ChangeOptions,
     ClusterOptions,
@@ -176,7 +176,7 @@ def delete(
     *,
     options: ChangeOptions,
 ) -> None:
-    """Delete a user, and the access rules that name it."""
+    """Delete a user, the access rules that name it, and its quota."""
     from fink_cli.admin.onboarding import read_user_access
 
     connection = options.connection()
@@ -194,7 +194,7 @@ def delete(
 
 @app.command()
 def offboard(user: User, options: ChangeOptions) -> None:
-    """Remove a user and every rule that names it, whichever of them there is."""
+    """Remove a user, every rule that names it, and its quota, whichever of them there is."""
     from fink_cli.admin.onboarding import read_user_access
 
     connection = options.connection()
@@ -218,13 +218,21 @@ def _remove(connection: Connection, access: UserAccess, options: ChangeOptions) 
     from fink_cli.cluster.own import own_users_of
 
     onboarding.require_dispensable(connection, access.user, own_users_of(connection))
+    limited = has_quota(connection, access.user)
     if not options.dry_run:
-        console.confirm("Delete?", access.lines(), options.yes)
+        quota_line = [f"the quota of '{access.user}'"] if limited else []
+        console.confirm("Delete?", [*access.lines(), *quota_line], options.yes)
         onboarding.remove_access(connection, access)
-    outcome = "would delete" if options.dry_run else "deleted"
-    mechanisms = ", ".join(access.mechanisms)
-    rules = len(access.rules)
-    render.emit(users.UserChange(access.user, outcome, mechanisms, rules=rules), options.form)
+        if limited:
+            remove_quota(connection, access.user)
+    change = users.UserChange(
+        access.user,
+        "would delete" if options.dry_run else "deleted",
+        ", ".join(access.mechanisms),
+        rules=len(access.rules),
+        quota=limited,
+    )
+    render.emit(change, options.form)
 
 
 @app.command()

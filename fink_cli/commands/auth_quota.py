@@ -9,12 +9,15 @@ import typer
 
 from fink_cli import console, render
 from fink_cli.commands.options import DryRun, ReportOptions, user_option
-from fink_cli.errors import UsageError
+from fink_cli.errors import FinkError, UsageError
+from fink_cli.text import fink_command
 
 if TYPE_CHECKING:
     from fink_cli.admin.quotas import JavaTools, Limits
     from fink_cli.admin.users import User
     from fink_cli.connection import Connection
+
+_LIMITS = ("consume_rate", "produce_rate", "requests")
 
 
 def quota(
@@ -54,7 +57,7 @@ def quota(
             "Leave one of them away: a limit that is given replaces the one before.",
         )
     if remove:
-        limits = dict.fromkeys(("consume_rate", "produce_rate", "requests"))
+        limits = dict.fromkeys(_LIMITS)
     connection = options.connection()
     with quotas.open_quotas(connection, java_tools()) as client:
         before = client.read().get(user, quotas.Quota(user))
@@ -65,6 +68,30 @@ def quota(
         known = {row.user for row in list_users(connection)}
         if user not in known:
             console.warn(f"No user '{user}' logs in with SCRAM: see fink auth list")
+
+
+def has_quota(connection: Connection, user: str) -> bool | None:
+    """Return whether a user has a quota of its own; warn, and return ``None``, if nobody can tell.
+
+    Java may be missing, or the right to see quotas.
+    """
+    from fink_cli.admin.quotas import open_quotas
+
+    try:
+        with open_quotas(connection, java_tools()) as client:
+            return user in client.read()
+    except FinkError as error:
+        remove = fink_command("auth", "quota", "-u", user, "--remove")
+        console.warn(f"A quota of '{user}' would stay: {error.message} To remove it: {remove}")
+        return None
+
+
+def remove_quota(connection: Connection, user: str) -> None:
+    """Remove all limits of a user."""
+    from fink_cli.admin.quotas import open_quotas
+
+    with open_quotas(connection, java_tools()) as client:
+        client.change(user, dict.fromkeys(_LIMITS))
 
 
 def _limits(consume: str | None, produce: str | None, requests: str | None) -> Limits:

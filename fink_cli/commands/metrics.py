@@ -10,7 +10,6 @@ from fink_cli import console
 from fink_cli.commands.options import Profile, Servers
 from fink_cli.connection import Address, addresses
 from fink_cli.errors import (
-    FinkError,
     LoginRefusedError,
     OperationFailedError,
     UnreachableError,
@@ -39,23 +38,23 @@ def metrics(
 
     from prometheus_client import CollectorRegistry, start_http_server
 
-    from fink_cli.metrics.collect import Figures, collect_cluster, with_machine
+    from fink_cli.metrics.collect import collect_cluster
     from fink_cli.metrics.exporter import FinkCollector
+    from fink_cli.metrics.figures import Figures
+    from fink_cli.metrics.machine import collect
     from fink_cli.systemd.notify import notify
 
     address = _address(listen)
     connection, home = resolve_connection(profile, servers), fink_home()
     failure = ""
 
-    def collect() -> Figures:
+    def collected() -> Figures:
         nonlocal failure
-        try:
-            figures, failure = collect_cluster(connection), ""
-        except FinkError as error:
-            if error.message != failure:
-                console.warn(f"{error.message} {error.hint}")
-            figures, failure = Figures(up=False), error.message
-        return with_machine(figures, home)
+        figures = collect(connection, home)
+        if figures.error not in ("", failure):
+            console.warn(figures.error)
+        failure = figures.error
+        return figures
 
     # Before it listens: a login that is refused, or a missing right, is no matter of waiting.
     try:
@@ -65,7 +64,7 @@ def metrics(
     except UnreachableError as error:
         console.warn(f"{error.message} It is asked again at each scrape.")
     registry = CollectorRegistry()
-    registry.register(FinkCollector(collect))
+    registry.register(FinkCollector(collected))
     try:
         start_http_server(address.port, address.host, registry)
     except OSError as error:

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from fink_cli.distribution.service.states import ALIVE, BAD, DONE, STOPPED
 from fink_cli.distribution.service.status import Status
-from fink_cli.metrics.collect import Figures
+from fink_cli.metrics.figures import Figures
 
 # Two servers that scrape at the same time ask the cluster once.
 _KEPT_SECONDS = 5.0
@@ -53,8 +53,13 @@ def metrics_of(figures: Figures) -> Iterable[Metric]:
     if figures.free_bytes is not None:
         text = "The room on the disk of FINK_HOME."
         yield _gauge("fink_disk_free_bytes", text, figures.free_bytes)
+    if figures.certificate_ends is not None:
+        text = "Until when the certificate holds that readers are shown."
+        yield _gauge("fink_certificate_expiry_timestamp_seconds", text, figures.certificate_ends)
     if figures.up:
         yield _gauge("fink_brokers", "Brokers that run.", figures.brokers)
+        text = "Brokers that hold replicas, and do not run."
+        yield _gauge("fink_brokers_away", text, len(figures.brokers_away))
         yield from _topics(figures)
         yield from _groups(figures)
     yield from _distributions(figures.distributions)
@@ -81,13 +86,16 @@ def _topics(figures: Figures) -> Iterable[Metric]:
     few = GaugeMetricFamily(
         "fink_topic_partitions_under_replicated", "Partitions that lack a replica.", None, label
     )
+    size = GaugeMetricFamily(
+        "fink_topic_bytes", "What it takes on the disks of this machine's brokers.", None, label
+    )
     for topic in figures.topics:
-        end.add_metric([topic.topic], topic.end)
+        for family, value in ((end, topic.end), (newest, topic.newest_at), (size, topic.bytes)):
+            if value is not None:
+                family.add_metric([topic.topic], value)
         leaderless.add_metric([topic.topic], topic.leaderless)
         few.add_metric([topic.topic], topic.under_replicated)
-        if topic.newest_at is not None:
-            newest.add_metric([topic.topic], topic.newest_at)
-    return end, newest, leaderless, few
+    return end, newest, size, leaderless, few
 
 
 def _groups(figures: Figures) -> Iterable[Metric]:
@@ -121,7 +129,10 @@ def _distributions(distributions: Iterable[Status]) -> Iterable[Metric]:
     bad = GaugeMetricFamily("fink_distribution_bad_files", "Files not readable.", None, name)
     waiting = GaugeMetricFamily("fink_distribution_waiting_files", "Files to publish.", None, name)
     last = GaugeMetricFamily(
-        "fink_distribution_last_batch_timestamp_seconds", "When it published last.", None, name
+        "fink_distribution_last_batch_timestamp_seconds",
+        "When it published last, or was started before it published anything.",
+        None,
+        name,
     )
     oldest = GaugeMetricFamily(
         "fink_distribution_oldest_waiting_timestamp_seconds",
@@ -136,7 +147,8 @@ def _distributions(distributions: Iterable[Status]) -> Iterable[Metric]:
         read.add_metric(label, status.read)
         bad.add_metric(label, len(status.bad_files))
         waiting.add_metric(label, status.waiting_files)
-        for times, at in ((last, status.last_batch_at), (oldest, status.oldest_waiting_at)):
+        published_at = status.last_batch_at or status.started_at
+        for times, at in ((last, published_at), (oldest, status.oldest_waiting_at)):
             if at is not None:
                 times.add_metric(label, datetime.fromisoformat(at).timestamp())
         for part in status.streams:

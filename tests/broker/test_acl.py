@@ -23,14 +23,15 @@ from fink_cli.admin.acl.model import (
 )
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
+from tests.support.users import remove_user
 
 
 @pytest.fixture
-def user(fink: Fink) -> Iterator[str]:
+def user(cluster: TestCluster) -> Iterator[str]:
     """The name of a user without a login, whose rules are gone in the end."""
     name = f"u{uuid.uuid4().hex[:8]}"
     yield name
-    fink("auth", "offboard", "-u", name, "-y")
+    remove_user(cluster.connection, name)
 
 
 def read(fink: Fink, *words: str, code: int = 0) -> Any:

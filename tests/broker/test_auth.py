@@ -25,17 +25,18 @@ from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM
 from tests.support.fink import Fink
 from tests.support.processes import running
+from tests.support.users import remove_user
 from tests.support.waiting import wait_for
 
 STATE_OPERATIONS = ("READ", "WRITE", "DESCRIBE")
 
 
 @pytest.fixture
-def user(fink: Fink) -> Any:
+def user(cluster: TestCluster) -> Any:
     """The name of a user who does not exist, and will not in the end."""
     name = f"u{uuid.uuid4().hex[:8]}"
     yield name
-    fink("auth", "offboard", "-u", name, "-y")
+    remove_user(cluster.connection, name)
 
 
 def users(fink: Fink, name: str) -> list[dict[str, Any]]:

@@ -19,13 +19,16 @@ from tests.support.cluster import TestCluster
 from tests.support.consume import messages
 from tests.support.environment import PROGRAM, find_program
 from tests.support.fink import Fink, run_fink
+from tests.support.users import remove_user
 
 # A password that every one of the formats has to quote.
 PASSWORD = 'pa=ss\\wo"rd,#;é!'
 
 
 @pytest.fixture
-def user(fink: Fink, topic: str, publish: Any, tmp_path: Path) -> Iterator[str]:
+def user(
+    fink: Fink, cluster: TestCluster, topic: str, publish: Any, tmp_path: Path
+) -> Iterator[str]:
     """Somebody who may read and write a topic with one alert in it."""
     publish(topic, *messages(1))
     name = f"u{uuid.uuid4().hex[:8]}"
@@ -34,7 +37,7 @@ def user(fink: Fink, topic: str, publish: Any, tmp_path: Path) -> Iterator[str]:
     done = fink("auth", "onboard", "-u", name, *words, stdin=f"{PASSWORD}\n")
     assert done.returncode == 0, done.stderr
     yield name
-    fink("auth", "offboard", "-u", name, "-y")
+    remove_user(cluster.connection, name)
 
 
 @pytest.fixture

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from confluent_kafka import Producer
+from confluent_kafka.admin import OffsetSpec
 from prometheus_client.parser import text_string_to_metric_families
 
 from fink_cli.cluster.process import free_ports
+from fink_cli.distribution.service.folder import About, Folder, write_about
 from fink_cli.distribution.service.status import Status, StreamStatus
-from fink_cli.metrics.collect import Figures
+from fink_cli.kafka.client import connect_admin
+from fink_cli.kafka.offsets import Partition
+from fink_cli.metrics.collect import ask_offsets
 from fink_cli.metrics.exporter import metrics_of
+from fink_cli.metrics.figures import Figures
+from fink_cli.metrics.machine import collect
 from tests.support.cluster import TestCluster
 from tests.support.fink import Fink
 from tests.support.processes import running
@@ -51,7 +60,14 @@ def test_a_watcher_sees_what_a_group_is_about_to_lose(
     assert onboarded.returncode == 0, onboarded.stderr
     [port] = free_ports(1)
     environ = {**cluster.environ, "FINK_CONFIG": str(file)}
-    with running(environ, "metrics", "--listen", f"127.0.0.1:{port}") as serving:
+    damaged = cluster.home / "distributions" / "damaged"
+    damaged.mkdir(parents=True)
+    write_about(Folder(damaged), About("ztf", "/science", None, [topic]))
+    (damaged / "status.json").write_text('{"pid": 1, "sta')
+    with (
+        removed_at_the_end(damaged),
+        running(environ, "metrics", "--listen", f"127.0.0.1:{port}") as serving,
+    ):
         assert serving.stderr is not None
         assert f":{port}/metrics" in serving.stderr.readline()
         found = scraped(port)
@@ -65,6 +81,33 @@ def test_a_watcher_sees_what_a_group_is_about_to_lose(
     assert found["fink_group_lag", (group, topic)] == 2
     assert found["fink_group_retention_seconds", (group, topic)] == 1800
     assert found["fink_disk_free_bytes", ()] > 0
+    assert found["fink_topic_bytes", (topic,)] > found.get(("fink_topic_bytes", (empty,)), 0)
+    assert found["fink_brokers_away", ()] == 0
+    assert found["fink_distribution_state", ("ztf", "damaged")] == 1
+
+
+@contextmanager
+def removed_at_the_end(folder: Path) -> Iterator[None]:
+    """Leave no distribution behind on the cluster that tests share."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_left_out(cluster: TestCluster, topic: str) -> None:
+    client = connect_admin(cluster.connection)
+    there, gone = Partition(topic, 0), Partition(f"gone_{topic}", 0)
+    spec: Any = OffsetSpec
+    asked = dict.fromkeys((there, gone), spec.latest())
+    assert [*ask_offsets(client, cluster.connection, asked)] == [there]
+
+
+def test_the_certificate_that_readers_are_shown(tls_cluster: TestCluster) -> None:
+    figures = collect(tls_cluster.connection, tls_cluster.home)
+    assert figures.up
+    assert figures.certificate_ends is not None
+    assert figures.certificate_ends > time.time() + 21 * 86400
 
 
 def test_a_cluster_that_is_away_is_told_and_one_that_comes_back(

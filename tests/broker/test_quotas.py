@@ -63,6 +63,24 @@ def test_a_quota_is_set_shown_changed_and_removed(fink: Fink, user: str) -> None
     assert quota(fink, user) == none
 
 
+def test_a_quota_goes_with_its_user(fink: Fink, cluster: TestCluster) -> None:
+    user = new_user(cluster.connection)
+    quota(fink, user, "--consume", "1MB/s")
+    planned = fink("auth", "delete", "-u", user, "--dry-run", "-o", "json")
+    assert json.loads(planned.stdout)["quota"] is True
+    deleted = fink("auth", "delete", "-u", user, "-y")
+    assert deleted.returncode == 0, deleted.stderr
+    assert f"the quota of '{user}'" in deleted.stderr
+    assert quota(fink, user)["consume_rate"] is None
+
+
+def test_a_quota_that_nobody_can_see_is_told(fink: Fink, cluster: TestCluster) -> None:
+    user = new_user(cluster.connection)
+    deleted = fink("auth", "delete", "-u", user, "-y", env={"JAVA_HOME": "/nowhere"})
+    assert deleted.returncode == 0, deleted.stderr
+    assert f"fink auth quota -u {user} --remove" in deleted.stderr
+
+
 def test_everybody_has_the_quota_of_everybody(fink: Fink) -> None:
     try:
         assert quota(fink, "*", "--consume", "1GB/s")["consume_rate"] == 1e9

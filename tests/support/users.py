@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from fink_cli.admin.onboarding import read_user_access, remove_access
 from fink_cli.connection import Connection
 
 PASSWORD = "a-password-of-a-test"
@@ -54,3 +55,8 @@ def as_user(connection: Connection, user: str, password: str = PASSWORD) -> dict
         "FINK_PASSWORD": password,
         "FINK_SECURITY_PROTOCOL": connection.security_protocol,
     }
+
+
+def remove_user(connection: Connection, user: str) -> None:
+    """Remove a user and its rules, if there are any, without a run of the program."""
+    remove_access(connection, read_user_access(connection, user))

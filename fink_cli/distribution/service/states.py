@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 
 STARTING, RUNNING, STUCK = "starting", "running", "stuck"
 STOPPED, DONE, FAILED, DIED = "stopped", "done", "failed", "died"
+DAMAGED = "damaged"
+"""What a driver reported last can't be read."""
 ALIVE = (STARTING, RUNNING, STUCK)
 """The states of a driver that runs."""
-BAD = (STUCK, FAILED, DIED)
+BAD = (STUCK, FAILED, DIED, DAMAGED)
 """The states of a distribution that does not publish though it should."""
 
 # A broker that is started again is away for 10 to 20 s.

@@ -11,6 +11,7 @@ from fink_cli.distribution.job import Job
 from fink_cli.distribution.service.folder import Folder, read_about
 from fink_cli.distribution.service.states import (
     ALIVE,
+    DAMAGED,
     DIED,
     STARTING,
     STOPPED,
@@ -22,6 +23,9 @@ from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.errors import USAGE, FinkError
 from fink_cli.private import write_private
 from fink_cli.processes import find
+from fink_cli.text import one_line
+
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Status:
     """What a distribution has published since it was first begun, and what it does now.
 
     Attributes:
-        state: ``starting``, ``running``, ``stuck``, ``stopped``, ``done``, ``failed`` or ``died``.
+        state: ``starting``, ``running``, ``stuck``, ``stopped``, ``done``, ``failed`` or ``died``;
+            ``damaged`` if what was reported can't be read.
         since: when this state began, ISO 8601; when a driver that died reported last.
         error: why it failed, died or is stuck, or why its batch is tried again.
         warning: what happened that its readers may notice.
@@ -247,7 +252,23 @@ def settle_stopped(folder: Folder, pid: int) -> None:
 
 
 def last_report(folder: Folder) -> Report | None:
-    """Read the last report as the driver wrote it; ``None`` before the first one."""
+    """Read the last report as the driver wrote it; ``None`` before the first one.
+
+    One that can't be read is of a distribution in the state ``damaged``, and of no process.
+    """
     if not folder.status.exists():
         return None
-    return _REPORT.validate_json(folder.status.read_bytes())
+    try:
+        return _REPORT.validate_json(folder.status.read_bytes())
+    except (ValueError, OSError) as error:
+        about = read_about(folder)
+        reason = f"{folder.status} can't be read: {one_line(str(error))[:_LONGEST_REASON]}"
+        status = Status(
+            DAMAGED,
+            error=f"{reason}. Its driver writes it anew, now or at its next start.",
+            name=about.name,
+            source=about.source,
+            config=about.config,
+            log=str(folder.log),
+        )
+        return Report(0, "", status)
