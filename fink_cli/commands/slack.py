@@ -152,6 +152,46 @@ def alerts(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def watch(
+    channel: Annotated[str, typer.Option("--channel", "-c", help="Channel: a name or an id.")],
+    every: Annotated[
+        str, typer.Option("--every", help="Time between two looks: 30s, 10m, 2h, 1d.")
+    ] = "30s",
+    heartbeat: Annotated[
+        str | None,
+        typer.Option(
+            "--heartbeat",
+            metavar="HH:MM",
+            help="Post once a day, from this time on (UTC), that all is watched.",
+            show_default="never",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    *,
+    options: ReportOptions,
+) -> None:
+    """Post an alarm when it begins and when it ends, once each, also across restarts.
+
+    The alarms are those for Prometheus: conf/prometheus/alerts.yml. What Slack does not accept
+    waits, and is posted later.
+    """
+    from fink_cli.commands.slack_alerts import Draft, parse_interval
+    from fink_cli.commands.slack_watch import draft_alarms, parse_clock, watch_alarms
+    from fink_cli.slack.channel_names import channel_name
+    from fink_cli.slack.messages import plain
+
+    name, seconds = channel_name(channel), parse_interval(every)
+    at = None if heartbeat is None else parse_clock(heartbeat)
+    connection = options.connection()
+    if dry_run:
+        messages = draft_alarms(connection, name, at)
+        drafts = [Draft(name, 0, plain(each), list(each.blocks)) for each in messages]
+        _show(drafts, options.form)
+        return
+    watch_alarms(connection, options.profile, name, seconds, at)
+
+
 def _drafts(request: DigestRequest, connection: Connection, profile: str | None) -> list[Draft]:
     from fink_cli.commands.slack_alerts import preview
     from fink_cli.slack.client import get_slack_client

@@ -26,6 +26,8 @@ _MOST_TOGETHER = 12_000
 _LONGEST_CELL = 40
 _LONGEST_LINKED = 100
 _NAMED_IN_TEXT = 5
+_MOST_LINES = 20
+_LONGEST_LINE = 500
 
 Block = Mapping[str, Any]
 
@@ -125,6 +127,22 @@ def compose(sections: Sequence[Section], footer: str = "", digest: str = "") -> 
             }
         )
     return Message(_notification(sections), tuple(blocks), digest)
+
+
+def notice(title: str, lines: Sequence[str]) -> Message:
+    """Compose a message of a title and lines.
+
+    Args:
+        title: a text of fink's own; Slack's markup takes effect.
+        lines: texts with names of others, which are shown as they are; those that do not fit are
+            counted.
+    """
+    shown = [code(printable(line, _LONGEST_LINE)) for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        shown.append(f"… and {len(lines) - _MOST_LINES} more")
+    texts = _packed([title, *shown])
+    first = escape(printable(lines[0], _LONGEST_LINE)) if lines else ""
+    return Message(f"{title}: {first}" if first else title, tuple(map(_section, texts)))
 
 
 def plain(message: Message) -> str:
