@@ -100,9 +100,10 @@ bench: $(VENV)/dev.stamp $(VENV)/native.stamp ## Measure, as ratios within one r
 lock: ## Pin the newest versions, by hash, and the jars
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
 	@for set in build run dev; do \
-	  source=requirements/$$set.in; group=; extra=; \
+	  source=requirements/$$set.in; group=; \
 	  test $$set = build || source=pyproject.toml; \
 	  test $$set = dev && group="--group dev"; \
+	  test $$set = build && group=--no-config; \
 	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate --upgrade --allow-unsafe $$group $$source \
 	    --output-file requirements/$$set.txt; \

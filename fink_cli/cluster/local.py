@@ -39,6 +39,7 @@ from fink_cli.errors import (
     UnreachableError,
     UsageError,
 )
+from fink_cli.extras import PUBLISH, require_extra
 from fink_cli.interrupts import signals_held_back
 from fink_cli.jars import Report
 from fink_cli.kafka.client import connect_admin, kafka_errors
@@ -95,6 +96,7 @@ def start(home: Path, options: StartOptions, report: Report) -> Started:
     Raises:
         FinkError: it can't be brought up, with the way out.
     """
+    require_extra(PUBLISH, "A Kafka cluster on this machine")
     # Loaded here: cryptography takes 40 ms, which no other command needs.
     from fink_cli.cluster.public_certificate import take_up_keystore
     from fink_cli.cluster.tls import ensure_certificates

@@ -116,7 +116,9 @@ def java_tools() -> JavaTools:
     from fink_cli.admin.quotas import JavaTools
     from fink_cli.cluster.install import kafka_jars
     from fink_cli.cluster.java import find_java
+    from fink_cli.extras import PUBLISH, require_extra
 
+    require_extra(PUBLISH, "A quota")
     java = find_java().program
     with console.fetching("Kafka's jars") as report:
         return JavaTools(java, kafka_jars(report))

@@ -21,6 +21,7 @@ from fink_cli.consumer.start import Start
 from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.consumer.view.table import skipped_text
 from fink_cli.errors import UsageError
+from fink_cli.extras import MissingExtraError
 from fink_cli.interrupts import interrupts_wait
 from fink_cli.paths import fink_home
 from fink_cli.slack.channel_map import ChannelMap
@@ -160,7 +161,7 @@ class _Poster:
         """Add the picture to a digest; say why there is none, once for each reason."""
         try:
             illustrate(digest, message, self._client.add_picture)
-        except SlackRefusedError as error:
+        except (SlackRefusedError, MissingExtraError) as error:
             if error.message not in self._pictures_refused:
                 without = f"without the light curve. {error.message} {error.hint}"
                 console.warn(f"{digest.channel}: {without}")

@@ -25,6 +25,7 @@ from fink_cli.distribution.service.folder import (
 from fink_cli.distribution.source.parquet_files import require_files, require_folder
 from fink_cli.distribution.streams import Distribution, read_distribution, single
 from fink_cli.errors import OperationFailedError, UsageError, did_you_mean
+from fink_cli.extras import PUBLISH, require_extra
 from fink_cli.paths import cache_folder
 from fink_cli.private import private_folder
 
@@ -75,8 +76,10 @@ def declared(options: Options) -> tuple[Distribution, Path]:
     """Return the streams that are asked for, and the folder of the science database.
 
     Raises:
-        UsageError: neither a file nor a topic is named, or no source; or the file has a mistake.
+        UsageError: neither a file nor a topic is named, or no source; or the file has a mistake;
+            or Spark is not installed.
     """
+    require_extra(PUBLISH, "Publishing")
     if options.config is not None:
         distribution = read_distribution(options.config)
     elif options.topic is not None:
@@ -208,6 +211,7 @@ def spark_of(options: Options, report: jars.Report) -> Spark:
         OperationFailedError: there is no Java that Spark runs on, the master does not answer, or
             the jars can't be fetched.
     """
+    require_extra(PUBLISH, "Spark")
     _require_master(options.master)
     java = find_java()
     if java.version > _NEWEST_JAVA:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fink_cli.cluster import process
-from fink_cli.cluster.operators_certificate import operators_keystore
 from fink_cli.cluster.own import admin_connection, advertised_connection
 from fink_cli.cluster.record import Cluster, PublicListener, public_keystore_file, read_cluster
 from fink_cli.doctor.check_result import CheckResult, CheckState, fine, warning
@@ -45,6 +44,9 @@ def _check_listener(cluster: Cluster, listener: PublicListener) -> CheckResult:
             f"{servers} without TLS: others on the network can read the alerts",
             "With TLS: fink kafka stop, then fink kafka start --listen ADDRESS",
         )
+    # Loaded here: a machine without the extra `publish` has no such listener, and no cryptography.
+    from fink_cli.cluster.operators_certificate import operators_keystore
+
     newest = operators_keystore(listener)
     if newest and newest.pem != public_keystore_file(home).read_text():
         return warning(

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from fink_cli.alerts.lightcurve import LightCurve, Point
+from fink_cli.extras import PLOTS, require_extra
 from fink_cli.text import printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ def light_curve_png(curve: LightCurve, name: str) -> bytes:
 
     Returns:
         A PNG of 640 by 360 pixels.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
     """
+    require_extra(PLOTS, "A light curve as a picture")
     from matplotlib.figure import Figure
 
     # It logs about its font cache, which does not concern the user.

@@ -138,7 +138,8 @@ def test_it_installs_with_all_that_it_needs(
     cache = run(*PIP, "cache", "dir", cwd=tmp_path).strip()
     words = ("--disable-pip-version-check", "--quiet", "--cache-dir", cache)
     pip = (folder / "bin" / "python", "-m", "pip", *words)
-    run(*pip, "install", "--constraint", pins, wheel, cwd=tmp_path, timeout=900)
+    everything = f"fink-cli[publish,plots] @ file://{wheel}"
+    run(*pip, "install", "--constraint", pins, everything, cwd=tmp_path, timeout=900)
     run(*pip, "check", cwd=tmp_path)
     run_demo(folder / "bin", tmp_path / "home")
     assert "fink kafka start" in run(folder / "bin" / "fink_kafka", "--help", cwd=tmp_path)
