@@ -135,7 +135,7 @@ class Mistake:
         """Return the error for a mistake of every alert; the schema tells which field is meant."""
         if self.path is None:
             return UsageError(
-                f"{option} {self.text}: it is the same for every alert.",
+                f"{option} {self.text}.",
                 "Compare numbers with numbers (no quotes), and texts with texts (in quotes).",
             )
         return UsageError(
@@ -150,10 +150,10 @@ class Mistake:
     def warning(self, option: str, topic: str) -> str:
         """Return the warning for a mistake of the alerts of one topic among others."""
         if self.path is None:
-            return f"{option} {self.text}: so it is in the alerts of {topic}."
+            return f"{option} {self.text}; so it is in the alerts of {topic}."
         return (
             f"{option} names {self.path.text}, which the alerts of {topic} do not have: "
-            "it is None there."
+            "it is null there."
         )
 
 

@@ -34,6 +34,8 @@ def wanted_fields(root: RecordType, paths: Iterable[Steps]) -> Wanted:
                     if not steps or field.name == steps[0]:
                         fields.add(field.name)
                         add(field.type, steps[1:])
+            elif isinstance(branch, ArrayType) and steps and isinstance(steps[0], str):
+                add(branch.items, steps)  # a field of each item
             else:
                 for inner in _below(branch, steps[0] if steps else None):
                     add(inner, steps[1:])

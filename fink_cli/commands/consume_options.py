@@ -67,9 +67,9 @@ class ConsumeOptions(ReportOptions):
     where: Annotated[
         str | None,
         typer.Option(
-            help="Show only the alerts for which this holds: "
-            "\"candidate.rb > 0.9 and cdsxmatch in ['RRLyrae','EclBin']\". "
-            "A field that is missing is None, and no comparison with None holds."
+            help="Show only the alerts for which this holds, in SQL as the filter of a stream: "
+            "\"candidate.rb > 0.9 AND class IN ('RRLyrae', 'EclBin')\". The headings of the table "
+            "(mag, class, ra, ...) are names too."
         ),
     ] = None
     duplicates: Annotated[

@@ -107,19 +107,19 @@ def needed(view: ViewOptions, where: Where | None) -> NeededFields:
         return lambda _schema: None
     if fields is None and view.form is not Format.TABLE:
         return chosen_by(where)
-    paths = [*(fields or ()), *(where.paths if where else ())]
-    steps = [path.steps for path in paths]
+    steps = [path.steps for path in fields or ()]
+    selecting = chosen_by(where)
 
     def of(schema: Schema) -> Iterable[Steps]:
         shown = viewer_columns(schema) if fields is None else []
-        return [*steps, *(each.path.split(".") for each in shown)]
+        return [*steps, *(selecting(schema) or ()), *(each.path.split(".") for each in shown)]
 
     return of
 
 
 def chosen_by(where: Where | None) -> NeededFields:
     """Return which fields the selection needs of alerts that are not shown."""
-    return lambda _schema: [each.steps for each in where.paths] if where else []
+    return lambda schema: [each.steps for each in where.paths_in(schema)] if where else []
 
 
 def origin(message: TopicMessage) -> dict[str, Any]:

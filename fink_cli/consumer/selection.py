@@ -62,7 +62,7 @@ class Selection:
             self._check(alert)
         if alert.schema.inferred or self._unseen:
             self._look_for_fields(alert)
-        if self._where is not None and not self._where.matches(alert.content):
+        if self._where is not None and not self._where.matches(alert.content, alert.schema):
             return False
         return self._recent is None or self._recent.is_new(alert.id)
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fink_cli.alerts.where import Where, parse_where
+from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.schema import Schema
 from fink_cli.declared_files import read_toml, validated
 from fink_cli.paths import shipped
 from fink_cli.slack.channel_names import channel_name, channel_of
@@ -105,10 +107,18 @@ class ChannelMap(BaseModel):
                 classes.setdefault(channel, []).append(kind)
         return classes
 
-    def takes(self, channel: str, alert: Mapping[str, Any]) -> bool:
+    def mistakes(self, topic: str, schema: Schema) -> list[str]:
+        """Return a warning for each name and comparison that alerts of a schema can't meet."""
+        return [
+            mistake.warning(f"The condition of {channel}", topic)
+            for channel, condition in self.where.items()
+            for mistake in condition.mistakes(schema)
+        ]
+
+    def takes(self, channel: str, alert: Decoded) -> bool:
         """Return whether an alert meets a channel's condition."""
         condition = self.where.get(channel)
-        return condition is None or condition.matches(alert)
+        return condition is None or condition.matches(alert.content, alert.schema)
 
 
 def read_channel_map(file: Path | None = None) -> ChannelMap:

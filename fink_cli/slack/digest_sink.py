@@ -93,7 +93,7 @@ class DigestSink:
         self._existing = existing
         self.waiting = waiting
         self.journal = journal
-        self._columns = lru_cache(maxsize=64)(_columns_of)
+        self._columns = lru_cache(maxsize=64)(self._columns_of)
 
     def add(self, record: Alert | Skipped) -> None:
         """Add an alert to the next digests of the channels of its class."""
@@ -137,11 +137,19 @@ class DigestSink:
         for channel in channels:
             if alert.offset < self.journal.posted_before(channel, alert.partition):
                 continue
-            if not self._channels.takes(channel, alert.content):
+            if not self._channels.takes(channel, alert):
                 self.tally.kept_out[channel] += 1
                 continue
             waiting = waiting or self._waiting_alert(alert, columns, kind)
             self.waiting.add(channel, waiting)
+
+    def _columns_of(self, schema: Schema) -> _SchemaColumns:
+        for mistake in self._channels.mistakes(self._topic, schema):
+            self._warn(mistake)
+        path = load_roles().find(CLASS, leaf_paths(schema))
+        # The class stands above the table.
+        columns = tuple(column for column in viewer_columns(schema) if column.role != CLASS)
+        return _SchemaColumns(columns, tuple(path.split(".")) if path else ())
 
     def _waiting_alert(self, alert: Alert, shown: _SchemaColumns, kind: str) -> WaitingAlert:
         cells = tuple(cell(alert.content, column) for column in shown.columns)
@@ -155,13 +163,6 @@ class DigestSink:
             Row(cells, link_to(self._channels.link, linked)),
             self._curve_of(alert.content),
         )
-
-
-def _columns_of(schema: Schema) -> _SchemaColumns:
-    path = load_roles().find(CLASS, leaf_paths(schema))
-    # The class stands above the table.
-    columns = tuple(column for column in viewer_columns(schema) if column.role != CLASS)
-    return _SchemaColumns(columns, tuple(path.split(".")) if path else ())
 
 
 def _class_of(alert: Alert, columns: _SchemaColumns) -> str:

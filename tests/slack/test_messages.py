@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fink_cli.alerts.lightcurve import LightCurve
+from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.message import Alert
 from fink_cli.errors import OperationFailedError, UsageError
@@ -83,8 +84,17 @@ def test_the_map_that_is_shipped_and_its_examples() -> None:
     full = parse_channel_map(tomllib.loads(taken), "slack.toml")
     assert full.of("EB*WUMa") == ("#ebwuma", "#variables")
     assert full.of("Mira") == ("C0123456789",)
-    assert full.takes("#variables", {"candidate": {"rb": 0.95, "magpsf": 17.5}})
-    assert not full.takes("#variables", {"candidate": {"rb": 0.5, "magpsf": 17.5}})
+    names = [{"name": name, "type": "float"} for name in ("rb", "magpsf")]
+    candidate = {"type": "record", "name": "c", "fields": names}
+    fields = [{"name": "candidate", "type": candidate}]
+    schema = read_schema(json.dumps({"type": "record", "name": "alert", "fields": fields}))
+    assert full.takes("#variables", Decoded(schema, {"candidate": {"rb": 0.95, "magpsf": 17.5}}))
+    assert not full.takes("#variables", Decoded(schema, {"candidate": {"rb": 0.5, "magpsf": 1.5}}))
+    assert full.mistakes("alerts", schema) == []
+    other = read_schema('{"type": "record", "name": "alert", "fields": []}')
+    [mistake, _] = full.mistakes("alerts", other)
+    assert "#variables" in mistake
+    assert "candidate.rb" in mistake
 
 
 @pytest.mark.parametrize(

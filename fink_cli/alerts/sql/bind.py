@@ -106,19 +106,19 @@ def missing_columns(expression: Expression, columns: StructOf) -> list[Path]:
 
 
 def _has(kind: SqlType, steps: Sequence[str | int]) -> bool:
-    for step in steps:
-        if isinstance(kind, ListOf) and isinstance(step, str):
-            kind = kind.items
-        match kind:
-            case StructOf(fields) if isinstance(step, str) and step in fields:
-                kind = fields[step]
-            case ListOf(items) if isinstance(step, int):
-                kind = items
-            case MapOf(values) if isinstance(step, str):
-                kind = values
-            case _:
-                return kind == Basic("several")
-    return True
+    if not steps or kind == Basic("several"):
+        return True
+    step, rest = steps[0], steps[1:]
+    match kind:
+        case StructOf(fields) if isinstance(step, str) and step in fields:
+            return _has(fields[step], rest)
+        case ListOf(StructOf(fields)) if isinstance(step, str) and step in fields:
+            return _has(ListOf(fields[step]), rest)
+        case ListOf(items) if isinstance(step, int):
+            return _has(items, rest)
+        case MapOf(values) if isinstance(step, str):
+            return _has(values, rest)
+    return False
 
 
 def _leaves(tree: exp.Expr, binder: Binder) -> Iterator[Bound]:

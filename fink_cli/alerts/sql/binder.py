@@ -42,6 +42,7 @@ from fink_cli.alerts.sql.types import (
     VOID,
     Basic,
     ListOf,
+    MapOf,
     StructOf,
     is_decimal,
     is_number,
@@ -102,7 +103,10 @@ class Binder:
         return field_of(text, self.bind(node.this), node.expression.name)
 
     def item(self, text: str, node: exp.Expr) -> Bound:
-        return item_of(text, self.bind(node.this), self.bind(node.expressions[0]))
+        above, index = self.bind(node.this), node.expressions[0]
+        if isinstance(index, exp.Literal) and index.is_string and not isinstance(above.kind, MapOf):
+            return field_of(text, above, index.name)
+        return item_of(text, above, self.bind(index))
 
     def cast(self, text: str, node: exp.Expr) -> Bound:
         return _cast(text, node, self.bind(node.this))

@@ -30,6 +30,7 @@ from fink_cli.alerts.sql.types import (
     LONG,
     NAMES_OF_TYPES,
     STRING,
+    TIMESTAMP,
     VOID,
     ListOf,
     SqlType,
@@ -204,6 +205,17 @@ def _nanvl(text: str, values: Sequence[Bound]) -> Bound:
     return Bound(text, one.kind, choose)
 
 
+def _timestamp(microseconds: int) -> Build:
+    def build(text: str, values: Sequence[Bound]) -> Bound:
+        if values[0].kind not in (*INTEGERS, VOID):
+            raise SqlMistakeError(f"takes {values[0].named} for a time: cast it to bigint")
+        return called(
+            text, TIMESTAMP, lambda value: in_range(value * microseconds, LONG), values[0]
+        )
+
+    return build
+
+
 def _is_null(text: str, values: Sequence[Bound]) -> Bound:
     value = values[0].value
     return Bound(text, BOOLEAN, lambda row: value(row) is None)
@@ -288,6 +300,9 @@ FUNCTIONS: Mapping[str, Function] = {
     "startswith": Function(_of_texts(str.startswith, BOOLEAN), 2, 2),
     "endswith": Function(_of_texts(str.endswith, BOOLEAN), 2, 2),
     "contains": Function(_of_texts(str.__contains__, BOOLEAN), 2, 2),
+    "timestamp_seconds": Function(_timestamp(1_000_000)),
+    "timestamp_millis": Function(_timestamp(1000)),
+    "timestamp_micros": Function(_timestamp(1)),
     **LIST_FUNCTIONS,
     **{
         name: _cast_function(NAMES_OF_TYPES[name])

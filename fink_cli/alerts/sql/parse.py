@@ -175,7 +175,7 @@ def operands(node: exp.Expr) -> list[exp.Expr]:
     return [below for below in node.iter_expressions() if isinstance(below, exp.Expr)]
 
 
-def _refuse(expression: Expression, what: str) -> None:
+def _refuse(expression: Expression, what: str) -> None:  # noqa: C901 - a list of cases
     for node in expression.tree.walk():
         if isinstance(node, exp.Anonymous):
             name = str(node.this).lower()
@@ -191,8 +191,22 @@ def _refuse(expression: Expression, what: str) -> None:
             raise _no_sql(what, "a comparison compares two values", expression.text)
         elif isinstance(node, exp.In) and not node.expressions:
             raise _outside(what, "IN without values in brackets")
+        elif isinstance(node, exp.Bracket) and isinstance(node.expressions[0], exp.Neg):
+            raise _outside(what, "a negative index: element_at(x, -1) is the last of a list")
+        elif isinstance(node, exp.Column) and node.sql() == "None":
+            raise _no_sql(what, "None is Python's: IS NULL", expression.text)
+        elif _is_root(node):
+            raise _no_sql(what, "alert[…] is of the older form: `class`", expression.text)
         elif isinstance(node, exp.Lambda) and not isinstance(node.parent, exp.Anonymous):
             raise _outside(what, "-> outside of a function")
+
+
+def _is_root(node: exp.Expr) -> bool:
+    """Tell whether a node is ``alert['name']``, as the older form of --where has it."""
+    if not isinstance(node, exp.Bracket) or node.this.sql() != "alert":
+        return False
+    index = node.expressions[0]
+    return isinstance(index, exp.Literal) and bool(index.is_string)
 
 
 def _named(node: exp.Expr) -> str:

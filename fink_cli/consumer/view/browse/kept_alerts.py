@@ -43,7 +43,8 @@ class KeptAlerts:
     def _matches(self, listed: ListedAlert) -> bool:
         if self.object and named(listed.alert, OBJECT) != self.object:
             return False
-        return self.where is None or self.where.matches(listed.alert.content)
+        alert = listed.alert
+        return self.where is None or self.where.matches(alert.content, alert.schema)
 
     def select(self, *, where: Where | None, object: str) -> None:  # noqa: A002 (as the attribute)
         """Select by an expression and an object, from now on and of what is kept."""
