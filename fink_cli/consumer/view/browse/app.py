@@ -274,7 +274,7 @@ class Browser(App[bool]):
 
     def action_filter(self) -> None:
         """Ask for an expression."""
-        self._ask("candidate.rb > 0.9 and cdsxmatch == 'RRLyrae'", is_finding=False)
+        self._ask("candidate.rb > 0.9 AND class = 'RRLyrae'", is_finding=False)
         where = self._alerts.where
         self._line.value = where.text if where else ""
 
