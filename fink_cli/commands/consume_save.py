@@ -12,7 +12,7 @@ from fink_cli.commands.consume_sinks import Printed, say_skipped
 from fink_cli.consumer.duplicates import RecentIds
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts, ReadProgress
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.errors import OperationFailedError
 from fink_cli.text import counted
@@ -94,7 +94,7 @@ class SavingSink(Printed):
             self._task = self._bar.add_task("Reading", total=None)
             yield self
 
-    def show(self, alert: Alert) -> None:
+    def show(self, alert: ReadAlert) -> None:
         """Take an alert."""
         self._saver.add(alert)
         if len(self._saver.otherwise) > len(self._warned):

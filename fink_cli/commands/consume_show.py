@@ -18,7 +18,7 @@ from fink_cli.terminal import show as show_drawing
 from fink_cli.text import counted
 
 if TYPE_CHECKING:
-    from fink_cli.consumer.message import Alert
+    from fink_cli.consumer.message import ReadAlert
 
 
 def show(
@@ -75,7 +75,7 @@ def show(
         console.note(f"The newest of {search.matches:,} that fit.")
 
 
-def _print(alert: Alert, form: Format, position: Position) -> None:
+def _print(alert: ReadAlert, form: Format, position: Position) -> None:
     import orjson
 
     from fink_cli.avro.json_text import to_json_bytes

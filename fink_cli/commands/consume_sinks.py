@@ -24,7 +24,7 @@ from fink_cli.avro.native import json_texts
 from fink_cli.avro.projection import Steps
 from fink_cli.avro.schema import Schema
 from fink_cli.consumer.loop import ReadProgress
-from fink_cli.consumer.message import Alert, Skipped, TopicMessage
+from fink_cli.consumer.message import ReadAlert, Skipped, TopicMessage
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
@@ -48,7 +48,7 @@ _KEPT_SKIPPED = 20
 _SKIPPED_BELOW = 3
 
 Fields = Sequence[Path] | None
-Again = Callable[[Alert], bool]
+Again = Callable[[ReadAlert], bool]
 NeededFields = Callable[[Schema], Iterable[Steps] | None]
 
 
@@ -135,7 +135,7 @@ def origin(message: TopicMessage) -> dict[str, Any]:
 class Printed(ABC):
     """A sink that prints each alert as it comes; a flush sends out what was printed."""
 
-    def add(self, record: Alert | Skipped) -> None:
+    def add(self, record: ReadAlert | Skipped) -> None:
         """Print an alert, or say which message was skipped."""
         if isinstance(record, Skipped):
             self.skip(record)
@@ -143,7 +143,7 @@ class Printed(ABC):
             self.show(record)
 
     @abstractmethod
-    def show(self, alert: Alert) -> None:
+    def show(self, alert: ReadAlert) -> None:
         """Print an alert."""
 
     def skip(self, skipped: Skipped) -> None:
@@ -173,10 +173,10 @@ class JsonLines(Printed):
     def __init__(self, fields: Fields, again: Again | None = None) -> None:
         self._fields = fields
         self._again = again
-        self._waiting: list[Alert] = []
+        self._waiting: list[ReadAlert] = []
         self._bytes = 0
 
-    def show(self, alert: Alert) -> None:
+    def show(self, alert: ReadAlert) -> None:
         """Take an alert, to be printed with others."""
         self._waiting.append(alert)
         self._bytes += alert.size
@@ -231,7 +231,7 @@ class DetailViews(Printed):
         self._again = again
         self._shown = 0
 
-    def show(self, alert: Alert) -> None:
+    def show(self, alert: ReadAlert) -> None:
         """Print an alert."""
         if self._shown:
             terminal.show(Rule(style="dim"))
@@ -248,7 +248,7 @@ class PlainTable(Printed):
         self._rows = rows
         self._printed: tuple[Heading, ...] = ()
 
-    def show(self, alert: Alert) -> None:
+    def show(self, alert: ReadAlert) -> None:
         """Print an alert; the headings first, and again when an alert brings new columns."""
         row = self._rows.row(alert)
         if self._rows.headings != self._printed:
@@ -275,7 +275,7 @@ class LiveTable:
         self._skips = 0
         self._progress: ReadProgress | None = None
 
-    def add(self, record: Alert | Skipped) -> None:
+    def add(self, record: ReadAlert | Skipped) -> None:
         """Keep an alert, or a message that was skipped, for the next drawing."""
         if isinstance(record, Skipped):
             self._skip(record)

@@ -11,7 +11,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.reference import UndecodableError
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 
 _LONGEST_HEADER = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_messages(
     messages: Sequence[Message], decoder: Decoder
-) -> Iterator[tuple[Message, list[Alert] | Skipped]]:
+) -> Iterator[tuple[Message, list[ReadAlert] | Skipped]]:
     """Yield each message with its alerts, several from an Avro container, or as skipped."""
     pairs = [(_bytes(message.key()), _bytes(message.value())) for message in messages]
     results = decoder.batch(pairs)
@@ -38,13 +38,13 @@ def read_messages(
             yield message, _alerts(message, origin, result)
 
 
-def _alerts(message: Message, origin: Mapping[str, Any], results: list[Decoded]) -> list[Alert]:
+def _alerts(message: Message, origin: Mapping[str, Any], results: list[Decoded]) -> list[ReadAlert]:
     given: Any = message.headers() or []
     headers = dict(reversed(given))  # the first of each name counts
     published = _moment(_text(headers.get("published-at")))
     size = len(origin["value"] or b"") // len(results)
     return [
-        Alert(
+        ReadAlert(
             schema=result.schema,
             content=result.content,
             encoded=result.encoded,

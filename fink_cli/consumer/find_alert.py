@@ -14,7 +14,7 @@ from fink_cli.avro.decoder import Decoder
 from fink_cli.avro.projection import Steps
 from fink_cli.avro.schema import Schema, leaf_paths
 from fink_cli.consumer.decoding import read_messages
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.topic_reader import TopicReader
 
 Needed = Callable[[Schema], Iterable[Steps] | None]
@@ -29,7 +29,7 @@ class SearchResult:
         alert: the newest alert that matches, with all its fields; or ``None``.
     """
 
-    alert: Alert | None = None
+    alert: ReadAlert | None = None
     read: int = 0
     matches: int = 0
     undecodable: int = 0
@@ -83,7 +83,7 @@ def id_paths(schema: Schema) -> list[list[str]]:
     return [path.split(".") for path in named if path is not None]
 
 
-def _matches(alert: Alert, wanted: str) -> bool:
+def _matches(alert: ReadAlert, wanted: str) -> bool:
     if alert.id == wanted:
         return True
     return any(str(value_at(alert.content, steps)) == wanted for steps in id_paths(alert.schema))

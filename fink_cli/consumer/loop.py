@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from fink_cli.avro.decoder import Decoder
 from fink_cli.consumer.decoding import read_messages
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.sinks import FLUSH_OFTEN, PULSE_SECONDS, FlushWhen, HeldOffsets, Sink
 from fink_cli.consumer.topic_reader import TopicReader
 
@@ -69,7 +69,7 @@ class LoopOptions:
     """
 
     limit: int | None = None
-    selected: Callable[[Alert], bool] | None = None
+    selected: Callable[[ReadAlert], bool] | None = None
     keep: Callable[[Skipped], None] | None = None
     raw: bool = False
     complete_containers: bool = False
@@ -174,7 +174,7 @@ class _Loop:
         limit = self._options.limit
         return (limit is not None and self._counts.shown >= limit) or self._stopped()
 
-    def _take(self, result: list[Alert] | Skipped) -> bool:
+    def _take(self, result: list[ReadAlert] | Skipped) -> bool:
         """Add a message's alerts; return whether all: a container may exceed the limit."""
         options, counts = self._options, self._counts
         if isinstance(result, list):

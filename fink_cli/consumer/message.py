@@ -38,7 +38,7 @@ class Skipped(TopicMessage):
 
 
 @dataclass(frozen=True)
-class Alert(Decoded, TopicMessage):
+class ReadAlert(Decoded, TopicMessage):
     """An alert read from a topic.
 
     Attributes:

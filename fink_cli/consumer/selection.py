@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fink_cli.alerts.fields import Mistake, Path, missing_paths, shows_no_such
 from fink_cli.alerts.where import Where
 from fink_cli.consumer.duplicates import RecentIds
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 
 
 class Selection:
@@ -36,7 +36,7 @@ class Selection:
         self._checked: set[str] = set()
         self._wrong: Counter[tuple[str, Mistake]] = Counter()
         # Alerts without a schema show their fields only one by one.
-        self._unseen: dict[Path, Alert] = {}
+        self._unseen: dict[Path, ReadAlert] = {}
         self._seen: set[Path] = set()
 
     def begin(self, topics: int) -> None:
@@ -52,7 +52,7 @@ class Selection:
         for path, alert in self._unseen.items():
             raise Mistake(path=path).error("--fields", alert.schema)
 
-    def __call__(self, alert: Alert) -> bool:
+    def __call__(self, alert: ReadAlert) -> bool:
         """Return whether an alert is selected.
 
         Raises:
@@ -66,7 +66,7 @@ class Selection:
             return False
         return self._recent is None or self._recent.is_new(alert.id)
 
-    def _check(self, alert: Alert) -> None:
+    def _check(self, alert: ReadAlert) -> None:
         self._checked.add(alert.topic)
         for option, mistake in self._mistakes(alert):
             self._wrong[option, mistake] += 1
@@ -79,14 +79,14 @@ class Selection:
                 raise mistake.error(option, alert.schema)
             self._warn(mistake.warning(option, alert.topic))
 
-    def _mistakes(self, alert: Alert) -> Iterator[tuple[str, Mistake]]:
+    def _mistakes(self, alert: ReadAlert) -> Iterator[tuple[str, Mistake]]:
         if self._where is not None:
             yield from (("--where", mistake) for mistake in self._where.mistakes(alert.schema))
         if not alert.schema.inferred:
             lacking = missing_paths(alert.schema, self._fields)
             yield from (("--fields", Mistake(path=path)) for path in lacking)
 
-    def _look_for_fields(self, alert: Alert) -> None:
+    def _look_for_fields(self, alert: ReadAlert) -> None:
         for path in self._fields:
             if path in self._seen:
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.kafka.offsets import Partition
 
 PULSE_SECONDS = 0.25
@@ -22,7 +22,7 @@ class Sink(Protocol):
     A group's offsets are committed after a flush that succeeded, never before.
     """
 
-    def add(self, record: Alert | Skipped) -> None:
+    def add(self, record: ReadAlert | Skipped) -> None:
         """Take an alert, or a message that is not one."""
 
     def flush(self) -> HeldOffsets:

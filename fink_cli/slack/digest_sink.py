@@ -12,7 +12,7 @@ from fink_cli.alerts.columns import CLASS, ID, OBJECT, Column, load_roles, viewe
 from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.avro.schema import Schema, leaf_paths
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.sinks import HeldOffsets
 from fink_cli.consumer.view.cells import cell
 from fink_cli.kafka.offsets import Partition
@@ -95,7 +95,7 @@ class DigestSink:
         self.journal = journal
         self._columns = lru_cache(maxsize=64)(self._columns_of)
 
-    def add(self, record: Alert | Skipped) -> None:
+    def add(self, record: ReadAlert | Skipped) -> None:
         """Add an alert to the next digests of the channels of its class."""
         self._follow_topic()
         if isinstance(record, Skipped):
@@ -126,7 +126,7 @@ class DigestSink:
                 "sent, as Slack had not accepted them."
             )
 
-    def _sort(self, alert: Alert) -> None:
+    def _sort(self, alert: ReadAlert) -> None:
         columns = self._columns(alert.schema)
         kind = _class_of(alert, columns)
         channels = self._channels.of(kind, self._existing)
@@ -151,7 +151,7 @@ class DigestSink:
         columns = tuple(column for column in viewer_columns(schema) if column.role != CLASS)
         return _SchemaColumns(columns, tuple(path.split(".")) if path else ())
 
-    def _waiting_alert(self, alert: Alert, shown: _SchemaColumns, kind: str) -> WaitingAlert:
+    def _waiting_alert(self, alert: ReadAlert, shown: _SchemaColumns, kind: str) -> WaitingAlert:
         cells = tuple(cell(alert.content, column) for column in shown.columns)
         linked = cells[0] if shown.columns and shown.columns[0].role in {OBJECT, ID} else ""
         return WaitingAlert(
@@ -165,6 +165,6 @@ class DigestSink:
         )
 
 
-def _class_of(alert: Alert, columns: _SchemaColumns) -> str:
+def _class_of(alert: ReadAlert, columns: _SchemaColumns) -> str:
     value: Any = value_at(alert.content, columns.class_path) if columns.class_path else None
     return "" if value is None else str(value)[:200]

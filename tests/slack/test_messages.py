@@ -11,7 +11,7 @@ import pytest
 from fink_cli.alerts.lightcurve import LightCurve
 from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.schema import read_schema
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.kafka.offsets import Partition
 from fink_cli.slack.channel_map import parse_channel_map, read_channel_map
@@ -188,8 +188,8 @@ def test_a_topic_that_is_created_again_while_its_offsets_wait(tmp_path: Path) ->
                 desk.waiting.remove("#a")
                 sent.append((digest.id, digest.alerts))
 
-    def alert(offset: int, kind: str = "A") -> Alert:
-        return Alert("topic", 0, offset, schema, {"cdsxmatch": kind})
+    def alert(offset: int, kind: str = "A") -> ReadAlert:
+        return ReadAlert("topic", 0, offset, schema, {"cdsxmatch": kind})
 
     topic_id = "first"
     with open_journal(tmp_path, "cluster", topic_id, "group") as journal:

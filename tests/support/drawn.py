@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from fink_cli.avro.json_alerts import inferred_schema
 from fink_cli.avro.schema import read_schema
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 
 SCREENS = Path(__file__).parent.parent / "screens"
 JD = 2459540.5
@@ -149,9 +149,9 @@ def rubin() -> dict[str, Any]:
     }
 
 
-def alert_of(content: dict[str, Any], offset: int = 12, **more: Any) -> Alert:
+def alert_of(content: dict[str, Any], offset: int = 12, **more: Any) -> ReadAlert:
     """Return an alert that came as JSON."""
-    return Alert(
+    return ReadAlert(
         "fink_sn", 0, offset, inferred_schema(content), content,
         **({"size": 45_000, "timestamp": datetime(2026, 1, 2, tzinfo=UTC)} | more),
     )  # fmt: skip
@@ -192,7 +192,7 @@ AVRO_SCHEMA = read_schema(
 )
 
 
-def small(number: int, **more: Any) -> Alert:
+def small(number: int, **more: Any) -> ReadAlert:
     """Return a small alert with an Avro schema."""
     candidate = measured(number / 24, 1 + number % 2, 16 + number % 5) | {
         "ra": 10.0 + number,
@@ -205,4 +205,6 @@ def small(number: int, **more: Any) -> Alert:
         "candidate": candidate,
         "cdsxmatch": ["RRLyrae", "QSO", None][number % 3],
     }
-    return Alert("fink_sn", 0, number, AVRO_SCHEMA, content, **({"id": str(1000 + number)} | more))
+    return ReadAlert(
+        "fink_sn", 0, number, AVRO_SCHEMA, content, **({"id": str(1000 + number)} | more)
+    )

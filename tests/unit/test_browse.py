@@ -20,7 +20,7 @@ from textual.widgets import DataTable, Static
 
 from fink_cli.avro.schema import read_schema
 from fink_cli.consumer.loop import Counts, ReadProgress
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.view.browse.alert_list import AlertList, sort_key
 from fink_cli.consumer.view.browse.alert_pane import AlertPane
 from fink_cli.consumer.view.browse.app import Browser, FilterLine
@@ -40,7 +40,7 @@ Script = Callable[[Browser, Pilot[bool]], Awaitable[None]]
 
 
 def browse(
-    alerts: list[Alert], folder: Path, script: Script, size: tuple[int, int] = SIZE
+    alerts: list[ReadAlert], folder: Path, script: Script, size: tuple[int, int] = SIZE
 ) -> Browser:
     """Run the browser on alerts that have come, and let the script press keys."""
 
@@ -53,7 +53,7 @@ def browse(
         )
         before: set[str | None] = set()
 
-        def again(alert: Alert) -> bool:
+        def again(alert: ReadAlert) -> bool:
             came = alert.id is not None and alert.id in before
             before.add(alert.id)
             return came

@@ -27,7 +27,7 @@ from fink_cli.commands.consume_save import open_saver
 from fink_cli.consumer.files.saved_ranges import FileKey, SavedRanges
 from fink_cli.consumer.files.saver import PACKED_BYTES, Saver
 from fink_cli.consumer.loop import Counts
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.errors import OperationFailedError
 from tests.support.avro import LOGICAL, LOGICAL_ALERT
 
@@ -37,9 +37,9 @@ SCHEMA = read_schema(
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
-def alert(offset: int, partition: int = 0, topic: str = "a-1-b", made: int = 0) -> Alert:
+def alert(offset: int, partition: int = 0, topic: str = "a-1-b", made: int = 0) -> ReadAlert:
     moment = START + timedelta(seconds=offset + 1000 * made)
-    return Alert(topic, partition, offset, SCHEMA, {"n": offset}, timestamp=moment, size=10)
+    return ReadAlert(topic, partition, offset, SCHEMA, {"n": offset}, timestamp=moment, size=10)
 
 
 def read_back(folder: Path) -> list[int]:
@@ -62,7 +62,7 @@ def new_saver(
     return Saver(folder, FileFormat(form), selection, lambda topic: topic + made, refused.append)
 
 
-def save(folder: Path, alerts: list[Alert], form: str = "ndjson", **more: Any) -> Saver:
+def save(folder: Path, alerts: list[ReadAlert], form: str = "ndjson", **more: Any) -> Saver:
     saver = new_saver(folder, form, **more)
     try:
         for each in alerts:
@@ -123,7 +123,7 @@ def test_what_another_process_saved_meanwhile_is_there_once(tmp_path: Path) -> N
     assert read_back(tmp_path) == list(range(8))
 
 
-def of_two_schemas(count: int) -> list[Alert]:
+def of_two_schemas(count: int) -> list[ReadAlert]:
     """Alerts of two schemas in turn, of which those of the second are larger."""
     other = {"type": "record", "name": "s", "fields": [{"name": "n", "type": "int"}]}
     large = {"n": 1, "text": "x" * 10_000}
@@ -260,7 +260,7 @@ def test_all_types(tmp_path: Path, form: str) -> None:
         expected |= {"u": str(UUID(int=7)), "us": [str(UUID(int=8))], "dd": "7.25"}
         del expected["m"]
     schema = read_schema(json.dumps(LOGICAL | {"fields": fields}))
-    save(tmp_path, [Alert("t", 0, 0, schema, content)], form=form)
+    save(tmp_path, [ReadAlert("t", 0, 0, schema, content)], form=form)
     [file] = tmp_path.iterdir()
     [row] = rows(file)
     assert row == (json.loads(to_json_bytes(content)) if form == "ndjson" else expected)
@@ -270,7 +270,7 @@ def test_a_value_that_is_not_of_its_type_names_its_field(tmp_path: Path) -> None
     schema = read_schema(json.dumps(LOGICAL | {"fields": LOGICAL["fields"][3:4]}))
     values = [Decimal("1.25"), Decimal("12345678901.25"), Decimal("2.25")]
     unfit: list[Skipped] = []
-    alerts = [Alert("t", 0, at, schema, {"q": value}) for at, value in enumerate(values)]
+    alerts = [ReadAlert("t", 0, at, schema, {"q": value}) for at, value in enumerate(values)]
     save(tmp_path, alerts, form="parquet", unfit=unfit)
     assert [(each.offset, "field q: " in each.reason) for each in unfit] == [(1, True)]
     [file] = tmp_path.glob("*.parquet")
@@ -289,7 +289,7 @@ def test_an_avro_file_has_the_schema_as_it_came(tmp_path: Path) -> None:
     content = {"n": 1, "p": {"y": 2}}
     save(
         tmp_path,
-        [Alert("t", 0, 0, read_schema(json.dumps(schema)), content)],
+        [ReadAlert("t", 0, 0, read_schema(json.dumps(schema)), content)],
         form="avro",
     )
     [file] = tmp_path.iterdir()
@@ -300,12 +300,12 @@ def test_an_avro_file_has_the_schema_as_it_came(tmp_path: Path) -> None:
 
 def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
     found = [
-        Alert("t", 0, at, each.schema, each.content, each.encoded)
+        ReadAlert("t", 0, at, each.schema, each.content, each.encoded)
         for at, file in enumerate(sorted(raw_dir.glob("*.avro"))[:5])
         for each in Decoder().records(None, file.read_bytes())
     ]
     one: Schema = found[0].schema
-    save(tmp_path, [Alert("t", 0, e.offset, one, e.content) for e in found], form="parquet")
+    save(tmp_path, [ReadAlert("t", 0, e.offset, one, e.content) for e in found], form="parquet")
     [file] = tmp_path.iterdir()
     for row, each in zip(rows(file), found, strict=True):
         assert to_json_bytes(row) == to_json_bytes(each.content)
@@ -314,7 +314,7 @@ def test_real_alerts_as_parquet(tmp_path: Path, raw_dir: Path) -> None:
 def test_real_alerts_as_avro_are_what_came(tmp_path: Path, raw_dir: Path) -> None:
     values = [file.read_bytes() for file in sorted(raw_dir.glob("*.avro"))]
     found = [
-        Alert("t", 0, at, each.schema, each.content, each.encoded)
+        ReadAlert("t", 0, at, each.schema, each.content, each.encoded)
         for at, value in enumerate(values)
         for each in Decoder().records(None, value)
     ]
@@ -333,9 +333,9 @@ def test_real_alerts_as_avro_are_what_came(tmp_path: Path, raw_dir: Path) -> Non
 def test_what_a_format_can_not_hold(tmp_path: Path) -> None:
     unfit: list[Skipped] = []
     content = {"a": 1}
-    odd = Alert("t", 0, 0, inferred_schema(content), content, value=b'{"a": 1}')
+    odd = ReadAlert("t", 0, 0, inferred_schema(content), content, value=b'{"a": 1}')
     assert save(tmp_path, [odd], form="avro", unfit=unfit).saved == 0
-    several = Alert("t", 0, 0, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)
+    several = ReadAlert("t", 0, 0, read_schema(json.dumps(LOGICAL)), LOGICAL_ALERT)
     assert save(tmp_path, [several], form="parquet", unfit=unfit).saved == 0
     assert [each.reason for each in unfit] == [
         "an alert that came as JSON has no schema, and fits ndjson only",
@@ -392,6 +392,6 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
 
 def test_alerts_that_came_as_json_share_a_file(tmp_path: Path) -> None:
     contents: list[dict[str, Any]] = [{"n": 1}, {"n": None, "x": [1, 2]}, {"x": []}]
-    save(tmp_path, [Alert("t", 0, at, inferred_schema(c), c) for at, c in enumerate(contents)])
+    save(tmp_path, [ReadAlert("t", 0, at, inferred_schema(c), c) for at, c in enumerate(contents)])
     [file] = tmp_path.iterdir()
     assert rows(file) == contents

@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 
 from fink_cli.alerts.sky import Position
 from fink_cli.consumer.loop import Counts, ReadProgress
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.view.alert_summary import describe
 from fink_cli.consumer.view.detail import DetailView
 from fink_cli.consumer.view.rows import Rows
@@ -61,7 +61,7 @@ def test_the_detail_view(name: str, content: dict[str, Any], width: int) -> None
 def test_the_live_table(width: int) -> None:
     before: set[str] = set()
 
-    def again(alert: Alert) -> bool:
+    def again(alert: ReadAlert) -> bool:
         came = str(alert.id) in before
         before.add(str(alert.id))
         return came

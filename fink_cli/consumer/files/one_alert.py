@@ -13,7 +13,7 @@ from fink_cli.alerts.fields import value_at
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.avro.schema import leaf_paths
 from fink_cli.consumer.files.formats import UnwritableError, package
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.errors import OperationFailedError
 from fink_cli.private import make_durable
 
@@ -22,7 +22,7 @@ _LONGEST = 60
 _ENDINGS = {FileFormat.AVRO: "avro", FileFormat.NDJSON: "json"}
 
 
-def keep_alert(folder: Path, alert: Alert) -> Path:
+def keep_alert(folder: Path, alert: ReadAlert) -> Path:
     """Write an alert to the container ``OBJECT-ID.avro``, or without an Avro schema to ``….json``.
 
     The file is complete or absent. It replaces no other file: a number is added to its name.
@@ -61,7 +61,7 @@ def _link(part: Path, folder: Path, name: str, ending: str) -> Path:
     raise AssertionError("count has no end")
 
 
-def _name(alert: Alert) -> str:
+def _name(alert: ReadAlert) -> str:
     paths, roles = leaf_paths(alert.schema), load_roles()
     name_paths = [roles.find(role, paths) for role in (OBJECT, ID)]
     values = [value_at(alert.content, path.split(".")) for path in name_paths if path is not None]

@@ -28,7 +28,7 @@ from fink_cli.avro.schema import Schema
 from fink_cli.consumer.files.formats import Package, Unfit, UnwritableError, package
 from fink_cli.consumer.files.part_file import PartFile, open_part, remove_abandoned
 from fink_cli.consumer.files.saved_ranges import FileKey, SavedRanges
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.sinks import FlushWhen
 from fink_cli.errors import OperationFailedError
 
@@ -60,16 +60,16 @@ class _PendingFile:
         package: what packs them into it.
     """
 
-    first: Alert
+    first: ReadAlert
     last: int
     count: int = 0
     left_out: list[tuple[int, str]] = field(default_factory=list)
-    unpacked: list[Alert] = field(default_factory=list)
+    unpacked: list[ReadAlert] = field(default_factory=list)
     weight: int = 0
     part: PartFile | None = None
     package: Package | None = None
 
-    def add(self, alert: Alert) -> None:
+    def add(self, alert: ReadAlert) -> None:
         """Take an alert."""
         self.last = alert.offset
         self.count += 1
@@ -134,7 +134,7 @@ class Saver:
         self._failure: BaseException | None = None
         self.discard()
 
-    def add(self, alert: Alert) -> None:
+    def add(self, alert: ReadAlert) -> None:
         """Take an alert, unless a file holds it already."""
         key = self._key(alert)
         if key.topic in self._before.otherwise:
@@ -231,10 +231,10 @@ class Saver:
     def _leave_out(self, pending: _PendingFile, unfit: Iterable[Unfit]) -> None:
         for alert, reason in unfit:
             pending.count -= 1
-            pending.left_out.append((cast("Alert", alert).offset, reason))
-            self._refuse(cast("Alert", alert).skipped(reason))
+            pending.left_out.append((cast("ReadAlert", alert).offset, reason))
+            self._refuse(cast("ReadAlert", alert).skipped(reason))
 
-    def _is_saved(self, alert: Alert, key: FileKey) -> bool:
+    def _is_saved(self, alert: ReadAlert, key: FileKey) -> bool:
         saved = self._before.range_of(key, alert.offset)
         if saved is None:
             return False
@@ -244,7 +244,7 @@ class Saver:
             return False
         return True
 
-    def _key(self, alert: Alert) -> FileKey:
+    def _key(self, alert: ReadAlert) -> FileKey:
         topic = _tag(self._topic_id(alert.topic), 8)
         return FileKey(topic, alert.partition, _schema_tag(alert.schema))
 

@@ -13,7 +13,7 @@ from fink_cli.alerts.lightcurve import LightCurve, Point, light_curve
 from fink_cli.alerts.sky import Position, dec_text, is_dec, is_ra, ra_text
 from fink_cli.alerts.times import mjd_of
 from fink_cli.avro.schema import leaf_paths
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.cells import NOTHING, cell, named_text, value_text
 from fink_cli.text import printable
 
@@ -49,7 +49,7 @@ class Detail:
     cutouts: list[Cutout]
 
 
-def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
+def describe(alert: ReadAlert, position: Position = Position.DEG) -> Detail:
     """Summarise an alert.
 
     Args:
@@ -87,14 +87,14 @@ def describe(alert: Alert, position: Position = Position.DEG) -> Detail:
     )
 
 
-def links_to(alert: Alert) -> list[Link]:
+def links_to(alert: ReadAlert) -> list[Link]:
     """Return links to pages about the object of an alert."""
     columns = _columns(alert)
     name, ra, dec = (_value(alert.content, columns.get(role)) for role in (OBJECT, RA, DEC))
     return links_of(name, ra, dec)
 
 
-def named(alert: Alert, role: str) -> str:
+def named(alert: ReadAlert, role: str) -> str:
     """Return the id of an alert or its object's name, safe to print; empty if it has none."""
     text = value_text(_value(alert.content, _columns(alert).get(role)))
     if text == NOTHING and role == ID:
@@ -102,7 +102,7 @@ def named(alert: Alert, role: str) -> str:
     return "" if text == NOTHING else text
 
 
-def _columns(alert: Alert) -> dict[str, Column]:
+def _columns(alert: ReadAlert) -> dict[str, Column]:
     paths, roles = leaf_paths(alert.schema), load_roles()
     columns = ((role, roles.column(role, paths)) for role in (ID, OBJECT, TIME, RA, DEC))
     return {role: column for role, column in columns if column is not None}
@@ -117,7 +117,7 @@ def _title(content: Mapping[str, Any], columns: Mapping[str, Column]) -> str:
     return next((name for name in names if name != NOTHING), "")
 
 
-def _identity(alert: Alert, columns: Mapping[str, Column]) -> Pairs:
+def _identity(alert: ReadAlert, columns: Mapping[str, Column]) -> Pairs:
     own = value_text(_value(alert.content, columns.get(ID)))
     name = own if own != NOTHING else value_text(alert.id)
     pairs = [("alert", name)] if name != NOTHING else []

@@ -9,7 +9,7 @@ from fink_cli.alerts.columns import Column, viewer_columns
 from fink_cli.alerts.fields import Path, pick
 from fink_cli.alerts.sky import Position
 from fink_cli.avro.schema import Schema
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.cells import cell, role_text, typed_column
 from fink_cli.consumer.view.table import (
     AGAIN,
@@ -38,7 +38,7 @@ class Rows:
         fields: Sequence[Path] | None,
         topics: Sequence[str],
         position: Position = Position.DEG,
-        again: Callable[[Alert], bool] | None = None,
+        again: Callable[[ReadAlert], bool] | None = None,
     ) -> None:
         self._fields = fields
         self._position = position
@@ -55,7 +55,7 @@ class Rows:
         topic = (topic_heading(self._topics),) if len(self._topics) > 1 else ()
         return (*again, *topic, *self._of_columns)
 
-    def row(self, alert: Alert) -> Row:
+    def row(self, alert: ReadAlert) -> Row:
         """Return the alert's row; the headings have all its columns afterwards."""
         columns = self._columns(alert.schema)
         values = None if self._fields is None else pick(alert.content, self._fields)

@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.browse.feed import ListedAlert
 from fink_cli.consumer.view.cells import NOTHING
 from fink_cli.consumer.view.table import AGAIN, GAP, Heading, cell_text, fitting, title_text
@@ -108,7 +108,7 @@ class AlertList(DataTable[Text]):
         numbers = list(self._rows)
         return numbers[row] if 0 <= row < len(numbers) else None
 
-    def move(self, rows: int) -> Alert | None:
+    def move(self, rows: int) -> ReadAlert | None:
         """Move the cursor, and return the alert there; ``None`` beyond the ends."""
         if not 0 <= self.cursor_row + rows < self.row_count:
             return None

@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.alert_summary import Detail, describe
 from fink_cli.consumer.view.detail import DetailView
 
@@ -43,7 +43,7 @@ class AlertPane(Vertical):
         self._scroll = _Scroll()
         self._view = Static()
         self._more = Static(classes="more")
-        self._wanted: Alert | None = None
+        self._wanted: ReadAlert | None = None
         self._detail: Detail | None = None
         self._is_drawing = False
 
@@ -66,7 +66,7 @@ class AlertPane(Vertical):
         """Let the arrow keys scroll."""
         self._scroll.focus()
 
-    def show(self, alert: Alert | None) -> None:
+    def show(self, alert: ReadAlert | None) -> None:
         """Show an alert; of several that come while one is prepared, only the last is."""
         if alert is self._wanted:
             return
@@ -77,7 +77,7 @@ class AlertPane(Vertical):
         elif not self._is_drawing:
             self._prepare(alert)
 
-    def _prepare(self, alert: Alert) -> None:
+    def _prepare(self, alert: ReadAlert) -> None:
         self._is_drawing = True
 
         def prepare() -> None:
@@ -86,7 +86,7 @@ class AlertPane(Vertical):
 
         self.run_worker(prepare, thread=True)
 
-    def _prepared(self, alert: Alert, detail: Detail) -> None:
+    def _prepared(self, alert: ReadAlert, detail: Detail) -> None:
         self._is_drawing = False
         if self._wanted is alert:
             self._detail = detail

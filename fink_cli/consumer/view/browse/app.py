@@ -21,7 +21,7 @@ from fink_cli.alerts.where import Where
 from fink_cli.avro.decoder import Decoder
 from fink_cli.consumer.files.one_alert import keep_alert
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.topic_reader import TopicReader
 from fink_cli.consumer.view.alert_summary import links_to, named
 from fink_cli.consumer.view.browse.alert_list import AlertList
@@ -99,7 +99,7 @@ class Browser(App[bool]):
         *,
         position: Position = Position.DEG,
         interrupted: Callable[[], bool] = lambda: False,
-        again: Callable[[Alert], bool] | None = None,
+        again: Callable[[ReadAlert], bool] | None = None,
     ) -> None:
         super().__init__()
         self._feed, self._reading = feed, reading
@@ -207,7 +207,7 @@ class Browser(App[bool]):
         self._list.sort_by(str(event.column_key.value))
         self._draw()
 
-    def _current(self) -> Alert | None:
+    def _current(self) -> ReadAlert | None:
         """Return the alert that is open, else the one under the cursor."""
         if isinstance(self.screen, DetailScreen):
             return self.screen.alert
@@ -322,7 +322,7 @@ class Browser(App[bool]):
         names = (named(listed.alert, OBJECT), named(listed.alert, ID))
         return any(self._searched.lower() in name.lower() for name in names)
 
-    def _save(self, alert: Alert) -> str:
+    def _save(self, alert: ReadAlert) -> str:
         try:
             file = keep_alert(self._folder, alert)
         except FinkError as error:
@@ -352,7 +352,7 @@ def browse_alerts(
     folder: Path,
     position: Position,
     interrupted: Callable[[], bool],
-    again: Callable[[Alert], bool] | None,
+    again: Callable[[ReadAlert], bool] | None,
 ) -> bool:
     """Show the browser until the user leaves it, while another thread reads the alerts.
 

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from fink_cli.alerts.sky import Position
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.browse.alert_pane import AlertPane
 
 
@@ -36,7 +36,7 @@ class DetailScreen(Screen[None]):
     ]
 
     def __init__(
-        self, alert: Alert, position: Position, move: Callable[[int], Alert | None]
+        self, alert: ReadAlert, position: Position, move: Callable[[int], ReadAlert | None]
     ) -> None:
         super().__init__()
         self.alert = alert

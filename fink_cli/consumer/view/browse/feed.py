@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from fink_cli.avro.limits import memory_of
 from fink_cli.consumer.loop import ReadProgress
-from fink_cli.consumer.message import Alert, Skipped
+from fink_cli.consumer.message import ReadAlert, Skipped
 from fink_cli.consumer.sinks import NOTHING_HELD, HeldOffsets
 
 # The reader waits while so many alerts are not drawn yet, so that a filter misses none.
@@ -31,7 +31,7 @@ class Feed:
     def __init__(self) -> None:
         self.progress: ReadProgress | None = None
         self.last_skipped: Skipped | None = None
-        self._waiting: deque[Alert] = deque()
+        self._waiting: deque[ReadAlert] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -41,7 +41,7 @@ class Feed:
         """Whether no alerts are taken any more."""
         return self._closed
 
-    def add(self, record: Alert | Skipped) -> None:
+    def add(self, record: ReadAlert | Skipped) -> None:
         """Hand over an alert, and wait while too many wait; or keep the last skipped message.
 
         The alert's size becomes the memory that it takes, which may be many times its message.
@@ -67,7 +67,7 @@ class Feed:
         """Set how far the run has read."""
         self.progress = progress
 
-    def take(self) -> list[Alert]:
+    def take(self) -> list[ReadAlert]:
         """Return the alerts that came since the last call, the oldest first."""
         with self._changed:
             alerts = list(self._waiting)
@@ -83,7 +83,7 @@ class Feed:
             self._changed.notify_all()
 
 
-def _memory(alert: Alert) -> int:
+def _memory(alert: ReadAlert) -> int:
     # A schema that was made from one alert takes about as much as the alert.
     copies = 2 if alert.schema.inferred else 1
     return copies * memory_of(alert.content) + len(alert.encoded or b"")
@@ -98,7 +98,7 @@ class ListedAlert:
     """
 
     number: int
-    alert: Alert
+    alert: ReadAlert
     row: Mapping[str, str]
 
 

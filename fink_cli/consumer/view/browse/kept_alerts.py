@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fink_cli.alerts.columns import OBJECT
 from fink_cli.alerts.where import Where, parse_where
-from fink_cli.consumer.message import Alert
+from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.alert_summary import named
 from fink_cli.consumer.view.browse.feed import MOST_KEPT, ListedAlert, NewestAlerts
 from fink_cli.consumer.view.rows import Rows
@@ -32,7 +32,7 @@ class KeptAlerts:
         """The alerts that are selected."""
         return self._selected
 
-    def add(self, alert: Alert) -> None:
+    def add(self, alert: ReadAlert) -> None:
         """Keep an alert."""
         listed = ListedAlert(self._count, alert, self.rows.row(alert))
         self._count += 1
