@@ -24,7 +24,7 @@ $(VENV)/build.stamp: requirements/build.txt
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml $(VENV)/build.stamp
 	@echo "Installing fink into $(VENV) (PySpark is 400 MB: the first time takes a minute or two) …"
-	@$(PIP) install $(LOCKED) -r requirements/run.txt
+	@$(PIP) install $(LOCKED) --progress-bar on -r requirements/run.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

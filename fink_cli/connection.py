@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +63,10 @@ class Connection:
         certificates = _CERTIFICATE.findall(file.read_bytes())
         pem = "".join(f"{certificate.decode()}\n" for certificate in certificates)
         return replace(self, ssl_ca_location="", ssl_ca_pem=pem) if pem else self
+
+    def as_profile(self) -> dict[str, str]:
+        """Return the settings as a profile names them, without those that are empty."""
+        return {name: value for name, value in asdict(self).items() if value}
 
     def librdkafka(self) -> dict[str, str]:
         """Return the settings as librdkafka (confluent-kafka, kcat) names them."""

@@ -256,6 +256,40 @@ def _put(
     document.setdefault("default", profile)
 
 
+def same_profile(document: Mapping[str, Any], name: str, settings: Mapping[str, str]) -> bool:
+    """Return whether there is no profile of a name, or one with these settings already."""
+    return profiles_of(document).get(name, settings) == settings
+
+
+def put_profile(name: str, settings: Mapping[str, str]) -> bool:
+    """Write a profile, or replace it; it becomes the default where there is none.
+
+    Returns:
+        Whether it is the default.
+
+    Raises:
+        UsageError: the file is wrong, or a name or value can't be kept in it.
+    """
+    if not name or not name.isprintable():
+        raise UsageError(
+            "The name of a profile is empty, or has characters that can't be shown.",
+            "Give another: --name NAME",
+        )
+
+    def change(document: dict[str, Any]) -> None:
+        import tomlkit
+
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        profile = tomlkit.table()
+        for key, value in settings.items():
+            profile[key] = tomlkit.string(value, multiline="\n" in value)
+        profiles[name] = profile
+        document.setdefault("default", name)
+
+    change_config(change)
+    return default_of(read_config(config_file())) == name
+
+
 def _checked(key: str, value: str) -> str:
     if not value or not value.isprintable():
         raise UsageError(

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fink_cli import console
-from fink_cli.errors import OperationFailedError
+from fink_cli.errors import OperationFailedError, UsageError
 from fink_cli.interrupts import signals_held_back
+from fink_cli.paths import config_file, fink_home
+from fink_cli.profiles import put_profile, read_config, same_profile
 from fink_cli.render import Format
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="See it all work, from nothing, on this machine.")
 
 _TOPIC = "fink_demo"
+# Names the home of a demo that is kept; what it names need not be there any more.
+_PROFILE = "demo"
 
 
 @app.command()
@@ -33,27 +37,62 @@ def demo(
     alerts: Annotated[int, typer.Option(help="How many alerts to make.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Which alerts to make.", min=0)] = 0,
     show: Annotated[int, typer.Option(help="How many alerts to show.", min=1)] = 20,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the cluster running, with the alerts on it.")
+    ] = False,
 ) -> None:
     """Start Kafka, publish alerts of its own with Spark, show them decoded, stop everything."""
     from fink_cli.simulate import simulate_alerts, write_science
 
-    with tempfile.TemporaryDirectory(prefix="fink-demo-") as folder, _kafka(Path(folder)) as admin:
-        science = Path(folder) / "science"
+    with _folder(keep) as home, _kafka(home, keep) as admin:
+        science = home / "science"
         with console.spinner(f"Making {alerts} alerts"):
             write_science(simulate_alerts(alerts, seed), science)
         console.step(f"Made {alerts} alerts of its own: RR Lyrae, binaries, supernovae, asteroids")
         producer, consumer = _prepare_access(admin)
-        published = _publish(science, producer, Path(folder))
+        published = _publish(science, producer, home)
         console.step(f"Published {published} alerts with Spark, as the user '{producer.username}'")
         shown = _show(consumer, show)
         console.step(f"Read {shown} of them back and decoded them, as '{consumer.username}'")
+    if keep:
+        _say_how_to_go_on(home)
+        return
     console.step("Stopped everything")
     _say_what_next()
 
 
 @contextmanager
-def _kafka(home: Path) -> Iterator[Connection]:
-    """Start a cluster and yield its administrator's login; it is gone afterwards in any case."""
+def _folder(keep: bool) -> Iterator[Path]:
+    """Yield the folder of all that the demo makes; it goes if it is not kept, or if that fails.
+
+    Raises:
+        UsageError: there is one that was kept.
+    """
+    if not keep:
+        with tempfile.TemporaryDirectory(prefix="fink-demo-") as folder:
+            yield Path(folder)
+        return
+    home = fink_home() / "demo"
+    if home.exists():
+        raise UsageError(
+            f"The cluster of an earlier demo is kept in {home}.",
+            f"Remove it first: {_go_on(home)} fink kafka destroy && rm -r {shlex.quote(str(home))}",
+        )
+    if not same_profile(read_config(config_file()), _PROFILE, {"home": str(home)}):
+        raise UsageError(
+            f"There is a profile '{_PROFILE}' of another cluster, in {config_file()}.",
+            "Rename it there: --keep makes one of that name.",
+        )
+    try:
+        yield home
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _kafka(home: Path, keep: bool) -> Iterator[Connection]:
+    """Start a cluster and yield its administrator's login; it stops unless it is kept."""
     from fink_cli.cluster import local
     from fink_cli.cluster.own import admin_connection
     from fink_cli.cluster.process import free_ports
@@ -68,10 +107,19 @@ def _kafka(home: Path) -> Iterator[Connection]:
         if cluster is None:
             raise OperationFailedError(f"The cluster of {home} is gone.")
         yield admin_connection(home, cluster)
-    finally:
-        # A second Ctrl-C must not leave a broker behind.
-        with signals_held_back(), console.spinner("Stopping Kafka"):
-            local.stop(home)
+    except BaseException:
+        _stop(home)
+        raise
+    if not keep:
+        _stop(home)
+
+
+def _stop(home: Path) -> None:
+    from fink_cli.cluster import local
+
+    # A second Ctrl-C must not leave a broker behind.
+    with signals_held_back(), console.spinner("Stopping Kafka"):
+        local.stop(home)
 
 
 def _prepare_access(admin: Connection) -> tuple[Connection, Connection]:
@@ -137,8 +185,33 @@ def _show(consumer: Connection, limit: int) -> int:
     return counts.shown
 
 
+def _go_on(home: Path) -> str:
+    return f"FINK_HOME={shlex.quote(str(home))} FINK_PROFILE={_PROFILE}"
+
+
+def _say_how_to_go_on(home: Path) -> None:
+    put_profile(_PROFILE, {"home": str(home)})
+    fink = _fink()
+    console.advice(
+        "The cluster goes on. Look around, and remove it when you are done:",
+        [
+            f"export {_go_on(home)}",
+            f"{fink} consume --topic {_TOPIC} --browse",
+            f"{fink} topics",
+            f"{fink} acl list",
+            f"{fink} distribute check --source {shlex.quote(str(home / 'science'))} "
+            f"--topic {_TOPIC}",
+            f"{fink} kafka destroy && rm -r {shlex.quote(str(home))}",
+        ],
+    )
+
+
+def _fink() -> str:
+    return "fink" if shutil.which("fink") else shlex.quote(sys.argv[0])
+
+
 def _say_what_next() -> None:
-    fink = "fink" if shutil.which("fink") else shlex.quote(sys.argv[0])
+    fink = _fink()
     console.advice(
         "Now with your own alerts, FOLDER being one of Parquet files:",
         [

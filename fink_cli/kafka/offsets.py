@@ -85,3 +85,24 @@ def offsets_at(
         with kafka_errors(connection.attempt("DESCRIBE", "topic", key.topic)):
             offsets[Partition(key.topic, key.partition)] = future.result(_LIST_SECONDS).offset
     return offsets
+
+
+def newest_times(
+    client: AdminClient, connection: Connection, partitions: Sequence[Partition]
+) -> dict[str, float]:
+    """Return the time of the newest message of each topic that has one, in seconds since 1970.
+
+    Raises:
+        OperationFailedError: the user lacks DESCRIBE on a topic.
+    """
+    if not partitions:
+        return {}
+    spec: Any = OffsetSpec  # its functions have no types
+    wanted = {TopicPartition(*partition): spec.max_timestamp() for partition in partitions}
+    times: dict[str, float] = {}
+    for key, future in client.list_offsets(wanted, request_timeout=_LIST_SECONDS).items():
+        with kafka_errors(connection.attempt("DESCRIBE", "topic", key.topic)):
+            moment = future.result(_LIST_SECONDS).timestamp / 1000
+        if moment >= 0:
+            times[key.topic] = max(moment, times.get(key.topic, moment))
+    return times
