@@ -34,7 +34,7 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PIP) install $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/java-classes.stamp: tests/support/java_classes.py $(VENV)/dev.stamp
+$(VENV)/java-classes.stamp: tests/support/java_classes.py fink_cli/distribution/spark/make_class_archive.py $(VENV)/dev.stamp
 	@echo "Keeping Java's classes for the tests, which start some 150 JVMs …"
 	@$(BIN)/python -m tests.support.java_classes
 	@touch $@

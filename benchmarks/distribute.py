@@ -171,7 +171,7 @@ def declare(night: Night, wanted: Mapping[str, str]) -> Job:
 
 def ours(night: Night, wanted: Mapping[str, str]) -> None:
     """Publish as ``fink distribute run --once`` does."""
-    run = Run(declare(night, wanted), threading.Event(), lambda: SparkJob(night.spark))
+    run = Run(declare(night, wanted), threading.Event(), lambda _: SparkJob(night.spark))
     run.read_progress()
     run.take_over()
     while run.publish_waiting():

@@ -24,17 +24,27 @@ class Java:
     version: int
 
 
-def find_java() -> Java:
-    """Return the Java of ``JAVA_HOME``, else the one on ``PATH``.
+def java_program() -> Path:
+    """Return the ``java`` of ``JAVA_HOME``, else the one on ``PATH``.
 
     Raises:
-        OperationFailedError: there is none, it does not run, or it is too old.
+        OperationFailedError: there is none.
     """
     home = os.environ.get("JAVA_HOME")
     program = Path(home) / "bin" / "java" if home else Path(shutil.which("java") or "")
     if not program.is_file():
         where = f"in JAVA_HOME ({home})" if home else "on PATH"
         raise OperationFailedError(f"There is no Java {where}.", _HOW)
+    return program
+
+
+def find_java() -> Java:
+    """Return the Java of ``JAVA_HOME``, else the one on ``PATH``.
+
+    Raises:
+        OperationFailedError: there is none, it does not run, or it is too old.
+    """
+    program = java_program()
     java = Java(program, _major_version(program))
     if java.version < OLDEST:
         raise OperationFailedError(

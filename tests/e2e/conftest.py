@@ -27,8 +27,7 @@ def spark(cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
     elsewhere = {"spark.sql.warehouse.dir": str(folder / "warehouse")}
     settings = Spark("local[1]", [str(file) for file in files], elsewhere)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("JAVA_TOOL_OPTIONS", "SPARK_SUBMIT_OPTS"):
-            patch.setenv(name, clean_environ(folder)[name])
+        patch.setenv("JAVA_TOOL_OPTIONS", clean_environ(folder)["JAVA_TOOL_OPTIONS"])
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         session = open_session(settings, folder, "tests", cluster.connection)
         yield session

@@ -11,8 +11,8 @@ import pytest
 
 PROGRAM = Path(sys.executable).with_name("fink")
 ROOT = Path(__file__).parent.parent.parent
-# Where java_classes.py keeps its archives; without them the JVMs start more slowly.
-JAVA_CLASSES = Path(sys.prefix) / "java-classes"
+# Written by java_classes.py; without it brokers start more slowly.
+KAFKA_CLASSES = Path(sys.prefix) / "java-classes" / "kafka.jsa"
 
 _DEVELOPERS = ("FINK_", "KAFKA_", "SPARK_", "PYSPARK_", "SLACK_")
 _TERMINALS = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
@@ -41,14 +41,10 @@ def clean_environ(home: Path, **variables: str) -> dict[str, str]:
         "TERM": "xterm-256color",
         # Most JVMs of the tests live for seconds; without the second compiler they start sooner.
         "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "SPARK_SUBMIT_OPTS": _class_data("spark"),
-        "KAFKA_HEAP_OPTS": f"-Xms256m -Xmx1g {_class_data('kafka')}",
+        "KAFKA_HEAP_OPTS": f"-Xms256m -Xmx1g -XX:SharedArchiveFile={KAFKA_CLASSES}"
+        " -Xlog:cds=off -Xlog:cds+dynamic=off",
         **variables,
     }
-
-
-def _class_data(name: str) -> str:
-    return f"-XX:SharedArchiveFile={JAVA_CLASSES / name}.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def find_program(name: str) -> Path:

@@ -25,11 +25,18 @@ from fink_cli.distribution.dry_run.requests import (
 from fink_cli.distribution.service.processes import stop_with_parent
 from fink_cli.distribution.service.status import ErrorReport
 from fink_cli.distribution.source.parquet_files import check_files, parquet_files
+from fink_cli.distribution.spark.class_archive import begin_archive
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.readback import follow_topic
 from fink_cli.distribution.spark.sample import try_streams
 from fink_cli.distribution.spark.schemas import describe_alerts
-from fink_cli.distribution.spark.session import FAILURES, Session, first_cause, open_session
+from fink_cli.distribution.spark.session import (
+    FAILURES,
+    FIRST_COMPILER_ALONE,
+    Session,
+    first_cause,
+    open_session,
+)
 from fink_cli.errors import FinkError, OperationFailedError
 
 _POLL_SECONDS = 0.2
@@ -102,8 +109,12 @@ def main() -> None:
     try:
         if sys.argv[1] == "sample":
             request = load(SampleRequest, line)
-            spark = open_session(request.spark, Path.cwd(), "fink distribute check")
+            title = "fink distribute check"
+            spark = open_session(
+                request.spark, Path.cwd(), title, java_options=FIRST_COMPILER_ALONE
+            )
             _write(f"{dump(sample(spark, request))}\n")
+            begin_archive()
         else:
             read(load(ReadRequest, line))
     except FinkError as error:

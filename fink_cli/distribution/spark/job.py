@@ -17,6 +17,7 @@ from fink_cli.distribution.driver.batch import UnknownFailureError
 from fink_cli.distribution.publisher.slot import publish_slot
 from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.source.parquet_files import BadFile
+from fink_cli.distribution.spark.class_archive import begin_archive
 from fink_cli.distribution.spark.login import worker_settings
 from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
@@ -144,5 +145,6 @@ class SparkJob:
         return share_done(self.session)
 
     def stop(self) -> None:
-        """End Spark."""
+        """End Spark; it starts sooner the next time."""
         self.session.stop()
+        begin_archive()

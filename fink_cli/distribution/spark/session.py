@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 import fink_cli
 from fink_cli.connection import Connection
 from fink_cli.distribution.job import Spark
+from fink_cli.distribution.spark.class_archive import archive_options
 from fink_cli.distribution.spark.login import hand_over_login
 from fink_cli.paths import shipped
 
@@ -21,6 +23,8 @@ Session = SparkSession
 FAILURES = (PySparkException, Py4JError)
 """What Spark raises when it fails."""
 
+FIRST_COMPILER_ALONE = ("-XX:TieredStopAtLevel=1",)
+"""Options of a JVM that lives for seconds: what Java's second compiler does would not pay."""
 # What Spark must not show in a log, an event log or a plan.
 _SECRET = "(?i)secret|password|token|jaas"  # noqa: S105 - a pattern, not a secret
 _PUSHES_INTO_BRANCHES = "org.apache.spark.sql.catalyst.optimizer.PushFoldableIntoBranches"
@@ -36,7 +40,11 @@ _PYTHON_ERROR = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
 
 def open_session(
-    spark: Spark, scratch: Path, title: str, connection: Connection | None = None
+    spark: Spark,
+    scratch: Path,
+    title: str,
+    connection: Connection | None = None,
+    java_options: Sequence[str] = (),
 ) -> Session:
     """Start Spark. Its log goes where the stderr of this process goes.
 
@@ -46,9 +54,10 @@ def open_session(
             killed.
         title: the application's name.
         connection: the cluster and the login of its Kafka clients, where it has any.
+        java_options: more options of the driver's JVM.
     """
     log4j = shipped("conf/spark/log4j2.properties")
-    java_options = [
+    all_java_options = [
         _java_option(f"-Dlog4j2.configurationFile={log4j.as_uri()}"),
         _java_option(f"-Djava.io.tmpdir={scratch}"),
         "-XX:-UsePerfData",
@@ -56,10 +65,11 @@ def open_session(
         # compile otherwise.
         "-XX:-DontCompileHugeMethods",
         "-XX:G1HeapRegionSize=16m",
+        *map(_java_option, [*archive_options(), *java_options]),
     ]
     settings = {
         "spark.jars": ",".join(spark.jars),
-        "spark.driver.extraJavaOptions": " ".join(java_options),
+        "spark.driver.extraJavaOptions": " ".join(all_java_options),
         "spark.executor.extraJavaOptions": "-XX:-DontCompileHugeMethods -XX:G1HeapRegionSize=16m",
         "spark.local.dir": str(scratch),
         "spark.ui.enabled": "false",
