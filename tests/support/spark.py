@@ -53,7 +53,7 @@ def run_with_spark(
     terminal.stderr.cache_clear()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(driver, "open_spark", lambda _job, _size: SharedSpark(session))
+            patch.setattr(driver, "open_spark", lambda _job: SharedSpark(session))
             patch.setattr(launch, "run", _run)
             patch.setattr(estimates, "ask", partial(_ask, session))
             result = CliRunner().invoke(app, arguments, env=env, prog_name="fink")

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.2
 # With a trigger of 0 s, the source is not searched without a pause.
 _LEAST_PAUSE_SECONDS = 0.05
-# A run of less ends sooner without Java's second compiler: of 457 MB in 18 s instead of 22, of 1.4 GB
-# in 44 s instead of 59.
-_BRIEF_BYTES = 4 * 1024**3
 _NO_JVM = "JAVA_GATEWAY_EXITED"
 # Lines of a log that say nothing of why a JVM ended: stack frames, warnings, its options.
 _BESIDE = re.compile(r"\s|Picked up |WARNING: |\S+ WARN ")
@@ -47,7 +44,7 @@ def run(job: Job, stop: threading.Event) -> None:
     Raises:
         Exception: any; the report holds it as well.
     """
-    current = Run(job, stop, lambda size: open_spark(job, size))
+    current = Run(job, stop, lambda: open_spark(job))
     report = current.report
     report.log.write(f"Started (pid {os.getpid()}): {job.source} to {', '.join(job.targets)}")
     report.update()
@@ -94,25 +91,19 @@ def _publish(current: Run) -> None:
             stop.set()
 
 
-def open_spark(job: Job, size: int) -> SparkJob:
-    """Start Spark, when files of so many bytes wait.
+def open_spark(job: Job) -> SparkJob:
+    """Start Spark.
 
     Raises:
         OperationFailedError: it does not start.
     """
     from fink_cli.distribution.spark.job import SparkJob
-    from fink_cli.distribution.spark.session import (
-        FAILURES,
-        FIRST_COMPILER_ALONE,
-        first_cause,
-        open_session,
-    )
+    from fink_cli.distribution.spark.session import FAILURES, first_cause, open_session
 
     folder = Folder(job.folder)
-    options = FIRST_COMPILER_ALONE if job.once and size < _BRIEF_BYTES else ()
     try:
         title = f"fink {folder.path.name}"
-        return SparkJob(open_session(job.spark, folder.scratch, title, job.connection, options))
+        return SparkJob(open_session(job.spark, folder.scratch, title, job.connection))
     except FAILURES as error:
         reason = first_cause(str(error))
         if _NO_JVM in reason:

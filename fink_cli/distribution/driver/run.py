@@ -42,20 +42,17 @@ _PAUSE_SECONDS, _MENDED_SECONDS = 5.0, 0.2
 # stands between two batches, in which no core has much to do, takes 0.4 s.
 _BATCH_BYTES_A_CORE = 512 * 1024**2
 
-OpenSpark = Callable[[int], "SparkJob"]
-
 
 class Run:
     """One run of a distribution: what it has done so far, and whether it shall stop."""
 
-    def __init__(self, job: Job, stop: threading.Event, open_spark: OpenSpark) -> None:
+    def __init__(self, job: Job, stop: threading.Event, open_spark: Callable[[], SparkJob]) -> None:
         """Begin.
 
         Args:
             job: what to do.
             stop: asks it to end after its batch.
-            open_spark: starts Spark, the first time that there is something to publish, for so
-                many bytes of files that wait then.
+            open_spark: starts Spark, the first time that there is something to publish.
         """
         self.job = job
         self.stop = stop
@@ -181,7 +178,7 @@ class Run:
         """Begin to start Spark, in a thread: it takes seconds, in which other things are done."""
         if self._starting is None:
             pool = ThreadPoolExecutor(1)
-            self._starting = pool.submit(self._open_spark, self.waiting.size())
+            self._starting = pool.submit(self._open_spark)
             pool.shutdown(wait=False)
 
     @property

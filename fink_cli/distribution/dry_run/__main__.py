@@ -30,13 +30,7 @@ from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.readback import follow_topic
 from fink_cli.distribution.spark.sample import try_streams
 from fink_cli.distribution.spark.schemas import describe_alerts
-from fink_cli.distribution.spark.session import (
-    FAILURES,
-    FIRST_COMPILER_ALONE,
-    Session,
-    first_cause,
-    open_session,
-)
+from fink_cli.distribution.spark.session import FAILURES, Session, first_cause, open_session
 from fink_cli.errors import FinkError, OperationFailedError
 
 _POLL_SECONDS = 0.2
@@ -109,10 +103,7 @@ def main() -> None:
     try:
         if sys.argv[1] == "sample":
             request = load(SampleRequest, line)
-            title = "fink distribute check"
-            spark = open_session(
-                request.spark, Path.cwd(), title, java_options=FIRST_COMPILER_ALONE
-            )
+            spark = open_session(request.spark, Path.cwd(), "fink distribute check")
             _write(f"{dump(sample(spark, request))}\n")
             begin_archive()
         else:

@@ -76,10 +76,6 @@ class WaitingFiles:
             size += file.size
         return chosen
 
-    def size(self) -> int:
-        """Return the size of all files that wait, in bytes."""
-        return sum(file.size for file in self.files.values())
-
     def drop_published(self) -> None:
         """Remove the files that were published."""
         for name in [name for name in self.files if self._progress.is_complete(name)]:

@@ -5,7 +5,7 @@ that it loaded to an archive, and later ones map the archive instead of reading,
 verifying the jars again. A JVM goes on without an archive of another Java or another class path.
 
 The first command that started Spark has the archive made when it ends, in the background:
-:mod:`fink_cli.distribution.spark.make_class_archive` takes some 20 s of one core, at the lowest
+:mod:`fink_cli.distribution.spark.make_class_archive` takes some 20 s of one core, at a low
 priority, and 160 MB of the cache, once for each PySpark and each Java.
 """
 
