@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fink_cli.distribution.job import Job
     from fink_cli.distribution.prepare import Options
     from fink_cli.distribution.service.launch import Watch
-    from fink_cli.distribution.service.status import Status
+    from fink_cli.distribution.service.status import Report, Status
 
 app = typer.Typer(no_args_is_help=True, help="Publish the science database to topics.")
 
@@ -64,6 +64,49 @@ def replay(
     _run(published.chosen(context, replay=stream, **spark.chosen()), report)
 
 
+def backfill(
+    stream: Annotated[str, typer.Option(help="The stream, by its name or topic.")],
+    context: typer.Context,
+    nights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A..B", help="Only the files of these nights: 20261127..20261130, or one night."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be published, and publish nothing.")
+    ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="Go on if the distribution seems to run on another machine; its driver is ended.",
+        ),
+    ] = False,
+    *,
+    published: NamedOptions,
+    spark: SparkOptions,
+    report: ReportOptions,
+) -> None:
+    """Publish to a stream what it lacks: after it was added, or its filter was changed."""
+    from fink_cli.commands.distribute_job import prepared
+    from fink_cli.distribution.job import Backfill
+    from fink_cli.distribution.service import launch
+    from fink_cli.distribution.service.folder import Folder
+    from fink_cli.distribution.source.nights import parse_nights
+
+    wanted = Backfill(stream, parse_nights(nights) if nights else None, dry_run, take_over)
+    options = published.chosen(context, backfill=wanted, **spark.chosen())
+    job = prepared(options, report.connection())
+    with progress() as watch:
+        done = launch.run(job, watch)
+    done.raise_failure(Folder(job.folder))
+    if done.status.warning:
+        console.warn(done.status.warning)
+    if done.backfilled is not None:
+        render.emit(done.backfilled, report.form)
+
+
 def _run(options: Options, wanted: ReportOptions) -> None:
     from fink_cli.commands.distribute_job import prepared
     from fink_cli.distribution.service import launch
@@ -79,7 +122,7 @@ def _run(options: Options, wanted: ReportOptions) -> None:
     _show(report.status, wanted.form)
     folder = Folder(job.folder)
     report.raise_failure(folder)
-    _judge(report.status, job, options)
+    _judge(report, job, options)
     if wanted.form is Format.TABLE:
         advise(report.status, read_about(folder))
 
@@ -133,15 +176,17 @@ def _activity(status: Status) -> str:
     return "Publishing" if status.waiting_files else "Waiting for files"
 
 
-def _judge(status: Status, job: Job, options: Options) -> None:
+def _judge(report: Report, job: Job, options: Options) -> None:
     """Warn of what was not published; raise an error where ``--once`` left files behind."""
     from fink_cli.distribution.progress.earlier_runs import why_nothing
     from fink_cli.distribution.service.folder import Folder, read_about
 
+    status = report.status
     if status.warning:
         console.warn(status.warning)
     if status.session.read == 0 and not status.bad_files and options.replay is None:
-        why = why_nothing(status, Path(job.source))
+        named = read_about(Folder(job.folder)).options
+        why = why_nothing(status, Path(job.source), report.behind, named)
         if why is not None:
             console.note(why)
     if status.skipped:
@@ -167,6 +212,6 @@ def _judge(status: Status, job: Job, options: Options) -> None:
         console.warn(sentence)
 
 
-for _command in (run, start, stop, status, logs, check, replay, schema):
+for _command in (run, start, stop, status, logs, check, replay, backfill, schema):
     app.command()(_command)
 app.command("test")(read_back)

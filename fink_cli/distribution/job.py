@@ -43,6 +43,23 @@ class Spark:
 
 
 @dataclass(frozen=True)
+class Backfill:
+    """What a stream lacks of what was published before it was added, or its filter changed.
+
+    Attributes:
+        stream: the stream.
+        nights: the first and the last night, ``YYYYMMDD``; ``None`` for all.
+        dry_run: count what would be published, and publish nothing.
+        take_over: publish even if a driver may run on another machine: it is ended then.
+    """
+
+    stream: str
+    nights: tuple[str, str] | None = None
+    dry_run: bool = False
+    take_over: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """A run of a distribution.
 
@@ -61,6 +78,7 @@ class Job:
         trigger: seconds between micro-batches.
         exit_after: seconds after which it stops; ``None`` goes on.
         replay: publish only the dead letters of this stream, and end.
+        backfill: publish what a stream lacks, and end.
         schema: the file to write the Avro schema to.
         again: files, within the source, that are published once more.
         stays: whether the driver goes on when the process ends that started it.
@@ -82,11 +100,17 @@ class Job:
     trigger: float
     exit_after: float | None
     replay: str | None = None
+    backfill: Backfill | None = None
     schema: str | None = None
     again: list[str] = field(default_factory=list)
     stays: bool = False
     stuck_after: float = 600.0
     on_failure: str | None = None
+
+    @property
+    def only_stream(self) -> str | None:
+        """The stream to which alerts that were read before are published; ``None`` for a run."""
+        return self.backfill.stream if self.backfill else self.replay
 
 
 def dump_job(job: Job) -> str:

@@ -13,7 +13,7 @@ from fink_cli.admin.topic_rights import TopicFacts, find_usable_topics, no_such_
 from fink_cli.admin.topic_settings import largest_messages, refuse_compacted
 from fink_cli.cluster.java import find_java
 from fink_cli.connection import Connection
-from fink_cli.distribution.job import Job, Spark, TopicTarget
+from fink_cli.distribution.job import Backfill, Job, Spark, TopicTarget
 from fink_cli.distribution.naming import default_name, name_kept_here, name_on_cluster
 from fink_cli.distribution.progress.owner import Owner
 from fink_cli.distribution.service.folder import (
@@ -48,6 +48,7 @@ class Options:
         trigger: seconds between two searches for new files; ``None`` takes that of the file.
         exit_after: seconds after which it stops.
         replay: publish only the dead letters of this stream.
+        backfill: publish only what a stream lacks.
         name: the distribution's name on its cluster; ``None`` takes that of the file, or makes one.
         again: files, within the source, to publish once more.
         schema: file to write the Avro schema of what is published to.
@@ -65,11 +66,17 @@ class Options:
     trigger: float | None = None
     exit_after: float | None = None
     replay: str | None = None
+    backfill: Backfill | None = None
     schema: Path | None = None
     name: str | None = None
     again: Sequence[str] = ()
     stuck_after: float | None = None
     on_failure: str | None = None
+
+    @property
+    def only_stream(self) -> str | None:
+        """The stream to which alerts that were read before are published; ``None`` for a run."""
+        return self.backfill.stream if self.backfill else self.replay
 
 
 def declared(options: Options) -> tuple[Distribution, Path]:
@@ -98,11 +105,12 @@ def declared(options: Options) -> tuple[Distribution, Path]:
             "Name the science database: --source DIR, or set FINK_SOURCE",
         )
     titles = [stream.title for stream in distribution.stream]
-    if options.replay is not None and options.replay not in titles:
+    only = options.only_stream
+    if only is not None and only not in titles:
         all_titles = ", ".join(titles)
         raise UsageError(
-            f"There is no stream {options.replay}.",
-            did_you_mean(options.replay, titles, all_titles, f"There are: {all_titles}"),
+            f"There is no stream {only}.",
+            did_you_mean(only, titles, all_titles, f"There are: {all_titles}"),
         )
     return distribution, source
 
@@ -121,7 +129,7 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
     """
     distribution, source = declared(options)
     require_folder(source)
-    topics = _topics(distribution, options.replay)
+    topics = _topics(distribution, options.only_stream)
     facts, missing = find_usable_topics(connection, topics, "WRITE")
     if not facts:
         raise no_such_topics(connection, missing)
@@ -133,7 +141,7 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
         if never := [topic for topic in missing if topic not in deleted]:
             raise no_such_topics(connection, never)
     folder = distribution_folder(home, name, cluster)
-    if (options.once or options.replay) and not folder.about.exists():
+    if (options.once or options.only_stream) and not folder.about.exists():
         require_files(source)  # later, the nights may be elsewhere
     refuse_compacted(connection, list(facts))
     largest = largest_messages(connection, list(facts))
@@ -155,6 +163,7 @@ def prepare(options: Options, connection: Connection, home: Path, report: jars.R
         trigger=_given(options.trigger, distribution.trigger),
         exit_after=options.exit_after,
         replay=options.replay,
+        backfill=options.backfill,
         schema=str(options.schema.resolve()) if options.schema else None,
         again=list(options.again),
         stuck_after=_given(options.stuck_after, distribution.stuck_after),

@@ -138,7 +138,10 @@ ANY_NUMBER = 1000
 
 
 def called(text: str, kind: SqlType, function: Callable[..., Any], *values: Bound) -> Bound:
-    """Return a call that is null where an argument is."""
+    """Return a call that is null where an argument is.
+
+    As in Spark, those behind it are not evaluated then: one that would raise raises nothing.
+    """
     if len(values) == 1:
         only = values[0].value
 
@@ -150,7 +153,12 @@ def called(text: str, kind: SqlType, function: Callable[..., Any], *values: Boun
     evaluate = [value.value for value in values]
 
     def of_all(row: Row) -> Any:
-        arguments = [each(row) for each in evaluate]
-        return None if None in arguments else function(*arguments)
+        arguments = []
+        for argument in evaluate:
+            value = argument(row)
+            if value is None:
+                return None
+            arguments.append(value)
+        return function(*arguments)
 
     return Bound(text, kind, of_all)

@@ -138,8 +138,7 @@ def compared(text: str, compare: Callable[[Any, Any], bool], left: Bound, right:
     first, second = agreed([left, right])
     if not isinstance(first.kind, Basic) or first.kind.name == "several":
         raise SqlMistakeError(f"compares {left.named} with {right.named}")
-    test, one, other = comparison(compare), first.value, second.value
-    return Bound(text, BOOLEAN, lambda row: test(one(row), other(row)))
+    return called(text, BOOLEAN, comparison(compare), first, second)
 
 
 def same(text: str, left: Bound, right: Bound, is_equal: bool) -> Bound:
@@ -175,7 +174,11 @@ def calculated(text: str, sign: str, left: Bound, right: Bound) -> Bound:
     if rule is None:
         raise SqlMistakeError(f"calculates {left.named} {sign} {right.named}")
     kind, both, function = rule
-    return called(text, kind, function, cast_to(left, both), cast_to(right, both))
+    one, other = cast_to(left, both), cast_to(right, both)
+    if sign in "+-*":
+        return called(text, kind, function, one, other)
+    # Spark asks for the divisor first.
+    return called(text, kind, lambda divisor, dividend: function(dividend, divisor), other, one)
 
 
 def _beside(value: Bound, other: Bound) -> SqlType:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from fink_cli.distribution.driver.past import backfill, refuse_running, replay
 from fink_cli.distribution.driver.run import Run
 from fink_cli.distribution.driver.watch import Watch
 from fink_cli.distribution.job import Job, load_job
@@ -52,9 +53,11 @@ def run(job: Job, stop: threading.Event) -> None:
     try:
         end_former(Path(job.folder))
         current.read_progress()
+        refuse_running(current)
         if current.has_work():
             current.start_spark()
-            current.patiently(current.take_over)
+            if not (job.backfill and job.backfill.dry_run):
+                current.patiently(current.take_over)
             _publish(current)
         if watch.refused is not None:
             raise watch.refused
@@ -65,15 +68,17 @@ def run(job: Job, stop: threading.Event) -> None:
     finally:
         watch.end()
         current.end_spark()
-    report.end(DONE if job.once and not stop.is_set() else STOPPED)
+        current.end_term()
+    is_done = (job.once or job.backfill is not None) and not stop.is_set()
+    report.end(DONE if is_done else STOPPED)
 
 
 def _publish(current: Run) -> None:
     job, stop = current.job, current.stop
     current.patiently(current.get_ready)
-    if job.replay is not None and not stop.is_set():
-        current.replay()
-    if job.replay is not None:
+    if job.only_stream is not None:
+        if not stop.is_set():
+            (backfill if job.backfill else replay)(current)
         return
     deadline = None if job.exit_after is None else time.monotonic() + job.exit_after
     while not stop.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ class BatchPublisher:
     def __init__(self, job: Job, owner: Owner, waiting: WaitingFiles, spark: SparkJob) -> None:
         """Begin, with the topics as they were when the distribution was started."""
         self.streams = [
-            stream for stream in job.distribution.stream if job.replay in (None, stream.title)
+            stream for stream in job.distribution.stream if job.only_stream in (None, stream.title)
         ]
         self._job = job
         self._owner = owner
@@ -119,20 +119,30 @@ class BatchPublisher:
         self._waiting.drop_published()
         self._require_all_rows(files)
 
-    def replay_file(self, file: SourceFile, rows: list[int]) -> None:
-        """Publish dead letters of a file: rows of the only stream that is planned.
+    def publish_rows(
+        self, files: Sequence[SourceFile], rows: Mapping[str, Sequence[int]], *, letters: bool
+    ) -> None:
+        """Publish rows of files once more, to the only stream that is planned.
+
+        Args:
+            files: the files.
+            rows: the rows of each, by its name; those that this driver has published are left out.
+            letters: whether they are dead letters of the stream.
 
         Raises:
             TryAgainError: it did not end, for a reason that is mended by now.
             FinkError: it can't be done.
         """
         self._settle()
-        path = self._waiting.path(file.name)
-        replayed = self._owner.progress.replayed.get((self._owner.id, file.name), [])
-        done = {row for first, after in replayed for row in range(first, after)}
-        if remaining := sorted(set(rows) - done):
-            work = replace(self._work([file]), replay=True)
-            self._publish_work(work, [path], {str(path): remaining})
+        remaining: dict[str, list[int]] = {}
+        for file in files:
+            replayed = self._owner.progress.replayed.get((self._owner.id, file.name), [])
+            done = {row for first, after in replayed for row in range(first, after)}
+            if left := sorted(set(rows.get(file.name, ())) - done):
+                remaining[str(self._waiting.path(file.name))] = left
+        if remaining:
+            work = replace(self._work(files), replay=True, letters=letters)
+            self._publish_work(work, [Path(path) for path in remaining], remaining)
 
     def _publish_work(
         self, work: Work, paths: Sequence[Path], rows: dict[str, list[int]] | None

@@ -17,6 +17,7 @@ from fink_cli.distribution.service.folder import Folder
 from fink_cli.distribution.service.log import Log
 from fink_cli.distribution.service.states import FAILED, Signs, Trouble, now
 from fink_cli.distribution.service.status import (
+    Backfilled,
     ErrorReport,
     Report,
     Session,
@@ -60,6 +61,8 @@ class RunReport:
         ready: whether the streams are accepted.
         busy_seconds: how long batches took.
         log: the distribution's log.
+        behind: since when each stream lacks what was published before.
+        backfilled: what a backfill has published.
     """
 
     def __init__(self, job: Job, progress: Progress, waiting: WaitingFiles) -> None:
@@ -69,6 +72,8 @@ class RunReport:
         self.signs = Signs(now(), stuck_after=job.stuck_after)
         self.ready = False
         self.busy_seconds = 0.0
+        self.behind: dict[str, str] = {}
+        self.backfilled: Backfilled | None = None
         self.log = Log(Folder(job.folder).log)
         self._job = job
         self._began = beginning(psutil.Process())
@@ -92,7 +97,16 @@ class RunReport:
             self._log_changes(status)
             self.status = status
             self.signs = replace(self.signs, alive_at=at, **(signs or {}))  # type: ignore[arg-type]
-            report = Report(os.getpid(), self._began, status, self.ready, self._failure, self.signs)
+            report = Report(
+                pid=os.getpid(),
+                began=self._began,
+                status=status,
+                ready=self.ready,
+                failure=self._failure,
+                signs=self.signs,
+                behind=self.behind,
+                backfilled=self.backfilled,
+            )
             write_report(Folder(self._job.folder), report)
 
     def _log_changes(self, status: Status) -> None:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,17 @@ from fink_cli.distribution.driver.batch import BatchPublisher, TryAgainError, Un
 from fink_cli.distribution.driver.report import RunReport
 from fink_cli.distribution.job import Job
 from fink_cli.distribution.progress.dead_letters import DeadLetter, read_dead_letters
-from fink_cli.distribution.progress.earlier_runs import changed_streams, definitions
+from fink_cli.distribution.progress.earlier_runs import (
+    behind_streams,
+    changed_streams,
+    definitions,
+)
 from fink_cli.distribution.progress.owner import Owner, read_all
 from fink_cli.distribution.progress.records import Record, again_record
 from fink_cli.distribution.service.folder import Folder
-from fink_cli.distribution.service.states import RUNNING
-from fink_cli.distribution.source.folder import footer_digest
-from fink_cli.distribution.source.parquet_files import check_files
+from fink_cli.distribution.service.states import RUNNING, now
 from fink_cli.distribution.source.waiting import WaitingFiles
-from fink_cli.errors import LoginRefusedError, UnreachableError, UsageError
+from fink_cli.errors import FinkError, LoginRefusedError, UnreachableError, UsageError
 from fink_cli.private import write_private
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ _MOST_ATTEMPTS = 3
 _PAUSE_SECONDS, _MENDED_SECONDS = 5.0, 0.2
 # A batch takes some seconds, whatever the number of cores: none that stops it waits for long. What
 # stands between two batches, in which no core has much to do, takes 0.4 s.
-_BATCH_BYTES_A_CORE = 512 * 1024**2
+BATCH_BYTES_A_CORE = 512 * 1024**2
 
 
 class Run:
@@ -86,8 +88,10 @@ class Run:
             self._require_same_source()
             if progress.driver.columns is not None:
                 self.waiting.columns = load_columns(progress.driver.columns)
-            changed = changed_streams(progress.driver.streams, self.job.distribution.stream)
-            if changed and self.job.replay is None:
+            streams = self.job.distribution.stream
+            changed = changed_streams(progress.driver.streams, streams)
+            self.report.behind = behind_streams(progress, streams, now())
+            if changed and self.job.only_stream is None:
                 self.report.update(
                     warning=f"New, or not as in the last run: {', '.join(changed)}. This holds for "
                     "files to come: what was published before is not published again."
@@ -112,7 +116,7 @@ class Run:
         """Tell whether to go on: there is something to publish, or a service waits for it."""
         job = self.job
         waits = bool(self.waiting.files or job.again) or self._is_made_anew()
-        return not job.once or job.replay is not None or waits
+        return not job.once or job.only_stream is not None or waits
 
     def take_over(self) -> None:
         """Make this driver the one that publishes the distribution.
@@ -127,6 +131,7 @@ class Run:
             source=self.job.source,
             streams=definitions(self.job.distribution.stream),
             topic_ids=_topic_ids(self.job),
+            behind=behind_streams(self.owner.progress, self.job.distribution.stream, now()),
             records=records,
             letters=letters,
         )
@@ -159,7 +164,7 @@ class Run:
             )
         if not anew and not names:
             return [], []
-        letters = self._dead_letters()
+        letters = self.dead_letters()
         gone = {key: letter for key, letter in letters.items() if anew or letter.file in names}
         taken_away = [Record(key, None) for key in gone]
         if anew:
@@ -170,7 +175,8 @@ class Run:
             records.append(again_record(self.job.name, name, dead))
         return records, taken_away
 
-    def _dead_letters(self) -> Mapping[str, DeadLetter]:
+    def dead_letters(self) -> Mapping[str, DeadLetter]:
+        """Read the dead letters of the distribution, by their keys."""
         messages = read_all(self.job.connection, self.job.name, DEAD_LETTERS)
         return read_dead_letters(self.job.name, messages)
 
@@ -198,6 +204,12 @@ class Run:
             self._batches = BatchPublisher(self.job, self.owner, self.waiting, self.spark)
         return self._batches
 
+    def end_term(self) -> None:
+        """Note that this driver has ended, so that others need not ask whether it runs."""
+        if self.owner.has_taken_over:
+            with suppress(FinkError):
+                self.owner.change(ended=now())
+
     def end_spark(self) -> None:
         """Stop Spark, where it was started."""
         if self._starting is not None:
@@ -216,7 +228,8 @@ class Run:
         columns = self.waiting.columns
         code = Path(self.job.code) if self.job.code else None
         self.spark.plan(columns, self.job.distribution, self.batches.streams, code)
-        self.owner.change(columns=dump_columns(columns))
+        if self.owner.has_taken_over:
+            self.owner.change(columns=dump_columns(columns))
         self._planned = columns
         for title, avro in self.spark.schemas().items():
             write_private(self.folder.schemas / f"{title.replace('/', '_')}.avsc", avro)
@@ -244,7 +257,7 @@ class Run:
             self.patiently(self.get_ready)
             if self.stop.is_set():
                 return False
-        most = _BATCH_BYTES_A_CORE * self.spark.cores
+        most = BATCH_BYTES_A_CORE * self.spark.cores
         files = self.waiting.take(most)
         self._files_in_hand = len(files)
         self.report.update_progress(files_in_hand=0.0)
@@ -289,46 +302,6 @@ class Run:
                 reason, lasting, pause = str(error), True, _PAUSE_SECONDS
             self.report.try_again(reason, lasting=lasting)
             self.stop.wait(pause)
-
-    def replay(self) -> None:
-        """Publish the dead letters of a stream; what still can't be stays one."""
-        self.owner.note_moved(self.waiting.take_moved())
-        letters = self._dead_letters()
-        rows: dict[str, list[int]] = {}
-        for letter in letters.values():
-            if letter.stream == self.job.replay:
-                rows.setdefault(letter.file, []).append(letter.row)
-        paths = {name: self.waiting.path(name) for name in sorted(rows)}
-        existing = [path for path in paths.values() if path.exists()]
-        checked = check_files(existing, self.waiting.columns)
-        good = checked.good
-        self.waiting.set_aside([*checked.bad, *self.spark.unreadable(list(good))])
-        self.waiting.files = {}
-        unfit = {bad.file for bad in self.waiting.bad_files()}
-        changed = []
-        files = []
-        for name, path in paths.items():
-            published = self.owner.progress.files.get(name)
-            if path not in good or str(path) in unfit or published is None:
-                continue
-            stamp, digest = path.stat(), footer_digest(path)
-            now = replace(published.file, size=stamp.st_size, modified=stamp.st_mtime_ns)
-            if replace(now, footer=digest).same_content(published.file):
-                files.append(now)
-            else:
-                changed.append(name)
-        if changed:
-            self.report.update(
-                warning=f"{len(changed)} file(s) were replaced since: {', '.join(changed[:5])}. "
-                f"Their dead letters are left. Publish the files again: --again {changed[0]}"
-            )
-        for file in files:
-            if self.stop.is_set():
-                break
-            began = time.monotonic()
-            self.patiently(partial(self.batches.replay_file, file, rows[file.name]))
-            self.report.log_batch([file], time.monotonic() - began)
-            self.report.update_progress()
 
 
 def _topic_ids(job: Job) -> dict[str, str]:

@@ -117,6 +117,7 @@ class Owner:
         source: str,
         streams: Mapping[str, str],
         topic_ids: Mapping[str, str],
+        behind: Mapping[str, str],
         records: Sequence[Record] = (),
         letters: Sequence[Record] = (),
     ) -> None:
@@ -126,6 +127,7 @@ class Owner:
             source: the folder of the science database.
             streams: the digests of the streams.
             topic_ids: Kafka's ids of the topics.
+            behind: since when each stream lacks what was published before.
             records: what else is written, in the same transaction.
             letters: the records of dead letters that are written in it.
 
@@ -144,8 +146,14 @@ class Owner:
             streams=dict(streams),
             topic_ids={**(before.topic_ids if before else {}), **topic_ids},
             columns=before.columns if before else None,
+            behind=dict(behind),
         )
         self._begin_term(driver, records, letters, before.slots if before else 0)
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether this driver is the one that publishes."""
+        return self._driver is not None
 
     @property
     def driver(self) -> Driver:

@@ -68,6 +68,9 @@ class Driver:
         streams: the filter, columns and topic of each stream, by its title.
         topic_ids: Kafka's id of each topic.
         columns: the columns that the files share, as JSON text; ``None`` before the first file.
+        behind: since when each stream lacks what was published before it was added, or before its
+            filter changed; ISO 8601, by its title.
+        ended: when it ended by itself; ``None`` while it runs, or if it was killed.
     """
 
     id: str
@@ -80,6 +83,8 @@ class Driver:
     streams: dict[str, str]
     topic_ids: dict[str, str]
     columns: str | None
+    behind: dict[str, str] = field(default_factory=dict)
+    ended: str | None = None
 
 
 @dataclass(frozen=True)

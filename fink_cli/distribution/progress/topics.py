@@ -123,27 +123,41 @@ def read_partition(
         KafkaException: no broker answers, or it refuses.
         TimeoutError: a transaction stays open.
     """
-    start = TopicPartition(topic, partition, offset)
+    messages: list[tuple[str, str | None]] = []
+
+    def take(message: Message) -> None:
+        key, value = message.key() or b"", message.value()
+        text = None if value is None else value.decode(errors="replace")
+        messages.append((key.decode(errors="replace"), text))
+
+    return messages, read_messages(consumer, TopicPartition(topic, partition, offset), take)
+
+
+def read_messages(
+    consumer: Consumer, start: TopicPartition, take: Callable[[Message], None]
+) -> int:
+    """Hand all messages of a partition to a function; see :func:`read_partition`.
+
+    Returns:
+        The next offset.
+    """
     consumer.assign([start])
     try:
-        return _read_assigned(consumer, start)
+        return _read_assigned(consumer, start, take)
     finally:
         consumer.unassign()  # or it goes on asking
 
 
 def _read_assigned(
-    consumer: Consumer, start: TopicPartition
-) -> tuple[list[tuple[str, str | None]], int]:
-    messages: list[tuple[str, str | None]] = []
+    consumer: Consumer, start: TopicPartition, take: Callable[[Message], None]
+) -> int:
     deadline = time.monotonic() + _ANSWER_SECONDS
     end = start.offset
     target: int | None = None
     while time.monotonic() < deadline:
         message = consumer.poll(0.05)
         if message is not None and message.error() is None:
-            key, value = message.key() or b"", message.value()
-            text = None if value is None else value.decode(errors="replace")
-            messages.append((key.decode(errors="replace"), text))
+            take(message)
             end = (message.offset() or 0) + 1
             deadline = time.monotonic() + _READ_SECONDS
             continue
@@ -158,7 +172,7 @@ def _read_assigned(
             elif error is not None and error.code() not in _PASSING_READ:
                 raise KafkaException(error)
         if target is not None and end >= target:
-            return messages, end
+            return end
     if target is None:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
     raise TimeoutError(f"{end} of partition {start.partition} is as far as it went")

@@ -150,7 +150,7 @@ class SlotPublisher:
             if _contains(self._done.get(file.name), row):
                 continue
             self._note_row(file.name, row)
-            if self._work.replay and not codes[number]:
+            if self._work.letters and not codes[number]:
                 title = self._work.streams[0]
                 self._take_away(DeadLetter(title, alert_ids[number], "", "", file.name, row))
             for code in codes[number]:
@@ -225,7 +225,7 @@ class SlotPublisher:
             # A producer that is kept may not know yet that a topic was given partitions.
             failure = failure_of(error.args[0])
             raise SlotError(replace(failure, topic=target.topic)) from error
-        if self._work.replay:
+        if self._work.letters:
             self._take_away(letter)
         self._part.bytes += size
         self._part.counts[target.title][target.topic] += 1
@@ -250,7 +250,7 @@ class SlotPublisher:
         self._begin()
         record = dead_letter_record(self._work.distribution, letter)
         self._note(DEAD_LETTERS, record.key, record.value)
-        if not self._work.replay:
+        if not self._work.letters:
             self._part.dead[letter.stream] += 1
 
     def _take_away(self, letter: DeadLetter) -> None:

@@ -73,7 +73,8 @@ class Work:
         too_large: messages that a broker refused before, as file, row and stream.
         batch_bytes: how many bytes of messages are sent to a partition together.
         done: rows of the files that were published before.
-        replay: the rows are dead letters of the only stream, which are taken away.
+        replay: the rows were read before, and are published to the only stream of the work.
+        letters: they are dead letters of the stream, which are taken away.
         often: commit after each batch of rows that a filter has decided: it takes long.
     """
 
@@ -92,6 +93,7 @@ class Work:
     batch_bytes: int
     done: dict[str, list[Range]] = field(default_factory=dict)
     replay: bool = False
+    letters: bool = False
     often: bool = False
 
 

@@ -158,6 +158,33 @@ class ErrorReport:
 
 
 @dataclass(frozen=True)
+class Backfilled:
+    """What a backfill has published to a stream, or would.
+
+    Attributes:
+        stream: the stream.
+        topics: its topics.
+        files: the files that were published before, of the nights that are asked for.
+        replaced: those that were replaced or can't be read, and are left out.
+        selected: the alerts of the others that the stream takes.
+        there: those of them that stand on its topics.
+        published: the messages that were published; of a dry run, those that would be.
+        undecided: the alerts on which the filter raised.
+        dry_run: whether nothing was published.
+    """
+
+    stream: str
+    topics: list[str]
+    files: int = 0
+    replaced: int = 0
+    selected: int = 0
+    there: int = field(default=0, metadata={"title": "on the topic before"})
+    published: int = 0
+    undecided: int = 0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
 class Report:
     """A driver's process and its status: the content of ``status.json``.
 
@@ -168,6 +195,8 @@ class Report:
         ready: whether Spark has started and the streams are accepted.
         failure: the error that ended it; ``None`` where none did.
         signs: the facts that its state is judged from; ``None`` before the driver itself reports.
+        behind: since when each stream lacks what was published before, by its title.
+        backfilled: what a backfill has published; ``None`` of a run.
     """
 
     pid: int
@@ -176,6 +205,8 @@ class Report:
     ready: bool = False
     failure: ErrorReport | None = None
     signs: Signs | None = None
+    behind: dict[str, str] = field(default_factory=dict)
+    backfilled: Backfilled | None = None
 
     def raise_failure(self, folder: Folder) -> None:
         """Raise the error that ended the driver, if one did, with the log in its hint."""

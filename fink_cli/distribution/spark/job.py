@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from fink_cli.avro.schema import fingerprint
 from fink_cli.distribution.columns.columns import Struct
@@ -18,16 +19,40 @@ from fink_cli.distribution.publisher.slot import publish_slot
 from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.distribution.spark.class_archive import begin_archive
+from fink_cli.distribution.spark.decide import CODES, with_codes
 from fink_cli.distribution.spark.login import worker_settings
-from fink_cli.distribution.spark.messages import Plan, only_rows, slot_rows
+from fink_cli.distribution.spark.messages import Plan, alert_name, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
 from fink_cli.distribution.spark.probe import sql_error, unreadable
-from fink_cli.distribution.spark.schemas import ROW, describe_alerts, path_of, read_alerts
+from fink_cli.distribution.spark.schemas import (
+    FILE,
+    ROW,
+    describe_alerts,
+    path_of,
+    quoted,
+    read_alerts,
+)
 from fink_cli.distribution.spark.session import FAILURES, first_cause, share_done
 from fink_cli.distribution.streams import Distribution, Stream
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Selected(NamedTuple):
+    """An alert that streams take.
+
+    Attributes:
+        path: its file.
+        row: its row there.
+        alert_id: its id.
+        codes: the routes that it takes, see :class:`fink_cli.distribution.spark.decide.Decider`.
+    """
+
+    path: Path
+    row: int
+    alert_id: str
+    codes: list[int]
 
 
 def _fink_errors(work: Callable[P, T]) -> Callable[P, T]:
@@ -100,6 +125,16 @@ class SparkJob:
         """Read the alerts of files; only some rows of each where ``rows`` names them by path."""
         alerts = read_alerts(self.session, paths, self._made.alerts).coalesce(self.cores)
         return alerts if rows is None else only_rows(alerts, rows)
+
+    @_fink_errors
+    def selected(self, paths: Sequence[Path]) -> list[Selected]:
+        """Return the alerts of files that the streams take, or on which a filter raised."""
+        plan = self._made
+        rows = with_codes(read_alerts(self.session, paths, plan.alerts), plan.decider)
+        taken = rows.where(F.size(quoted(CODES)) > 0).select(
+            F.col(quoted(FILE)), F.col(quoted(ROW)), alert_name(plan.alerts), F.col(quoted(CODES))
+        )
+        return [Selected(path_of(uri), *others) for uri, *others in taken.collect()]
 
     @_fink_errors
     def count_slots(self, alerts: DataFrame) -> int:

@@ -118,6 +118,9 @@ def open_session(
         "spark.sql.legacy.parquet.nanosAsLong": "true",
         # What two filters share would be computed before either, and an error in it ends both.
         "spark.sql.subexpressionElimination.enabled": "false",
+        # What BETWEEN and nullif compare would be computed before the rest, and an error in it end
+        # all.
+        "spark.sql.alwaysInlineCommonExpr": "true",
         # It moves a condition out of the expression that catches what it raises.
         "spark.sql.optimizer.excludedRules": _PUSHES_INTO_BRANCHES,
     }
