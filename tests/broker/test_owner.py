@@ -19,7 +19,7 @@ def test_a_summary_takes_the_place_of_the_records_before_it(
     monkeypatch.setattr(owner_module, "_MOST_TO_SUM_UP", 50)
     first = Owner(cluster.connection, topic)
     first.open()
-    first.take_over(source="/science", streams={}, topic_ids={})
+    first.take_over(source="/science", streams={}, topic_ids={}, behind={})
     for number in range(60):
         file = SourceFile(f"{number % 3}.parquet", 100, 1, "digest", 60)
         rows, counts = [(number, number + 1)], {"s": {"t": 1}}

@@ -43,7 +43,7 @@ def test_a_changed_filter_and_a_new_stream_get_what_they_lack(
     write_science(first, science / "night=20261127", files=1)
     write_science(second, science / "night=20261128", files=1)
     topic, added = make_topic(2), make_topic()
-    faint, limit = sorted(pc.struct_field(alerts["candidate"], "magpsf").to_pylist())[40], 0.0
+    faint = sorted(pc.struct_field(alerts["candidate"], "magpsf").to_pylist())[40]
 
     def declare(limit: float, *more: str) -> None:
         stream = f'[[stream]]\nname = "bright"\ntopic = "{topic}"\nfilter = "mag < {limit}"\n'
@@ -57,7 +57,8 @@ def test_a_changed_filter_and_a_new_stream_get_what_they_lack(
     def standing(name: str, partitions: int = 1) -> Counter[str]:
         return alert_ids(read_topic(cluster.connection, name, partitions))
 
-    declare(limit := (faint - 1.0))
+    limit = faint - 1.0
+    declare(limit)
     report, said = distribute("run", "--once")
     assert report["session"]["read"] == 60
     assert standing(topic, 2) == bright(alerts, limit)
@@ -86,9 +87,7 @@ def test_a_changed_filter_and_a_new_stream_get_what_they_lack(
     assert (counts["published"], counts["there"]) == (0, bright(alerts, faint).total())
     assert standing(topic, 2) == bright(alerts, faint)
 
-    # The other stream is still behind, and then is not; what was read is counted once.
-    _, said = distribute("run", "--once")
-    assert "the filter of 'all' is new or has changed since" in said
+    # The other stream is behind until then; what was read is counted once.
     distribute("backfill", "--stream", "all")
     assert standing(added) == Counter(map(str, alerts["candid"].to_pylist()))
     [message, *_] = read_topic(cluster.connection, added)
