@@ -22,6 +22,7 @@ VIEWER_ROLES = (OBJECT, TIME, RA, DEC, MAGNITUDE, BAND, CLASS)
 # With fewer of the viewer's roles than these, an alert is of unknown shape.
 _ENOUGH_ROLES = 3
 _MOST_COLUMNS = 8
+_FLUXES = {"nJy", "flux"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Column:
         unit: of a time: ``jd`` or ``mjd`` (days, UTC), ``mjd-tai`` (days, TAI); of a flux its unit;
             else empty.
         names: the name of each value that is a number or a code.
+        ucd: what it is, as a UCD1+ of the IVOA; empty if it is not known.
     """
 
     path: str
@@ -42,6 +44,16 @@ class Column:
     role: str = ""
     unit: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    ucd: str = ""
+
+    @property
+    def physical_unit(self) -> str:
+        """The unit of its values, as VOUnits write it; empty for none or one that is not known."""
+        if self.role == TIME:
+            return "d" if self.unit else ""
+        if self.role in {MAGNITUDE, ERROR, LIMIT}:
+            return {"": "mag", "nJy": "nJy"}.get(self.unit, "")
+        return "deg" if self.role in {RA, DEC} else ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,12 @@ class Roles:
     def column(self, role: str, paths: Container[str]) -> Column | None:
         """Return the first column of a role that is among the paths of an alert, or `None`."""
         return next((column for column in self.candidates[role] if column.path in paths), None)
+
+    def at(self, path: str) -> Column:
+        """Return the column of a path, with the role that it may play."""
+        return next(
+            (c for of in self.candidates.values() for c in of if c.path == path), Column(path, path)
+        )
 
     def find(self, role: str, paths: Container[str]) -> str | None:
         """Return the path of the first column of a role that is among the paths of an alert.
@@ -86,9 +104,14 @@ def _columns(role: str, table: Mapping[str, Any], names: Mapping[str, Any]) -> t
             role=role,
             unit=entry.get("unit", ""),
             names=names[entry["names"]] if "names" in entry else {},
+            ucd=_ucd(table.get("ucd", ""), entry.get("unit", "")),
         )
         for entry in entries
     )
+
+
+def _ucd(ucd: str, unit: str) -> str:
+    return ucd.replace("phot.mag", "phot.flux") if unit in _FLUXES else ucd
 
 
 def viewer_columns(schema: Schema) -> list[Column]:

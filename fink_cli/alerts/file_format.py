@@ -11,3 +11,11 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
     AVRO = "avro"
     NDJSON = "ndjson"
+    CSV = "csv"
+    VOTABLE = "votable"
+    FITS = "fits"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it holds single values only, a row an alert."""
+        return self in {FileFormat.CSV, FileFormat.VOTABLE, FileFormat.FITS}

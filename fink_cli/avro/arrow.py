@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fink_cli.avro import native
 from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.projection import Steps, types_at
 from fink_cli.avro.reference import decoded
 from fink_cli.avro.schema import Schema
 from fink_cli.avro.types import ArrayType, MapType, RecordType, ScalarType, UnionType, Visitor
@@ -55,6 +56,17 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     if kind is None:
         raise NoArrowError("Parquet can't hold an alert without fields")
     return pa.schema(list(kind))
+
+
+def arrow_type(schema: Schema, steps: Steps) -> pa.DataType:
+    """Return the Arrow type of the values that steps lead to; null where no alert has one.
+
+    Raises:
+        NoArrowError: they are of several types.
+    """
+    types = types_at(schema.root, steps)
+    kind = _ToArrow().visit(UnionType(tuple(types))) if types else None
+    return pa.null() if kind is None else kind
 
 
 class _ToArrow(Visitor[pa.DataType | None]):

@@ -39,6 +39,8 @@ def _refuse_parts_of_alerts(options: ConsumeOptions) -> None:
     if len(wanted) > 1:
         raise UsageError(f"{' and '.join(wanted)} exclude each other.", "Leave out all but one.")
     given = [name for name, is_given in parts.items() if is_given]
+    if saves:
+        given = [name for name in given if name != "--fields"]
     if wanted and given:
         verb = "keeps" if wanted[0] == "--save" else "shows"
         raise UsageError(

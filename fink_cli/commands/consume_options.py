@@ -124,9 +124,15 @@ class ConsumeOptions(ReportOptions):
             "file is complete."
         ),
     ] = None
-    file_format: Annotated[FileFormat, typer.Option("--format", help="What --save writes.")] = (
-        FileFormat.PARQUET
-    )
+    file_format: Annotated[
+        FileFormat,
+        typer.Option(
+            "--format",
+            help="What --save writes. csv, votable and fits are flat tables, a row an alert, with "
+            "light curves as tables beside them; any format is one of the columns that --fields "
+            "names.",
+        ),
+    ] = FileFormat.PARQUET
 
     def treated_duplicates(self) -> Duplicates:
         """Return what is done with duplicates; ``--dedup`` is the older form of ``drop``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,8 @@ from pathlib import Path
 from fink_cli.alerts.fields import parse_fields
 from fink_cli.alerts.where import Where, parse_where
 from fink_cli.avro.decoder import Decoder
+from fink_cli.avro.projection import Steps
+from fink_cli.avro.schema import Schema
 from fink_cli.commands.consume_decoder import decoder_of
 from fink_cli.commands.consume_options import ConsumeOptions, topic_names
 from fink_cli.commands.consume_save import SavingSink, open_saver
@@ -27,6 +30,7 @@ from fink_cli.commands.consume_summary import summarise
 from fink_cli.console import HeldWarnings
 from fink_cli.consumer.duplicates import MARKED_WINDOW, WINDOW, Duplicates, RecentIds
 from fink_cli.consumer.files.bad_messages import keep_bad
+from fink_cli.consumer.files.flat_columns import needed_for_flat
 from fink_cli.consumer.files.part_file import create_folder
 from fink_cli.consumer.files.saver import FLUSH_WHEN, Saver
 from fink_cli.consumer.loop import Counts, LoopOptions, follow
@@ -115,7 +119,8 @@ def run_consume(options: ConsumeOptions) -> bool:
                     open_saver(
                         folder,
                         options.file_format,
-                        f"{options.where or ''}{' without duplicates' if drops else ''}",
+                        _selection_text(options, drops),
+                        fields=fields,
                         group=options.group,
                         keep=keep,
                         topic_id=source.topic_id,
@@ -174,5 +179,20 @@ def _decoder(options: ConsumeOptions, where: Where | None, view: ViewOptions) ->
     """Return what decodes as much of alerts as is needed."""
     if options.browse:
         return decoder_of(options.schema, None)
-    wanted = needed(view, where) if options.save is None else chosen_by(where)
+    if options.save is None:
+        return decoder_of(options.schema, needed(view, where))
+    selecting, fields = chosen_by(where), view.fields
+    if fields is None and not options.file_format.is_flat:
+        return decoder_of(options.schema, selecting)
+
+    def wanted(schema: Schema) -> Iterable[Steps] | None:
+        columns = needed_for_flat(schema, fields)
+        return None if columns is None else [*columns, *(selecting(schema) or ())]
+
     return decoder_of(options.schema, wanted)
+
+
+def _selection_text(options: ConsumeOptions, drops: bool) -> str:
+    """Return which alerts are saved, and what of them, as a text; empty for all."""
+    fields = f" fields {options.fields}" if options.fields is not None else ""
+    return f"{options.where or ''}{' without duplicates' if drops else ''}{fields}"

@@ -10,6 +10,7 @@ from fink_cli import console
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.commands.consume_sinks import Printed, say_skipped
 from fink_cli.consumer.duplicates import RecentIds
+from fink_cli.consumer.files.flat_columns import Fields
 from fink_cli.consumer.files.saver import Saver
 from fink_cli.consumer.loop import Counts, ReadProgress
 from fink_cli.consumer.message import ReadAlert, Skipped
@@ -24,6 +25,7 @@ def open_saver(
     form: FileFormat,
     selection: str,
     *,
+    fields: Fields = None,
     group: str | None,
     keep: Callable[[Skipped], None] | None,
     topic_id: Callable[[str], str],
@@ -36,6 +38,7 @@ def open_saver(
 
     Args:
         selection: which alerts are selected, as a text; empty for all.
+        fields: the fields that are written, a column each; ``None`` for all.
         group: the group whose offsets are committed; ``None`` commits nothing.
         keep: keeps a message whose alert can't be saved.
         counts: counts the messages that can't be saved as skipped.
@@ -55,7 +58,7 @@ def open_saver(
         counts.skipped += 1
         say_skipped(skipped)
 
-    saver = Saver(folder, form, selection, topic_id, refuse)
+    saver = Saver(folder, form, selection, topic_id, refuse, fields=fields)
     try:
         yield saver
     finally:
@@ -104,7 +107,7 @@ class SavingSink(Printed):
         for topic in sorted(self._saver.otherwise - self._warned):
             self._warn(
                 f"{self._saver.folder} holds alerts of {topic} that were chosen otherwise, by "
-                "--where or --duplicates: those that fit both will be there twice."
+                "--where, --duplicates or --fields: those that fit both will be there twice."
             )
         self._warned |= self._saver.otherwise
 

@@ -19,6 +19,7 @@ import fastavro
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 from confluent_kafka import Producer
 
 from fink_cli.cluster.record import read_cluster
@@ -50,11 +51,14 @@ SINKS: dict[str, tuple[str, ...]] = {
     "parquet": ("consume", "--save", "."),
     "avro": ("consume", "--save", ".", "--format", "avro"),
     "ndjson": ("consume", "--save", ".", "--format", "ndjson"),
+    "csv": ("consume", "--save", ".", "--format", "csv"),
+    "votable": ("consume", "--save", ".", "--format", "votable"),
+    "fits": ("consume", "--save", ".", "--format", "fits"),
     "bad": ("consume", "-o", "json", "--bad", "."),
     "slack": ("slack", "alerts", "--every", "1h", "--channels", "map.toml"),
 }
 SHOWN = ("table", "json", "yaml", "detail")
-SAVED = ("parquet", "avro", "ndjson")
+SAVED = ("parquet", "avro", "ndjson", "csv", "votable", "fits")
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +116,14 @@ class Member:
             ]
         elif self.sink == "avro":
             names = [name for file in self.files.glob("*.avro") for name in avro_names(file)]
+        elif self.sink in {"votable", "fits"}:
+            names = [
+                str(name)
+                for file in self.files.glob(f"*.{self.sink}")
+                for name in Table.read(file, format=self.sink)["objectId"]
+            ]
         else:
-            kept = [self.folder / "stdout", *self.files.glob("*.ndjson")]
+            kept = [self.folder / "stdout", *self.files.glob("*.ndjson"), *self.files.glob("*.csv")]
             names = [n for file in kept for n in re.findall(r"ZTF\d{4}", file.read_text())]
         return {int(name[3:]) for name in names}
 

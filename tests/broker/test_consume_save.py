@@ -13,6 +13,7 @@ from typing import Any
 
 import fastavro
 import pyarrow.parquet as pq
+from astropy.table import Table
 from confluent_kafka import Consumer
 
 from tests.support.avro import encoded
@@ -39,7 +40,42 @@ def test_a_group_saves_each_alert_once(
     assert "50 saved" in done.stderr
     assert done.stdout == ""
     assert rows(tmp_path / "out") == list(range(100))
-    assert fink(*words, "--until-end", "--fields", "number").returncode == 2
+
+
+def test_fields_are_saved_as_a_flat_table(
+    fink: Fink, topic: str, publish: Any, tmp_path: Path
+) -> None:
+    publish(topic, *messages(5))
+    words = ("consume", "--topic", topic, "--until-end", "--save", str(tmp_path))
+    for form in ("parquet", "avro", "ndjson", "csv", "votable", "fits"):
+        done = fink(*words, "--format", form, "--fields", "objectId,history[1],mag")
+        assert "5 saved" in done.stderr, done.stderr
+    (parquet,) = tmp_path.glob("*.parquet")
+    assert pq.read_table(parquet).to_pylist()[4] == {
+        "objectId": "ZTF0004",
+        "history[1]": 2.5,
+        "mag": None,
+    }
+    (avro,) = tmp_path.glob("*.avro")
+    with avro.open("rb") as opened:
+        named = list(fastavro.reader(opened))
+    assert named[4] == {"objectId": "ZTF0004", "history_1": 2.5, "mag": None}
+    (lines,) = tmp_path.glob("*.ndjson")
+    assert json.loads(lines.read_text().splitlines()[4])["history[1]"] == 2.5
+    (text,) = tmp_path.glob("*.csv")
+    assert text.read_text().splitlines()[5] == '"ZTF0004",2.5,'
+    for form in ("votable", "fits"):
+        (file,) = tmp_path.glob(f"*.{form}")
+        table = Table.read(file, format=form)
+        assert table.colnames == ["objectId", "history_1", "mag"]
+        assert list(table["history_1"]) == [2.5] * 5
+    # The same once more, and other fields of the same alerts.
+    assert (
+        "5 are in" in fink(*words, "--format", "csv", "--fields", "objectId,history[1],mag").stderr
+    )
+    other = fink(*words, "--format", "csv", "--fields", "number,history").stderr
+    assert "history is no single value, and csv holds nothing else" in other
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_container_is_saved_whole(fink: Fink, topic: str, publish: Any, tmp_path: Path) -> None:

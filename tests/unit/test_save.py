@@ -17,6 +17,7 @@ from uuid import UUID
 import fastavro
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.avro.decoder import Decoder
@@ -52,6 +53,9 @@ def rows(file: Path) -> list[dict[str, Any]]:
     if file.suffix == ".avro":
         with file.open("rb") as stream:
             return [dict(each) for each in fastavro.reader(stream) if isinstance(each, dict)]
+    if file.suffix in {".csv", ".votable", ".fits"}:
+        form = "ascii.csv" if file.suffix == ".csv" else file.suffix[1:]
+        return [dict(zip(row.colnames, row, strict=True)) for row in Table.read(file, format=form)]
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -353,7 +357,7 @@ def test_an_alert_that_does_not_fit_is_left_out_and_named_again(tmp_path: Path) 
         assert (saver.saved, saver.again) == (saved, 2 - saved)
         [skipped] = unfit
         assert (skipped.offset, skipped.value) == (1, b"odd")
-        assert skipped.reason.startswith("Parquet can't hold it: field n: ")
+        assert skipped.reason.startswith("a table can't hold it: field n: ")
     [file] = tmp_path.glob("*.parquet")
     assert rows(file) == [{"n": 0}, {"n": 2}]
 

@@ -1,21 +1,28 @@
-"""Alerts as the content of a file: Parquet, an Avro object container, or JSON lines."""
+"""Alerts as the content of a file, in each of the formats."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import fastavro
 from fastavro.write import Writer
 
+from fink_cli.alerts.fields import Path as FieldPath
+from fink_cli.alerts.fields import pick, value_at
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.avro.decoded import Decoded
+from fink_cli.avro.json_text import to_json_bytes
 from fink_cli.avro.native import json_texts
 from fink_cli.avro.schema import Schema, documented
+from fink_cli.consumer.files.chosen_schema import schema_of_fields
+from fink_cli.consumer.files.flat_columns import Fields
 
 _BLOCK_BYTES = 64 * 1024
+Choose = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 class UnwritableError(ValueError):
@@ -29,9 +36,10 @@ class Unfit(NamedTuple):
     reason: str
 
 
-class Package(Protocol):
+class Package(ABC):
     """Alerts on their way into a file."""
 
+    @abstractmethod
     def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         """Take alerts; there is at least one.
 
@@ -42,40 +50,62 @@ class Package(Protocol):
             OSError, UnwritableError: the file can't be written.
         """
 
+    @abstractmethod
     def finish(self) -> None:
         """End the file; nothing can be added then.
 
         Raises:
-            OSError: the file can't be written.
+            OSError, UnwritableError: the file can't be written.
+        """
+
+    def write_beside(self, folder: Path, name: str) -> None:  # noqa: B027 (most have nothing)
+        """Write what belongs to the file into a folder below ``folder``, under the same name.
+
+        Raises:
+            OSError, UsageError: it can't be written.
         """
 
 
-def package(form: FileFormat, schema: Schema, file: Path) -> Package:
+def package(form: FileFormat, schema: Schema, file: Path, fields: Fields = None) -> Package:
     """Return what writes alerts of one schema, or alerts that came as JSON, to a file.
+
+    Args:
+        fields: the fields that are written, a column each; ``None`` for all.
 
     Raises:
         OSError: the file can't be written.
     """
     try:
-        return _package(form, schema, file)
+        return _package(form, schema, file, fields)
     except UnwritableError as error:
         return _Nothing(str(error))
 
 
-def _package(form: FileFormat, schema: Schema, file: Path) -> Package:
+def _package(form: FileFormat, schema: Schema, file: Path, fields: Fields) -> Package:
     if form is FileFormat.NDJSON:
-        return _Lines(file)
+        return _Lines(file, fields)
     if schema.inferred:
         raise UnwritableError("an alert that came as JSON has no schema, and fits ndjson only")
+    if form is FileFormat.AVRO and fields is not None:
+        chosen, paths = schema_of_fields(schema, fields)
+        return _Container(chosen, file, lambda content: _named(content, paths))
     if form is FileFormat.AVRO:
         return _Container(schema, file)
     # Loaded here: pyarrow takes half a second, which reading a topic need not wait for.
-    from fink_cli.consumer.files.parquet import RowGroups
+    if form.is_flat or fields is not None:
+        from fink_cli.consumer.files.flat_table import flat_package
 
-    return RowGroups(schema, file)
+        return flat_package(form, schema, file, fields)
+    from fink_cli.consumer.files.parquet import whole_alerts
+
+    return whole_alerts(schema, file)
 
 
-class _Nothing:
+def _named(content: Mapping[str, Any], paths: Mapping[str, FieldPath]) -> dict[str, Any]:
+    return {name: value_at(content, path.steps) for name, path in paths.items()}
+
+
+class _Nothing(Package):
     """No file: the format can hold no alert of the schema."""
 
     def __init__(self, reason: str) -> None:
@@ -88,14 +118,20 @@ class _Nothing:
         pass
 
 
-class _Lines:
+class _Lines(Package):
     """JSON lines, with the values as ``-o json`` has them."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, fields: Fields) -> None:
         self._out = file.open("wb")
+        self._fields = fields
 
     def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
-        self._out.writelines(text + b"\n" for text in json_texts(alerts))
+        texts: Iterable[bytes]
+        if self._fields is None:
+            texts = json_texts(alerts)
+        else:
+            texts = (to_json_bytes(pick(alert.content, self._fields)) for alert in alerts)
+        self._out.writelines(text + b"\n" for text in texts)
         return []
 
     def finish(self) -> None:
@@ -109,11 +145,16 @@ class _Block(NamedTuple):
     bytes_: BytesIO
 
 
-class _Container:
-    """An Avro object container. Alerts that came as Avro go into it as they came."""
+class _Container(Package):
+    """An Avro object container. Alerts that came as Avro go into it as they came.
 
-    def __init__(self, schema: Schema, file: Path) -> None:
+    Args:
+        choose: returns what is written of the content of an alert; ``None`` for all of it.
+    """
+
+    def __init__(self, schema: Schema, file: Path, choose: Choose | None = None) -> None:
         self._schema = schema
+        self._choose = choose
         self._out = file.open("wb")
         # What decodes them would lack the documentation, and namespaces that are empty.
         header = documented(schema)
@@ -122,7 +163,8 @@ class _Container:
 
     def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         for alert in alerts:
-            self._block.write(alert.encoded or self._encode(alert))
+            encoded = None if self._choose else alert.encoded
+            self._block.write(encoded or self._encode(alert))
             self._count += 1
             if self._block.tell() >= _BLOCK_BYTES:
                 self._end_block()
@@ -134,7 +176,8 @@ class _Container:
 
     def _encode(self, alert: Decoded) -> bytes:
         made = BytesIO()
-        fastavro.schemaless_writer(made, self._schema.parsed, dict(alert.content))
+        content = self._choose(alert.content) if self._choose else dict(alert.content)
+        fastavro.schemaless_writer(made, self._schema.parsed, content)
         return made.getvalue()
 
     def finish(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,46 @@ import pyarrow.parquet as pq
 from fink_cli.avro.arrow import NoArrowError, arrow_schema, table_of_alerts
 from fink_cli.avro.decoded import Decoded
 from fink_cli.avro.schema import Schema
-from fink_cli.consumer.files.formats import Unfit, UnwritableError
+from fink_cli.consumer.files.formats import Package, Unfit, UnwritableError
 
 # So many alerts show whether bytes are compressed already: then this much of them is left.
 _SAMPLE = 4
 _HARDLY_SMALLER = 0.9
 
 
-class RowGroups:
-    """A Parquet file of alerts of one schema, several of them a row group."""
+ToTable = Callable[[Sequence[Decoded]], pa.Table]
 
-    def __init__(self, schema: Schema, file: Path) -> None:
-        try:
-            self._schema = arrow_schema(schema)
-        except NoArrowError as error:
-            raise UnwritableError(str(error)) from error
+
+def whole_alerts(schema: Schema, file: Path) -> RowGroups:
+    """Return what writes alerts to a Parquet file as they are.
+
+    Raises:
+        UnwritableError: Parquet can't hold the schema.
+    """
+    try:
+        target = arrow_schema(schema)
+    except NoArrowError as error:
+        raise UnwritableError(str(error)) from error
+    return RowGroups(target, partial(table_of_alerts, target), file)
+
+
+class RowGroups(Package):
+    """A Parquet file of alerts of one schema, several of them a row group.
+
+    Args:
+        to_table: returns alerts as a table of the columns of ``target``.
+    """
+
+    def __init__(self, target: pa.Schema, to_table: ToTable, file: Path) -> None:
+        self._schema = target
+        self._to_table = to_table
         self._file = file
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, alerts: Sequence[Decoded]) -> list[Unfit]:
         """Take alerts; see :class:`~fink_cli.consumer.files.formats.Package`."""
         unfit: list[Unfit] = []
-        tables = list(self._tables(alerts, unfit))
+        tables = fitting_tables(self._to_table, alerts, unfit)
         if tables:
             table = pa.concat_tables(tables)
             try:
@@ -44,18 +63,6 @@ class RowGroups:
                 raise UnwritableError(str(error)[:200]) from error
         return unfit
 
-    def _tables(self, alerts: Sequence[Decoded], unfit: list[Unfit]) -> Iterator[pa.Table]:
-        """Yield alerts as tables; those that Parquet can't hold are searched for by halves."""
-        try:
-            yield table_of_alerts(self._schema, alerts)
-        except (NoArrowError, pa.ArrowException) as error:
-            if len(alerts) == 1:
-                unfit.append(Unfit(alerts[0], f"Parquet can't hold it: {str(error)[:200]}"))
-                return
-            middle = len(alerts) // 2
-            yield from self._tables(alerts[:middle], unfit)
-            yield from self._tables(alerts[middle:], unfit)
-
     def finish(self) -> None:
         """End the file.
 
@@ -64,6 +71,25 @@ class RowGroups:
         """
         if self._writer is not None:
             self._writer.close()
+
+
+def fitting_tables(
+    to_table: ToTable, alerts: Sequence[Decoded], unfit: list[Unfit]
+) -> list[pa.Table]:
+    """Return alerts as tables; those that Arrow can't hold are searched for by halves.
+
+    Args:
+        unfit: gets those.
+    """
+    try:
+        return [to_table(alerts)]
+    except (NoArrowError, pa.ArrowException) as error:
+        if len(alerts) == 1:
+            unfit.append(Unfit(alerts[0], f"a table can't hold it: {str(error)[:200]}"))
+            return []
+    middle = len(alerts) // 2
+    halves = (alerts[:middle], alerts[middle:])
+    return [table for half in halves for table in fitting_tables(to_table, half, unfit)]
 
 
 def encoding_of(table: pa.Table) -> dict[str, Any]:

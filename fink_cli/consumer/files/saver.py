@@ -6,6 +6,8 @@ selected alerts between the two offsets. So alerts that are read again are recog
 of the files: after a group was killed before it committed, or if a topic is saved twice. A topic
 that was created again, whose offsets start again, has another id. If alerts between the two offsets
 could not be saved, a hidden file ``.NAME.left_out`` lists them as JSON: pairs of offset and reason.
+The light curves of a flat table are in a file of the same name in the folder ``light_curves``,
+which is written first.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import cast
 
 from fink_cli.alerts.file_format import FileFormat
 from fink_cli.avro.schema import Schema
+from fink_cli.consumer.files.flat_columns import LIGHT_CURVES, Fields
 from fink_cli.consumer.files.formats import Package, Unfit, UnwritableError, package
 from fink_cli.consumer.files.part_file import PartFile, open_part, remove_abandoned
 from fink_cli.consumer.files.saved_ranges import FileKey, SavedRanges
@@ -76,7 +79,9 @@ class _PendingFile:
         self.unpacked.append(alert)
         self.weight += alert.size * (DECODED if alert.is_whole else 1)
 
-    def pack(self, form: FileFormat, folder: Path) -> tuple[PartFile, Package, list[Unfit]]:
+    def pack(
+        self, form: FileFormat, folder: Path, fields: Fields
+    ) -> tuple[PartFile, Package, list[Unfit]]:
         """Pack the alerts that are not packed yet.
 
         Returns:
@@ -86,7 +91,7 @@ class _PendingFile:
             OSError, UnwritableError: the file can't be written.
         """
         self.part = self.part or PartFile(folder, plain_name(self.first.topic))
-        self.package = self.package or package(form, self.first.schema, self.part.path)
+        self.package = self.package or package(form, self.first.schema, self.part.path, fields)
         unfit = self.package.add(self.unpacked) if self.unpacked else []
         self.unpacked, self.weight = [], 0
         return self.part, self.package, unfit
@@ -102,6 +107,7 @@ class Saver:
 
     Args:
         selection: which alerts are selected, as a text; empty for all.
+        fields: the fields that are written, a column each; ``None`` for all.
         refuse: takes each message whose alert the format can't hold. If it raises, nothing is
             saved of the file.
 
@@ -120,13 +126,16 @@ class Saver:
         selection: str,
         topic_id: Callable[[str], str],
         refuse: Callable[[Skipped], None],
+        *,
+        fields: Fields = None,
     ) -> None:
         self.folder = folder
         self.saved = self.again = self.files = 0
         self.names: deque[str] = deque(maxlen=_NAMED_FILES)
         self.otherwise: set[str] = set()
-        self.abandoned = remove_abandoned(folder)
+        self.abandoned = remove_abandoned(folder) + remove_abandoned(folder / LIGHT_CURVES)
         self._form = form
+        self._fields = fields
         self._selection = _tag(selection, 8) if selection else _ALL
         self._topic_id = topic_id
         self._refuse = refuse
@@ -153,7 +162,7 @@ class Saver:
         if pending.weight >= PACKED_BYTES:
             with self._dropped_on_failure(key):
                 with self._explained():
-                    _, _, unfit = pending.pack(self._form, self.folder)
+                    _, _, unfit = pending.pack(self._form, self.folder, self._fields)
                 self._leave_out(pending, unfit)
 
     def flush(self) -> None:
@@ -175,7 +184,7 @@ class Saver:
 
     def _write(self, pending: _PendingFile) -> None:
         with self._explained():
-            part, content, unfit = pending.pack(self._form, self.folder)
+            part, content, unfit = pending.pack(self._form, self.folder, self._fields)
             content.finish()
         # Refused alerts are kept elsewhere before the file gets its name.
         self._leave_out(pending, unfit)
@@ -187,6 +196,7 @@ class Saver:
             if pending.left_out:
                 with open_part(self.folder / f".{name}{_LEFT_OUT}") as listed:
                     listed.write_text(json.dumps(pending.left_out))
+            content.write_beside(self.folder, name)
             part.keep(self.folder / name)
         self.names.append(name)
         self.files += 1
@@ -262,7 +272,7 @@ class Saver:
         try:
             yield
         except (OSError, UnwritableError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+            why = (isinstance(error, OSError) and error.strerror) or error
             raise OperationFailedError(
                 f"Alerts can't be saved to {self.folder}: {why}.",
                 "Make room, name another folder with --save, or another --format.",
