@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "demo": ("fink_cli.commands.demo", "See it all work, from nothing, on this machine."),
     "config": ("fink_cli.commands.config", "Profiles: how to reach a cluster, and as whom."),
     "metrics": ("fink_cli.commands.metrics", "What an operator watches, for Prometheus."),
+    "top": ("fink_cli.commands.top", "What an operator watches, live in the terminal."),
     "systemd": ("fink_cli.commands.systemd", "fink as a service of the system."),
     "doctor": ("fink_cli.commands.doctor", "Look for what is wrong, and say what to type."),
     "start": ("fink_cli.compat.fink_start", "The services of the original, by their old names."),

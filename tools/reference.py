@@ -33,6 +33,7 @@ FILES = {
     "rrlyrae.py": "A filter in Python, which `distribution.toml` names; it stands beside it.",
     "slack.toml": "Which class goes to which channel, for `fink slack … --channels FILE`.",
     "prometheus/alerts.yml": "Alarms on what `fink metrics` serves, for Prometheus.",
+    "grafana/fink.json": "A dashboard of what `fink metrics` serves, for Grafana.",
 }
 # The files in conf/ of which fink reads its own copy only.
 OWN_FILES = {"columns.toml", "viewer.toml"}

@@ -86,8 +86,11 @@ class AlarmHistory:
                     for labels in rule.holds_of(readings)
                 ]
             for alarm in held:
-                known = holding[alarm.key] = self._holding.get(alarm.key, alarm)
+                known = self._holding.get(alarm.key, alarm)
                 age = at - datetime.fromisoformat(known.since).timestamp()
+                if age < 0:  # the clock was set back
+                    known, age = alarm, 0
+                holding[alarm.key] = known
                 if at_once or age >= rule.seconds:
                     alarms.append(known)
         self._holding = holding

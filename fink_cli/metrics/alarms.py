@@ -189,7 +189,7 @@ RULES = (
         "FinkDistributionNotPublishing",
         f'{_STATE}{{state=~"{"|".join(BAD)}"}} == 1',
         _not_publishing,
-        "Distribution {distribution} is {state}: fink distribute status",
+        "Distribution {distribution} does not publish ({state}): fink distribute status",
     ),
     AlarmRule(
         "FinkFilesWait",

@@ -137,7 +137,7 @@ def test_the_command(
     words = ("slack", "watch", "--channel", "#ops", "--every", "1s")
     drafted = fink(*words, "--dry-run", "-o", "json", env=environ)
     assert drafted.returncode == 0, drafted.stderr
-    assert "Distribution ztf is failed" in json.loads(drafted.stdout)[0]["text"]
+    assert "Distribution ztf does not publish (failed)" in json.loads(drafted.stdout)[0]["text"]
     assert ops.posts == []
     ops.faults = [broken()] * 6
     with running(environ, *words) as watching:
@@ -151,7 +151,7 @@ def test_the_command(
     with running(environ, *words):
         wait_for(lambda: len(ops.posts) == 2)
     begun, over = ops.posts
-    assert "Distribution ztf is failed: fink distribute status" in begun.shown
+    assert "Distribution ztf does not publish (failed): fink distribute status" in begun.shown
     assert "*FinkDistributionNotPublishing* is over" in over.shown
 
 

@@ -1,0 +1,1 @@
+"""The screen of `fink top`: what an operator watches, live."""
