@@ -73,7 +73,8 @@ def test_every_setting_is_on_the_page_of_the_configuration() -> None:
 
 def test_every_file_that_is_shipped_to_be_read_is_on_a_page() -> None:
     conf = ROOT / "conf"
-    files = [*conf.iterdir(), *(conf / "prometheus").iterdir()]
+    folders = (conf, conf / "grafana", conf / "prometheus")
+    files = [file for folder in folders for file in folder.iterdir()]
     shipped = {each.relative_to(conf).as_posix() for each in files if each.is_file()}
     assert set(reference.FILES) | reference.OWN_FILES == shipped
 
