@@ -27,7 +27,7 @@ from fink_cli.settings import resolve_connection
 LIVE, OLD, USER, PASSWORD = "live", "old", "greedy", "a-password-of-a-benchmark"
 MESSAGE_BYTES, RATE, GREEDY = 50_000, 50, 4
 OLD_MESSAGES = 4000
-WARM_SECONDS = 15
+WARM_SECONDS = 12
 READ_AGAIN = """
 import sys, time
 from confluent_kafka import Consumer, TopicPartition
@@ -112,10 +112,14 @@ def latencies(producer: Producer, seconds: float) -> list[float]:
 
 
 def main() -> None:
-    """Measure alone, beside a greedy reader, and beside one with a quota; print the figures."""
+    """Measure alone, beside a greedy reader, and beside one with a quota, in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=45)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    parts = ("alone", "beside a greedy one", "beside one with 1 MB/s")
+    cuts: dict[str, list[tuple[float, float]]] = {part: [] for part in parts}
+    read: dict[str, list[float]] = {part: [] for part in parts}
     with cluster():
         fink("kafka", "topic", "create", LIVE, OLD)
         os.environ["FINK_NEW_PASSWORD"] = PASSWORD
@@ -123,22 +127,26 @@ def main() -> None:
         fink("acl", "add", "-u", USER, "-t", OLD)
         producer = Producer({**resolve_connection().librdkafka(), "linger.ms": 0})
         fill(producer)
-        for name in ("alone", "beside a greedy one", "beside one with 1 MB/s", "alone again"):
-            rates: list[float] = []
-            if name == "beside one with 1 MB/s":
-                fink("auth", "quota", "-u", USER, "--consume", "1MB/s")
-            if name.startswith("beside"):
-                with greedy(seconds) as rates:
-                    took = latencies(producer, seconds)
-            else:
-                took = latencies(producer, seconds)
-            cuts = statistics.quantiles(took, n=100)
-            print(
-                f"{name}: p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, "
-                f"longest {max(took) * 1000:.0f} ms of {len(took)}; "
-                f"the greedy one read {sum(rates) / 1e6:.1f} MB/s",
-                flush=True,
-            )
+        for _ in range(options.rounds):
+            for part in parts:
+                limit = ["--consume", "1MB/s"] if part == parts[2] else ["--remove"]
+                fink("auth", "quota", "-u", USER, *limit)
+                rates: list[float] = []
+                if part == parts[0]:
+                    took = latencies(producer, options.seconds)
+                else:
+                    with greedy(options.seconds) as rates:
+                        took = latencies(producer, options.seconds)
+                percentiles = statistics.quantiles(took, n=100)
+                cuts[part].append((percentiles[49] * 1000, percentiles[98] * 1000))
+                read[part].append(sum(rates) / 1e6)
+    for part in parts:
+        medians, worst = zip(*cuts[part], strict=True)
+        print(
+            f"{part}: p50 {statistics.median(medians):.1f} ms, p99 {statistics.median(worst):.1f} "
+            f"ms (of rounds: {', '.join(f'{each:.0f}' for each in worst)}); "
+            f"the greedy user read {statistics.median(read[part]):.1f} MB/s"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import typer
 
 from fink_cli import render
 from fink_cli.commands.options import Profile, Servers
-from fink_cli.errors import INTERRUPTED
+from fink_cli.errors import INTERRUPTED, UNREACHABLE
 from fink_cli.paths import fink_home
 from fink_cli.render import Format
 from fink_cli.settings import resolve_connection
@@ -60,6 +60,8 @@ def top(
         figures, at = collect(connection, home), time.time()
         alarms = AlarmHistory().judge(figures, at, at_once=True)
         render.emit(overview(figures, alarms, at), form or Format.TABLE)
+        if not figures.up:
+            raise typer.Exit(UNREACHABLE)
         return
     from fink_cli.admin.groups import GroupPartition, describe_group
     from fink_cli.metrics.board.app import Board

@@ -227,7 +227,8 @@ def test_it_is_left(key: str, interrupted: bool) -> None:
 
 def test_cells() -> None:
     assert sparkline([0, 1, 2, 4], 6).plain == "  ▁▂▄█"
-    assert sparkline([], 3).plain == "   "
+    assert sparkline([], 3).plain == ""
+    assert sparkline([0.0], 3).plain == "▁▁▁"
     assert [bytes_text(each) for each in (None, 999, 1500, 250_000_000)] == [
         "-",
         "999 B",

@@ -22,11 +22,13 @@ def sparkline(rates: Sequence[float], width: int) -> Text:
     """Draw rates as bars, the newest at the right; the highest one has the full height."""
     shown = list(rates)[-width:]
     top = max(shown, default=0.0)
+    if not top:
+        return Text(_BARS[1] * width if shown else "", style=DIM)
     # What is not nothing is seen.
     bars = "".join(
         _BARS[max(1, round(rate / top * (len(_BARS) - 1)))] if rate else _BARS[1] for rate in shown
     )
-    return Text(bars.rjust(width), style="cyan" if top else DIM)
+    return Text(bars.rjust(width), style="cyan")
 
 
 def name(text: str, width: int, style: str = "") -> Text:

@@ -14,6 +14,8 @@ from fink_cli.metrics.overview import DistributionOverview, GroupOverview, Strea
 
 _GAP = 2
 _LEAST_NAME = 10
+# More can't be drawn every few seconds.
+_MOST_ROWS = 200
 _NEXT = Binding("tab", "app.focus_next", "Next table")
 
 
@@ -46,7 +48,10 @@ class BoardTable(DataTable[Text]):
         return [width or share for width in fixed]
 
     def draw(self, names: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
-        """Draw rows; the cursor stays on the row of its name."""
+        """Draw rows, the first of many; the cursor stays on the row of its name."""
+        left = len(names) - _MOST_ROWS
+        self.border_subtitle = f"{left:,} more" if left > 0 else ""
+        names, rows = names[:_MOST_ROWS], rows[:_MOST_ROWS]
         widths = self.widths()
         current = self.current
         if widths != self._drawn:
