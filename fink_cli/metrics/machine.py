@@ -8,11 +8,11 @@ import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from fink_cli.cluster.own import home_of, local_cluster
 from fink_cli.cluster.process import alive
-from fink_cli.cluster.public_certificate import shown_certificate
 from fink_cli.cluster.record import Cluster, data_folder
 from fink_cli.connection import Address, Connection, addresses
 from fink_cli.distribution.prepare import Options
@@ -89,5 +89,10 @@ def _certificate_ends(connection: Connection, cluster: Cluster | None) -> float 
         address = listener.reached_here(up[0]) if up else None
     elif connection.tls:
         address = addresses(connection.bootstrap_servers)[0]
-    certificate = shown_certificate(address, _TLS_SECONDS) if address else None
+    if address is None or find_spec("cryptography") is None:
+        return None
+    # Loaded here: a machine without the extra `publish` has no cryptography.
+    from fink_cli.cluster.public_certificate import shown_certificate
+
+    certificate = shown_certificate(address, _TLS_SECONDS)
     return certificate.not_valid_after_utc.timestamp() if certificate else None

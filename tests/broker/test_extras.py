@@ -83,6 +83,7 @@ def test_whoever_reads_saves_and_administers_needs_no_extra(
         ],
         ["acl", "audit"],
         ["distribute", "status"],
+        ["top", "-o", "json"],
         ["slack", "alerts", "--topic", topic, "--once", "--dry-run"],
     ]
     results = without_extras(*commands, env=cluster.environ)
