@@ -120,7 +120,15 @@ def viewer_columns(schema: Schema) -> list[Column]:
     Object, time, position, magnitude, band and class, whichever the schema has; of an alert of
     unknown shape the first scalar columns, eight at most.
     """
-    paths = leaf_paths(schema)
+    return table_columns(leaf_paths(schema))
+
+
+def table_columns(paths: Mapping[str, str]) -> list[Column]:
+    """Return the columns that a table of alerts shows; see :func:`viewer_columns`.
+
+    Args:
+        paths: the dotted path of each scalar of the alerts, with its type.
+    """
     roles = load_roles()
     by_role = [roles.column(role, paths) for role in VIEWER_ROLES]
     if by_role[0] is None:
@@ -129,5 +137,5 @@ def viewer_columns(schema: Schema) -> list[Column]:
     if len(columns) >= _ENOUGH_ROLES:
         return columns
     by_path = {column.path: column for column in columns}
-    shown = [path for path, kind in paths.items() if kind not in {"bytes", "fixed"}]
+    shown = [path for path, kind in paths.items() if kind not in {"bytes", "fixed", "binary"}]
     return [by_path.get(path, Column(path, path)) for path in shown[:_MOST_COLUMNS]]

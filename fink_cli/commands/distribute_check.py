@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,17 @@ import typer
 from fink_cli import console, render
 from fink_cli.commands.distribute_options import ExitAfter, Master, SourceOptions, SparkOptions
 from fink_cli.commands.options import ClusterOptions, ReportOptions, topic_option
-from fink_cli.errors import FinkError, OperationFailedError, UsageError
+from fink_cli.errors import FinkError, UsageError
+from fink_cli.render import Format
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.dry_run.requests import SampleResult
+    from fink_cli.distribution.dry_run.check import Check, CheckResult
+    from fink_cli.distribution.job import Spark
     from fink_cli.distribution.prepare import Options
 
-_SAMPLE = 2000
+_SAMPLE = 500
+# The answer must not wait long for a cluster that is away.
+_CLUSTER_SECONDS = 3.0
 
 
 def check(
@@ -34,74 +39,125 @@ def check(
             show_default=False,
         ),
     ] = None,
+    alert_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="Tell of this alert, or the newest alert of this object, why it passes or not.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Stay, and try again when the file or a filter in Python is saved."
+        ),
+    ] = False,
     *,
     spark: SparkOptions,
     report: ReportOptions,
 ) -> None:
     """Try the filters on a sample, and tell what each stream would get. Publishes nothing."""
-    from fink_cli.distribution.dry_run.estimates import estimate_night
+    from fink_cli.distribution.dry_run.check import Check
 
     options = published.chosen(context, **spark.chosen())
-    _check_topics(options, report)
-    result = _try(options, sample, "Trying the filters with Spark")
-    render.emit(estimate_night(result, night), report.form)
-    console.note(
-        f"Tried on {result.sample:,} alerts; a night has {night or result.night:,}. "
-        "Brokers store less: they compress."
-    )
-    if result.renamed:
-        names = ", ".join(f"{path} as {name}" for path, name in result.renamed.items())
-        console.note(f"Published under a name that Avro takes: {names}.")
-    if result.rounded:
-        console.note(
-            f"Nanoseconds, published down to the microsecond: {', '.join(result.rounded)}."
-        )
-    _judge(result)
+    with Check(sample, night, lambda: _spark(options)) as tried:
+        if alert_id is not None:
+            _explain(tried, options, alert_id, report)
+        elif watch:
+            _watch(tried, options, report)
+        else:
+            _check_once(tried, options, report)
 
 
-def _try(options: Options, sample: int, title: str) -> SampleResult:
-    from fink_cli.distribution.dry_run.estimates import try_sample
+def _spark(options: Options) -> Spark:
+    from fink_cli.distribution.prepare import spark_of
 
-    with console.fetching("Spark's connectors") as report, console.spinner(title):
-        return try_sample(options, sample, report)
+    with console.fetching("Spark's connectors") as report:
+        return spark_of(options, report)
 
 
-def _check_topics(options: Options, cluster: ClusterOptions) -> None:
-    """Warn of topics that can't be published to; without a cluster there is nothing to say.
+def _check_once(tried: Check, options: Options, report: ReportOptions) -> None:
+    from fink_cli.commands.check_report import print_result
+    from fink_cli.threads import begin
+
+    planned = tried.plan(options)
+    warnings = begin(lambda: _topic_warnings(planned.topics(), report))
+    with console.spinner("Trying the filters"):
+        result = tried.try_streams(planned)
+    print_result(result, report.form)
+    _tell_of_topics(warnings)
+    result.require_all()
+
+
+def _topic_warnings(topics: list[str], cluster: ClusterOptions) -> list[str]:
+    """Return warnings of topics that can't be published to, and of a cluster that is away.
 
     Raises:
         OperationFailedError: Kafka would not keep what is published to one.
     """
     from fink_cli.admin.topic_rights import find_usable_topics, no_such_topics
     from fink_cli.admin.topic_settings import refuse_compacted
-    from fink_cli.distribution.prepare import declared
 
-    distribution, _ = declared(options)
-    topics = list(dict.fromkeys(route.topic for route in distribution.routes()))
+    warnings = []
     try:
         connection = cluster.connection()
         there, missing = find_usable_topics(connection, topics, "WRITE")
     except FinkError as error:
-        console.warn(f"{error.message}\n{error.hint}")
-        return
+        return [f"{error.message}\n{error.hint}"]
     if missing:
         lacking = no_such_topics(connection, missing)
-        console.warn(f"{lacking.message}\n{lacking.hint}")
+        warnings.append(f"{lacking.message}\n{lacking.hint}")
     refuse_compacted(connection, list(there))
+    return warnings
 
 
-def _judge(result: SampleResult) -> None:
-    undecided = {each.stream: each for each in result.streams if each.undecided}
-    wrong = [
-        f"Stream {title} did not decide {each.undecided} alert(s): {each.reason}"
-        for title, each in undecided.items()
-    ]
-    wrong += [f"{each.file}: {each.reason}" for each in result.bad_files]
-    if wrong:
-        raise OperationFailedError(
-            "Not all would be published:\n" + "\n".join(f"  {each}" for each in wrong),
-            "Mend the filters and the files. A run names them too, and publishes all others.",
-        )
+def _tell_of_topics(pending: Future[list[str]]) -> None:
+    try:
+        warnings = pending.result(_CLUSTER_SECONDS)
+    except TimeoutError:
+        warnings = ["The cluster does not answer, so the topics were not checked."]
+    for warning in warnings:
+        console.warn(warning)
+
+
+def _explain(tried: Check, options: Options, name: str, report: ReportOptions) -> None:
+    """Print what each stream makes of an alert."""
+    from fink_cli.distribution.dry_run.explain import explain
+
+    planned = tried.plan(options)
+    with console.spinner(f"Trying the filters on {name}"):
+        explanations = explain(tried, planned, name)
+    if report.form is Format.TABLE:
+        for explanation in explanations:
+            render.emit(explanation, report.form)
+    else:
+        render.emit(explanations, report.form)
+
+
+def _watch(tried: Check, options: Options, report: ReportOptions) -> None:
+    """Try the streams again at each change of their files, until it is interrupted."""
+    import sys
+
+    from fink_cli.commands.check_report import print_round
+    from fink_cli.distribution.dry_run.changed_files import ChangedFiles
+    from fink_cli.distribution.dry_run.differences import differences
+
+    # Bytecode is taken for that of a file by the second: two saves within one would be one.
+    sys.dont_write_bytecode = True
+    files = ChangedFiles(options.config)
+    before: CheckResult | None = None
+    while True:
+        try:
+            result = tried.try_streams(tried.plan(options))
+        except FinkError as error:
+            console.fail(error)
+        else:
+            changed = None if before is None else differences(before, result)
+            print_round(result, changed, report.form)
+            before = result
+        console.note("Waiting for a change of the file or a filter; Ctrl-C ends.")
+        files.wait()
 
 
 def schema(
@@ -116,10 +172,13 @@ def schema(
     master: Master = "local[*]",
 ) -> None:
     """Write the Avro schema of what is published."""
-    from fink_cli.distribution.dry_run.estimates import schema_of
+    from fink_cli.distribution.dry_run.schemas import read_schemas, schema_of
 
     options = published.chosen(context, master=master)
-    text = schema_of(_try(options, 0, "Reading the columns with Spark"), stream)
+    used = _spark(options)
+    with console.spinner("Reading the columns with Spark"):
+        schemas = read_schemas(options, used)
+    text = schema_of(schemas, stream)
     if out is None:
         render.print_json(text.encode())
         return
@@ -154,17 +213,16 @@ def read_back(
 ) -> None:
     """Read a topic back with Spark, decode it, and print the alerts."""
     from fink_cli.admin.topic_rights import usable_topic
-    from fink_cli.distribution.dry_run.ask import ask
+    from fink_cli.distribution.dry_run.ask import read_topic
     from fink_cli.distribution.dry_run.requests import ReadRequest
-    from fink_cli.distribution.prepare import Options, spark_of
+    from fink_cli.distribution.prepare import Options
 
     if topic is None:
         raise UsageError("No topic is named to read.", "Name one: --topic T, or set FINK_TOPIC")
     connection = cluster.connection()
     usable_topic(connection, topic, "READ")
     options = Options(topic=topic, **spark.chosen())
-    with console.fetching("Spark's connectors") as report:
-        used = spark_of(options, report)
+    used = _spark(options)
     request = ReadRequest(
         topic=topic,
         connection=connection,
@@ -176,7 +234,7 @@ def read_back(
         width=shutil.get_terminal_size((160, 24)).columns,
     )
     console.note("Starting Spark …")
-    for line in ask(request):
+    for line in read_topic(request):
         render.print_text(line)
         render.flush()
 

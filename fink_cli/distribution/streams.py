@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from fink_cli.errors import UsageError
 from fink_cli.trusted import refuse_if_changeable
 
 CLASS = "{class}"
+_MOST_TITLES = 3
 # Kafka takes no other character in the name of a topic.
 _TOPIC = re.compile(r"[A-Za-z0-9._-]+|.*\{class\}.*")
 _NOT_IN_A_TOPIC = re.compile(r"[^a-z0-9._-]+")
@@ -126,6 +128,8 @@ class Distribution(BaseModel):
         trigger: seconds between two searches for new files.
         stuck_after: seconds that files may wait with none published, and brokers be away, until the
             distribution is stuck.
+        slow_filter: the share of a batch's time that a filter in Python may take until it is
+            warned of.
         id: dotted path of the column that names an alert; ``None`` takes that of
             ``conf/columns.toml``.
         object: dotted path of the column that names its object.
@@ -138,6 +142,7 @@ class Distribution(BaseModel):
     source: str | None = None
     trigger: Annotated[float, Field(ge=0)] = 10.0
     stuck_after: Annotated[float, Field(ge=0)] = 600.0
+    slow_filter: Annotated[float, Field(gt=0, le=1)] = 0.5
     id: str | None = None
     object: str | None = None
     stream: Annotated[list[Stream], Field(min_length=1)]
@@ -175,6 +180,15 @@ def single(topic: str) -> Distribution:
             "A name has at most 249 letters, digits, '.', '_' and '-'; "
             f"{CLASS} stands in a file of streams: --config FILE",
         ) from error
+
+
+def refused_streams(mistakes: Mapping[str, Sequence[str]]) -> UsageError:
+    """Return an error with all mistakes, each with the titles of the streams that make it."""
+    lines = []
+    for mistake, titles in mistakes.items():
+        more = f" and {len(titles) - _MOST_TITLES} more" if len(titles) > _MOST_TITLES else ""
+        lines.append(f"Stream {', '.join(titles[:_MOST_TITLES]) + more}: {mistake}")
+    return UsageError("\n".join(lines))
 
 
 def read_distribution(file: Path) -> Distribution:

@@ -126,6 +126,12 @@ def _distributions(distributions: Iterable[Status]) -> Iterable[Metric]:
     undecided = GaugeMetricFamily(
         "fink_distribution_undecided", "Dead letters of a stream.", None, stream
     )
+    seconds = GaugeMetricFamily(
+        "fink_distribution_filter_seconds_per_1000_alerts",
+        "How long a filter in Python takes for 1,000 alerts.",
+        None,
+        stream,
+    )
     bad = GaugeMetricFamily("fink_distribution_bad_files", "Files not readable.", None, name)
     waiting = GaugeMetricFamily("fink_distribution_waiting_files", "Files to publish.", None, name)
     last = GaugeMetricFamily(
@@ -155,4 +161,7 @@ def _distributions(distributions: Iterable[Status]) -> Iterable[Metric]:
             published.add_metric([*label, part.stream, part.topic], part.published)
         for title, count in {part.stream: part.undecided for part in status.streams}.items():
             undecided.add_metric([*label, title], count)
-    return state, read, published, undecided, bad, waiting, last, oldest
+        for title, took in {part.stream: part.seconds_per_1000 for part in status.streams}.items():
+            if took is not None:
+                seconds.add_metric([*label, title], took)
+    return state, read, published, undecided, seconds, bad, waiting, last, oldest

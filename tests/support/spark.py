@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
 
@@ -21,14 +20,14 @@ from typer.testing import CliRunner
 from fink_cli import terminal
 from fink_cli.app import app
 from fink_cli.distribution.driver import __main__ as driver
-from fink_cli.distribution.dry_run import estimates
-from fink_cli.distribution.dry_run.__main__ import sample
-from fink_cli.distribution.dry_run.requests import SampleRequest, dump
-from fink_cli.distribution.job import Job
+from fink_cli.distribution.dry_run import check, schemas
+from fink_cli.distribution.dry_run.requests import Answer, Request, dump, load
+from fink_cli.distribution.job import Job, Spark
 from fink_cli.distribution.service import launch
 from fink_cli.distribution.service.folder import Folder
 from fink_cli.distribution.service.status import Report, read_report
 from fink_cli.distribution.spark.job import SparkJob
+from fink_cli.distribution.spark.sample import answer
 from fink_cli.distribution.spark.session import FAILURES, first_cause
 from fink_cli.errors import FinkError, OperationFailedError
 from fink_cli.private import private_folder
@@ -55,7 +54,8 @@ def run_with_spark(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(driver, "open_spark", lambda _job: SharedSpark(session))
             patch.setattr(launch, "run", _run)
-            patch.setattr(estimates, "ask", partial(_ask, session))
+            for module in (check, schemas):
+                patch.setattr(module, "SparkProcess", partial(SharedSparkProcess, session))
             result = CliRunner().invoke(app, arguments, env=env, prog_name="fink")
     finally:
         # The next run reads its filters anew.
@@ -90,11 +90,24 @@ def _run(job: Job, _watch: launch.Watch) -> Report:
     return report
 
 
-def _ask(session: SparkSession, request: SampleRequest) -> Iterator[str]:
-    """Answer as the process does; see :mod:`fink_cli.distribution.dry_run.__main__`."""
-    try:
-        with redirect_stderr(sys.__stderr__):
-            answer = dump(sample(session, request))
-    except FAILURES as error:
-        raise OperationFailedError(first_cause(str(error))) from error
-    yield answer
+class SharedSparkProcess:
+    """Answers as the process does; see :mod:`fink_cli.distribution.dry_run.__main__`."""
+
+    def __init__(self, session: SparkSession, _spark: Spark) -> None:
+        self._session = session
+
+    def __enter__(self) -> SharedSparkProcess:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Leave the session as it is."""
+
+    def ask(self, request: Request, kind: type[Answer]) -> Answer:
+        """Return the answer to a request."""
+        request = load(type(request), dump(request))
+        try:
+            with redirect_stderr(sys.__stderr__):
+                found = answer(self._session, request)
+        except FAILURES as error:
+            raise OperationFailedError(first_cause(str(error))) from error
+        return load(kind, dump(found))

@@ -197,7 +197,7 @@ def test_a_function_that_names_no_columns_is_refused(function: Callable[..., Any
 )
 def test_null_is_not_passed(given: Any) -> None:
     found = decide(lambda _: given, [pd.Series([1, 2, 3])])
-    assert list(found.columns) == ["passed", "error"]
+    assert list(found.columns) == ["passed", "error", "null"]
     assert list(found.passed) == [True, False, False]
     assert all(type(each) is bool for each in found.passed)
     assert list(found.error) == [None, None, None]

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from fink_cli.distribution.columns.columns import RefusedColumn, Struct, joined, refused_columns
+from fink_cli.distribution.columns.columns import (
+    RefusedColumn,
+    Struct,
+    joined,
+    published_type,
+    refused_columns,
+)
 from fink_cli.distribution.columns.parquet_types import avro_name
 from fink_cli.errors import UsageError
 from fink_cli.text import printable
@@ -42,6 +49,21 @@ def tree(columns: Struct) -> ColumnTree:
     return {
         name: tree(kind) if isinstance(kind, Struct) else None
         for name, kind in columns.fields.items()
+    }
+
+
+def readable_tree(columns: Struct) -> ColumnTree:
+    """Return the names of the columns that Spark can read, and of the fields of structs."""
+    return _typed_tree(published_type(columns) or {"fields": []})
+
+
+def _typed_tree(kind: Any) -> ColumnTree:
+    """Return the names of the fields of a struct, whose type is Spark's JSON."""
+    return {
+        field["name"]: _typed_tree(field["type"])
+        if isinstance(field["type"], Mapping) and field["type"]["type"] == "struct"
+        else None
+        for field in kind["fields"]
     }
 
 
@@ -89,7 +111,7 @@ def _names(tree: ColumnTree, path: str) -> list[str]:
     Raises:
         UsageError: there is no such column.
     """
-    names = _split(tree, path.split("."))
+    names = split_path(tree, path.split("."))
     if names is None:
         close = close_columns(path, list(all_paths(tree)))
         raise UsageError(
@@ -99,8 +121,12 @@ def _names(tree: ColumnTree, path: str) -> list[str]:
     return names
 
 
-def _split(tree: ColumnTree, parts: list[str]) -> list[str] | None:
-    """Join parts of a path that was split at its dots: a name may hold one, or be as published."""
+def split_path(tree: ColumnTree, parts: list[str]) -> list[str] | None:
+    """Join parts of a path that was split at its dots: a name may hold one, or be as published.
+
+    Returns:
+        The names of a column and of the fields below it; ``None`` if there is no such column.
+    """
     for count in range(1, len(parts) + 1):
         prefix = ".".join(parts[:count])
         published = [name for name in tree if avro_name(name) == prefix]
@@ -109,7 +135,7 @@ def _split(tree: ColumnTree, parts: list[str]) -> list[str] | None:
             continue
         if count == len(parts):
             return [name]
-        rest = _split(tree[name] or {}, parts[count:])
+        rest = split_path(tree[name] or {}, parts[count:])
         if rest is not None:
             return [name, *rest]
     return None
@@ -127,6 +153,24 @@ def close_columns(path: str, paths: Sequence[str]) -> list[str]:
             each for other in difflib.get_close_matches(name, by_name) for each in by_name[other]
         ]
     return [printable(each) for each in close[:3]]
+
+
+def no_column(path: str, columns: Struct) -> UsageError:
+    """Return the error of a filter that names a column which Spark does not find."""
+    shown = printable(path)
+    for refused in refused_columns(columns, ""):
+        if refused.path.split("[]")[0].split("{")[0] in (path, f"{path}."):
+            return UsageError(
+                f"The filter is refused: Spark can't read the column {shown} ({refused.type}).",
+                f"{refused.reason}.",
+            )
+    close = close_columns(path, list(all_paths(tree(columns))))
+    return UsageError(
+        f"The filter is refused: the alerts have no column {shown}.",
+        f"Did you mean {' or '.join(close)}?"
+        if close
+        else f"They have: {', '.join(map(printable, columns.fields))}",
+    )
 
 
 def _kept(tree: ColumnTree, paths: list[list[str]]) -> ColumnTree:

@@ -32,6 +32,8 @@ from fink_cli.processes import beginning
 from fink_cli.text import counted
 
 _MOST_NAMED = 1
+# No filter is slow that takes less of a batch.
+_SHORT_SECONDS = 1.0
 
 
 class _Counts(NamedTuple):
@@ -81,6 +83,8 @@ class RunReport:
         self._progress = progress
         self._waiting = waiting
         self._before = self._logged = _Counts.of(progress)
+        self._times: Mapping[str, tuple[int, float]] = {}
+        self._slow: dict[str, str] = {}
         self._writing = threading.Lock()
 
     def begin(self) -> None:
@@ -118,6 +122,9 @@ class RunReport:
         for name in status.replaced_files:
             if name not in replaced:
                 self.log.write(f"The file {name} was replaced after it was published.")
+        for line in status.slow_filters:
+            if line not in self.status.slow_filters:
+                self.log.write(line)
         if status.warning and status.warning != self.status.warning:
             self.log.write(status.warning)
 
@@ -180,6 +187,36 @@ class RunReport:
             f"undecided: {_listed(counts.dead - before.dead)}; {seconds:.1f} s"
         )
 
+    def note_times(
+        self, times: Mapping[str, tuple[int, float]], seconds: float, cores: int
+    ) -> None:
+        """Note how long the Python filters took, and which took too much of a batch.
+
+        Args:
+            times: the alerts that each was asked for, and the seconds, since the start, by stream.
+            seconds: how long the batch took.
+            cores: how many tasks of Spark run at once.
+        """
+        for title, (alerts, taken) in times.items():
+            of_batch = taken - self._times.get(title, (0, 0.0))[1]
+            share = of_batch / (seconds * cores)
+            # The first time is kept: the log and the status would say it anew for each batch.
+            if (
+                of_batch > _SHORT_SECONDS
+                and share > self._job.distribution.slow_filter
+                and title not in self._slow
+            ):
+                self._slow[title] = (
+                    f"The filter of '{title}' is slow: it took {share:.0%} of the time of a batch, "
+                    f"{1000 * taken / alerts:.1f} s for 1,000 alerts. Try it: fink distribute check"
+                )
+        self._times = times
+        self.update(slow_filters=list(self._slow.values()))
+
+    def _seconds_per_1000(self, title: str) -> float | None:
+        alerts, seconds = self._times.get(title, (0, 0.0))
+        return round(1000 * seconds / alerts, 3) if alerts else None
+
     def update_progress(self, done: int = 0, **changes: object) -> None:
         """Change what was published, and which files wait.
 
@@ -199,6 +236,7 @@ class RunReport:
                 self._progress.counts[route.title, route.topic],
                 counts.dead[route.title],
                 self._progress.last_published_at.get(route.title),
+                self._seconds_per_1000(route.title),
             )
             for route in self._job.distribution.routes()
         ]

@@ -266,6 +266,7 @@ class Run:
         seconds = time.monotonic() - began
         self.report.busy_seconds += seconds
         self.report.log_batch(files, seconds)
+        self.report.note_times(self.spark.filter_times(), seconds, self.spark.cores)
         complete = sum(self.batches.is_done(file.name) for file in files)
         self.report.update_progress(done=complete, files_in_hand=None)
         return True

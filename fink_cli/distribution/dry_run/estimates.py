@@ -1,15 +1,26 @@
-"""``fink distribute check`` and ``schema``: what would be published, without publishing it."""
+"""What the streams would publish of a sample, and what that makes in a night."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from fink_cli import jars
-from fink_cli.distribution.dry_run.ask import ask
-from fink_cli.distribution.dry_run.requests import SampleRequest, SampleResult, load
-from fink_cli.distribution.prepare import Options, declared, spark_of
-from fink_cli.distribution.source.parquet_files import require_files, require_folder
-from fink_cli.errors import UsageError, did_you_mean
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_cli.alerts.columns import table_columns
+from fink_cli.distribution.columns.columns import Struct, joined, scalars
+from fink_cli.distribution.columns.selection import ColumnTree
+from fink_cli.distribution.dry_run.avro_size import Sizes, encoded_sizes
+from fink_cli.distribution.dry_run.python_streams import Decisions
+from fink_cli.distribution.dry_run.sample import Sample
+from fink_cli.distribution.dry_run.stream_filters import StreamFilter
+
+MOST_OBJECTS = 5
 
 
 @dataclass(frozen=True)
@@ -25,79 +36,130 @@ class Estimate:
         night: alerts of a night.
         night_mb: their size in MB of 10⁶ bytes, before compression and without the schema, which
             compression takes away.
+        sample: alerts of the sample.
+        seconds_per_1000: how long the filter takes for 1,000 alerts, on one core; ``None`` if that
+            is not measured, as of SQL.
+        night_seconds: how long it then takes for a night, on the cores of this machine.
+        objects: some alerts that pass, by the paths of the columns that a table shows.
+        warnings: what its author should know.
     """
 
     stream: str
     topic: str
     passed: int
-    share: float = field(metadata={"title": "share %"})
+    share: float
     undecided: int
     night: int
-    night_mb: float = field(metadata={"title": "night MB"})
+    night_mb: float
+    sample: int
+    seconds_per_1000: float | None
+    night_seconds: float | None
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def try_sample(options: Options, sample: int, report: jars.Report) -> SampleResult:
-    """Try the streams on a sample of alerts; see :class:`SampleRequest`.
+class Estimates:
+    """Estimates of streams on one sample, whose columns and sizes are computed once."""
 
-    Raises:
-        FinkError: a stream is refused, or there is no alert to try it on.
-    """
-    distribution, source = declared(options)
-    require_folder(source)
-    require_files(source)
-    spark = spark_of(options, report)
-    code = str(options.config.resolve().parent) if options.config else None
-    request = SampleRequest(str(source.resolve()), distribution, code, spark, sample)
-    return load(SampleResult, list(ask(request))[-1])
+    def __init__(self, sample: Sample, night: int | None) -> None:
+        """Begin.
 
+        Args:
+            sample: the sample.
+            night: the number of alerts of a night; ``None`` takes that of the newest folder.
+        """
+        self.sample = sample
+        self.night = sample.night if night is None else night
+        self.columns = table_columns(_leaf_kinds(sample.columns))
+        self._sizes: dict[str, Sizes] = {}
 
-def estimate_night(result: SampleResult, night: int | None) -> list[Estimate]:
-    """Estimate what a night would publish.
-
-    Args:
-        result: of the sample.
-        night: the number of alerts of a night; ``None`` takes that of the newest folder.
-    """
-    alerts = result.night if night is None else night
-    estimates = []
-    for stream in result.streams:
-        share = stream.passed / result.sample
-        count = round(share * alerts)
-        estimates.append(
-            Estimate(
-                stream=stream.stream,
-                topic=stream.topic,
-                passed=stream.passed,
-                share=round(100 * share, 2),
-                undecided=stream.undecided,
-                night=count,
-                night_mb=round(count * stream.alert_bytes / 1e6, 1),
+    def of_stream(
+        self, planned: StreamFilter, decisions: Decisions, warnings: Sequence[str]
+    ) -> list[Estimate]:
+        """Return an estimate for each topic of a stream."""
+        size = self.sample.size
+        passed = np.array([value is True for value in decisions.passed], dtype=bool)
+        undecided = sum(value is None for value in decisions.passed)
+        seconds = None if decisions.seconds is None else 1000 * decisions.seconds / size
+        whole_night = None if seconds is None else seconds * self.night / 1000 / _cores()
+        estimates = []
+        for route in planned.stream.routes():
+            taken = passed & self._of_class(planned, route.value)
+            alerts = int(taken.sum())
+            share = alerts / size
+            count = round(share * self.night)
+            mean = self._sizes_of(planned.chosen)[taken].mean() if alerts else 0.0
+            estimates.append(
+                Estimate(
+                    stream=route.title,
+                    topic=route.topic,
+                    passed=alerts,
+                    share=round(100 * share, 2),
+                    undecided=undecided,
+                    night=count,
+                    night_mb=round(count * float(mean) / 1e6, 1),
+                    sample=size,
+                    seconds_per_1000=None if seconds is None else round(seconds, 3),
+                    night_seconds=None if whole_night is None else round(whole_night, 1),
+                    objects=self._alerts(np.flatnonzero(taken).tolist()),
+                    warnings=list(warnings),
+                )
             )
-        )
-    return estimates
+        return estimates
+
+    def _of_class(self, planned: StreamFilter, value: str | None) -> Any:
+        if planned.stream.class_column is None:
+            return True
+        classes = self.sample.array(planned.stream.class_column).cast(pa.string())
+        return np.array(pc.fill_null(pc.equal(classes, value), False))
+
+    def _alerts(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the first alerts of some objects, by the paths of the columns of a table."""
+        first: dict[Any, int] = {}
+        names = self.sample.array(self.columns[0].path)
+        for index in indices:
+            first.setdefault(names[index].as_py(), index)
+            if len(first) == MOST_OBJECTS:
+                break
+        rows = pa.array(list(first.values()), pa.int64())
+        values = {each.path: self.sample.array(each.path).take(rows) for each in self.columns}
+        return [
+            {path: _finite(array[row].as_py()) for path, array in values.items()}
+            for row in range(len(rows))
+        ]
+
+    def _sizes_of(self, chosen: ColumnTree) -> Sizes:
+        key = json.dumps(chosen)
+        if key not in self._sizes:
+            self._sizes[key] = _selection_sizes(self.sample, chosen)
+        return self._sizes[key]
 
 
-def schema_of(result: SampleResult, stream: str | None) -> str:
-    """Return the Avro schema of what a stream publishes, as JSON text.
+def _selection_sizes(sample: Sample, chosen: ColumnTree, above: str = "") -> Sizes:
+    sizes = np.zeros(sample.size, dtype=np.int64)
+    for name, below in chosen.items():
+        path = joined(above, name)
+        if below is None:
+            sizes += encoded_sizes(sample.array(path))
+        else:
+            sizes += 1 + _selection_sizes(sample, below, path)
+    return sizes
 
-    Args:
-        result: of a sample, which may be empty.
-        stream: the stream; ``None`` takes the schema that all streams have.
 
-    Raises:
-        UsageError: there is no such stream, or the streams have different schemas.
-    """
-    titles = ", ".join(result.schemas)
-    if stream is not None:
-        if stream not in result.schemas:
-            raise UsageError(
-                f"There is no stream {stream}.",
-                did_you_mean(stream, result.schemas, titles, f"There are: {titles}"),
-            )
-        return result.schemas[stream]
-    if len(set(result.schemas.values())) > 1:
-        raise UsageError(
-            "The streams publish different columns, so there is more than one schema.",
-            f"Say of which stream: --stream S, one of {titles}",
-        )
-    return next(iter(result.schemas.values()))
+def _leaf_kinds(columns: Struct) -> Mapping[str, str]:
+    """Return the type of each scalar that is not within an array or a map, by its path."""
+    return {
+        path: kind.type for path, kind in scalars(columns) if _is_plain(path) and not kind.refused
+    }
+
+
+def _is_plain(path: str) -> bool:
+    return "[]" not in path and "{" not in path
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from fink_cli.connection import Connection
+from fink_cli.distribution.columns.columns import Struct
 from fink_cli.distribution.job import Spark
-from fink_cli.distribution.source.parquet_files import BadFile
-from fink_cli.distribution.streams import Distribution
+from fink_cli.distribution.streams import Distribution, Stream
 
 T = TypeVar("T")
 ERROR = "fink-error:"
@@ -18,67 +18,87 @@ ERROR = "fink-error:"
 
 
 @dataclass(frozen=True)
-class SampleRequest:
-    """A request to try streams on a sample of alerts.
+class RowRange:
+    """Consecutive rows of a Parquet file, from ``start`` until before ``stop``."""
+
+    file: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class SchemaRequest:
+    """A request for the Avro schema of each stream; the answer is a :class:`Schemas`.
 
     Attributes:
-        source: the folder of the science database.
+        columns: the columns of the alerts.
         distribution: the streams.
         code: the folder of Python filters.
-        spark: how Spark is run.
-        sample: the number of alerts to try the streams on; 0 only reads the columns.
     """
 
-    source: str
+    columns: Struct
     distribution: Distribution
     code: str | None
-    spark: Spark
-    sample: int
 
 
 @dataclass(frozen=True)
-class StreamSample:
-    """What a stream published of a sample, to one of its topics.
+class Schemas:
+    """The Avro schema of each stream, as JSON text, by its title."""
 
-    Attributes:
-        stream: the stream's name.
-        topic: the topic.
-        passed: the number of alerts that go to the topic.
-        undecided: the number of alerts on which the filter raised.
-        alert_bytes: the mean size of an alert's value, in bytes.
-        reason: what the filter raised on one of them.
-    """
-
-    stream: str
-    topic: str
-    passed: int
-    undecided: int
-    alert_bytes: int
-    reason: str | None
+    by_title: dict[str, str]
 
 
 @dataclass(frozen=True)
-class SampleResult:
-    """The answer to a :class:`SampleRequest`.
+class FilterRequest:
+    """A request to try filters on alerts; the answer is a :class:`FilterAnswer`.
 
     Attributes:
-        schemas: the Avro schema of each stream, as JSON text, by its title.
-        sample: the number of alerts that the streams were tried on.
-        night: the number of alerts in the folder of the newest file.
-        streams: what each stream published of the sample.
-        bad_files: the files that can't be published, and why.
-        rounded: the paths of columns with times of the sample that are rounded down to the
-            microsecond.
-        renamed: the path of each column that is published under another name, and its path there.
+        columns: the columns of the alerts.
+        streams: the streams whose filters are tried, with neither classes nor columns to keep.
+        code: the folder of Python filters.
+        rows: the alerts.
     """
 
-    schemas: dict[str, str]
-    sample: int
-    night: int
-    streams: list[StreamSample]
-    bad_files: list[BadFile]
-    rounded: list[str]
-    renamed: dict[str, str]
+    columns: Struct
+    streams: list[Stream]
+    code: str | None
+    rows: list[RowRange]
+
+
+@dataclass(frozen=True)
+class FilterAnswer:
+    """What filters decided.
+
+    Attributes:
+        passed: for each stream, by its title, whether each alert passes, in the order of the
+            request; ``None`` where its filter raised.
+        reasons: for each stream whose filter raised, what it raised on the first such alert.
+    """
+
+    passed: dict[str, list[bool | None]]
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ValueRequest:
+    """A request for the values of expressions on one alert; the answer is a :class:`Values`.
+
+    Attributes:
+        columns: the columns of the alerts.
+        row: the alert.
+        expressions: expressions of Spark SQL.
+    """
+
+    columns: Struct
+    row: RowRange
+    expressions: list[str]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The value of each expression as text; ``None`` for null, and what it raises in brackets."""
+
+    texts: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -106,8 +126,16 @@ class ReadRequest:
     width: int
 
 
+Request = SchemaRequest | FilterRequest | ValueRequest
+Answer = Schemas | FilterAnswer | Values
+REQUESTS: dict[str, type[Request]] = {
+    kind.__name__: kind for kind in (SchemaRequest, FilterRequest, ValueRequest)
+}
+"""The kinds of request, by the word that begins the line of one."""
+
+
 def dump(value: Any) -> str:
-    """Write a request or a result as a line of JSON. It may hold a password: it goes by a pipe."""
+    """Write a request or an answer as a line of JSON. It may hold a password: it goes by a pipe."""
     return TypeAdapter(type(value)).dump_json(value, by_alias=True).decode()
 
 

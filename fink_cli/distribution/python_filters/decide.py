@@ -21,11 +21,13 @@ class _Answer:
 
     Attributes:
         passed: whether each passes; ``None`` without an answer.
+        null: whether the filter returned null or NaN for each; ``None`` without an answer.
         error: why there is no answer.
         raised: whether the filter raised, so that a part of the alerts may fare better.
     """
 
     passed: list[bool] | None
+    null: list[bool] | None = None
     error: str | None = None
     raised: bool = False
 
@@ -44,13 +46,15 @@ def decide(function: Filter, columns: Sequence[pd.Series | pd.DataFrame]) -> pd.
 
     Returns:
         A row for each alert: ``passed``, which is True, False (also where the filter
-        returned null or NaN), or None where it was not decided; and ``error``, why not, or None.
+        returned null or NaN), or None where it was not decided; ``error``, why not, or None; and
+        ``null``, whether the filter returned null or NaN.
     """
     import pandas as pd
 
     size = len(columns[0])
     passed: list[bool | None] = []
     errors: list[str | None] = []
+    null: list[bool] = []
     width, in_a_row = size, 0
     while len(passed) < size:
         start = len(passed)
@@ -61,12 +65,14 @@ def decide(function: Filter, columns: Sequence[pd.Series | pd.DataFrame]) -> pd.
             continue
         passed += answer.passed or [None] * (end - start)
         errors += [answer.error] * (end - start)
+        null += answer.null or [False] * (end - start)
         in_a_row = 0 if answer.raised else in_a_row + 1
         width *= 2 if in_a_row > 1 else 1
     return pd.DataFrame(
         {
             "passed": pd.Series(passed, dtype=object),
             "error": pd.Series(errors, dtype=object),
+            "null": pd.Series(null, dtype=bool),
         }
     )
 
@@ -81,7 +87,7 @@ def _ask(
     except Exception as error:
         # The filter is not ours: it may raise anything, and must stop no other stream. What ends a
         # process (KeyboardInterrupt, SystemExit) is no Exception, and goes through.
-        return _Answer(None, describe_error(error), raised=True)
+        return _Answer(None, error=describe_error(error), raised=True)
     return _read(returned, end - start)
 
 
@@ -93,16 +99,17 @@ def _read(returned: Any, size: int) -> _Answer:
     lists = pd.Series | pd.api.extensions.ExtensionArray | np.ndarray | list | tuple
     if not isinstance(returned, lists) or getattr(returned, "ndim", 1) != 1:
         kind = type(returned).__name__
-        return _Answer(None, f"the filter gave a {kind}, not a Series of true or false")
+        return _Answer(None, error=f"the filter gave a {kind}, not a Series of true or false")
     series = returned if isinstance(returned, pd.Series) else pd.Series(returned)
     if len(series) != size:
-        return _Answer(None, f"the filter gave {len(series)} answers for {size} alerts")
+        return _Answer(None, error=f"the filter gave {len(series)} answers for {size} alerts")
     null = series.isna()
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind != "boolean" and not null.all():
-        return _Answer(None, f"the filter gave {kind} ({series.dtype}), not true or false")
+        return _Answer(None, error=f"the filter gave {kind} ({series.dtype}), not true or false")
     values = series.to_numpy(dtype=object)
-    return _Answer([not no and bool(value) for value, no in zip(values, null, strict=True)])
+    passed = [not no and bool(value) for value, no in zip(values, null, strict=True)]
+    return _Answer(passed, null.tolist())
 
 
 def describe_error(error: Exception) -> str:

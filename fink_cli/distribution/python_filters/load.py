@@ -47,6 +47,8 @@ from fink_cli.trusted import refuse_if_changeable
 
 # pyspark.util.PythonEvalType.SQL_SCALAR_PANDAS_UDF: Series in, Series out.
 _SCALAR_PANDAS_UDF = 200
+# The names of the modules that were loaded from beside a distribution file.
+_modules_beside: set[str] = set()
 _TYPE_AS_TEXT = (
     "Spark's workers can't import a UDF whose type is a text: write @pandas_udf(BooleanType()), "
     "or leave the decorator away."
@@ -75,7 +77,12 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
         _refuse_if_changeable(module_name, folder)
         sys.path.append(str(folder))
         importlib.invalidate_caches()
-    module = _imported(module_name)
+    before = set(sys.modules)
+    try:
+        module = _imported(module_name)
+    finally:
+        new = [(name, sys.modules[name]) for name in set(sys.modules) - before]
+        _modules_beside.update(name for name, each in new if _is_beside(each, folder))
     function = getattr(module, name, None)
     if function is None:
         raise UsageError(
@@ -88,6 +95,26 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
             listed("The functions there", _functions(module)),
         )
     return _plain(function, path)
+
+
+def forget_modules() -> None:
+    """Forget the modules beside distribution files: filters in them are read anew when loaded."""
+    for name in _modules_beside:
+        sys.modules.pop(name, None)
+    _modules_beside.clear()
+    importlib.invalidate_caches()
+
+
+def modules_beside(folder: Path | None) -> list[ModuleType]:
+    """Return the modules of a folder that filters were loaded from, without what is installed."""
+    modules = (sys.modules.get(name) for name in _modules_beside)
+    return [module for module in modules if module and _is_beside(module, folder)]
+
+
+def _is_beside(module: ModuleType, folder: Path | None) -> bool:
+    file = getattr(module, "__file__", None)
+    beside = folder is not None and file is not None and folder in Path(file).parents
+    return beside and "site-packages" not in str(file)
 
 
 def _refuse_if_changeable(module: str, folder: Path) -> None:

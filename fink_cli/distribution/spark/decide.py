@@ -10,16 +10,19 @@ Java, 0.1 ms each. So a stream is one text of SQL.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from fink_cli.distribution.python_filters.decide import decide
+from fink_cli.distribution.python_filters.of_stream import PythonFilter
 from fink_cli.distribution.spark.schemas import column, quoted
 from fink_cli.distribution.spark.times import held_by_python
 from fink_cli.distribution.streams import Route, Stream
@@ -31,17 +34,28 @@ _NOWHERE = 2**31 - 1
 _TRY = "fink_try"
 
 
-@dataclass(frozen=True)
-class PythonFilter:
-    """A function of columns.
+Times = dict[str, tuple[int, float]]
+"""The alerts that the Python filter of a stream was asked for, and the seconds, by its title."""
 
-    Attributes:
-        function: takes a pandas Series for a column, a DataFrame for a struct.
-        columns: dotted paths of its columns, in order.
-    """
 
-    function: Callable[..., Any]
-    columns: tuple[str, ...]
+class _SumOfTimes(AccumulatorParam[Times]):
+    """Adds up what tasks of Spark report of filters."""
+
+    def zero(self, value: Times) -> Times:  # noqa: ARG002 - as Spark calls it
+        """Return no time."""
+        return {}
+
+    def addInPlace(self, value1: Times, value2: Times) -> Times:  # noqa: N802 - Spark's name
+        """Return the sum of two."""
+        for title, (alerts, seconds) in value2.items():
+            before = value1.get(title, (0, 0.0))
+            value1[title] = before[0] + alerts, before[1] + seconds
+        return value1
+
+
+def new_times(spark: SparkSession) -> Accumulator[Times]:
+    """Return where the tasks of a session add up the times of Python filters."""
+    return spark.sparkContext.accumulator({}, _SumOfTimes())
 
 
 @dataclass(frozen=True)
@@ -57,12 +71,15 @@ class Decider:
         routes: the routes of all streams.
         codes: the codes of an alert, for :func:`with_codes`. With hundreds of streams they take
             half a second to make: that is done once, not for each micro-batch.
+        times: where the times of Python filters are added up; ``None`` does not measure them. SQL
+            is not measured: Spark makes one program of all of it.
     """
 
     streams: Sequence[Stream]
     functions: Mapping[str, PythonFilter]
     routes: Sequence[Route]
     codes: Column
+    times: Accumulator[Times] | None = None
 
 
 def make_decider(
@@ -70,6 +87,7 @@ def make_decider(
     streams: Sequence[Stream],
     functions: Mapping[str, PythonFilter],
     routes: Sequence[Route],
+    times: Accumulator[Times] | None = None,
 ) -> Decider:
     """Make the columns that decide; see :class:`Decider`."""
     _add_try(spark)
@@ -83,7 +101,7 @@ def make_decider(
     # would decide once for choosing the rows, and once more for what follows.
     no_change = (F.monotonically_increasing_id() * F.lit(0)).cast("int")
     taken = F.array_remove(F.array(*codes), F.lit(_NOWHERE) + no_change)
-    return Decider(streams, functions, routes, taken)
+    return Decider(streams, functions, routes, taken, times)
 
 
 def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
@@ -94,22 +112,31 @@ def with_codes(alerts: DataFrame, decider: Decider) -> DataFrame:
 def answered(alerts: DataFrame, decider: Decider) -> DataFrame:
     """Add the answers of the Python filters to the alerts."""
     answers = {
-        f"{_ANSWER}{title}": _answer(alerts, each) for title, each in decider.functions.items()
+        f"{_ANSWER}{title}": _answer(alerts, each, title, decider.times)
+        for title, each in decider.functions.items()
     }
     return alerts.withColumns(answers) if answers else alerts
 
 
-def _answer(alerts: DataFrame, asked: PythonFilter) -> Column:
+def _answer(
+    alerts: DataFrame, asked: PythonFilter, title: str, times: Accumulator[Times] | None
+) -> Column:
     """Return the answers of a Python filter, for which a time that Python can't hold is null."""
     columns = [column(path) for path in asked.columns]
     fields = alerts.select(*columns).schema
     held = [held_by_python(each, kind.dataType) for each, kind in zip(columns, fields, strict=True)]
-    return _udf(asked.function)(*held)
+    return _udf(asked.function, title, times)(*held)
 
 
-def _udf(function: Callable[..., Any]) -> Callable[..., Column]:
+def _udf(
+    function: Callable[..., Any], title: str, times: Accumulator[Times] | None
+) -> Callable[..., Column]:
     def answer(*columns: Any) -> pd.DataFrame:
-        return decide(function, list(columns))
+        began = time.perf_counter()
+        decided = decide(function, list(columns))
+        if times is not None:
+            times.add({title: (len(decided), time.perf_counter() - began)})
+        return decided
 
     # Without hints, which Spark would read the kind of function from.
     made: Callable[..., Column] = pandas_udf(

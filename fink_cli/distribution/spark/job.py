@@ -19,7 +19,7 @@ from fink_cli.distribution.publisher.slot import publish_slot
 from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.distribution.spark.class_archive import begin_archive
-from fink_cli.distribution.spark.decide import CODES, with_codes
+from fink_cli.distribution.spark.decide import CODES, Times, new_times, with_codes
 from fink_cli.distribution.spark.login import worker_settings
 from fink_cli.distribution.spark.messages import Plan, alert_name, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan
@@ -78,6 +78,7 @@ class SparkJob:
         """Take a session."""
         self.session = session
         self._plan: Plan | None = None
+        self._times = new_times(session)
 
     @property
     def cores(self) -> int:
@@ -98,7 +99,7 @@ class SparkJob:
             UsageError: a stream is not as it should be.
         """
         alerts = describe_alerts(columns, distribution)
-        self._plan = make_plan(self.session, alerts, streams, code)
+        self._plan = make_plan(self.session, alerts, streams, code, times=self._times)
 
     @property
     def _made(self) -> Plan:
@@ -163,6 +164,13 @@ class SparkJob:
 
         rows = slot_rows(alerts, self._made).mapInArrow(write, "outcome string").collect()
         return [load_outcome(row.outcome) for row in rows]
+
+    def filter_times(self) -> Times:
+        """Return the alerts that each Python filter was asked for, and the seconds, by stream.
+
+        Tasks that ran again are counted again.
+        """
+        return dict(self._times.value)
 
     @_fink_errors
     def unreadable(self, paths: Sequence[Path]) -> list[BadFile]:

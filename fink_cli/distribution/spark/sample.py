@@ -1,53 +1,110 @@
-"""Try the streams of a distribution on some alerts."""
+"""Answer what is asked of Spark without publishing: schemas, filters, values of expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from functools import reduce
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from fink_cli.distribution.dry_run.requests import StreamSample
-from fink_cli.distribution.spark.messages import Plan, slot_rows
+from fink_cli.distribution.dry_run.requests import (
+    Answer,
+    FilterAnswer,
+    FilterRequest,
+    Request,
+    RowRange,
+    SchemaRequest,
+    Schemas,
+    ValueRequest,
+    Values,
+)
+from fink_cli.distribution.spark.decide import CODES, filter_errors, with_codes
+from fink_cli.distribution.spark.plan import brief, make_plan
 from fink_cli.distribution.spark.probe import sql_error
-from fink_cli.distribution.spark.schemas import path_of, read_alerts
+from fink_cli.distribution.spark.schemas import (
+    FILE,
+    ROW,
+    describe_alerts,
+    path_of,
+    quoted,
+    read_alerts,
+)
+from fink_cli.distribution.streams import Distribution, Stream
 
 
-def try_streams(
-    spark: SparkSession, plan: Plan, files: Sequence[Path], count: int
-) -> list[StreamSample]:
-    """Try each stream on the first alerts of some files; a row for each of its topics."""
-    alerts = read_alerts(spark, files, plan.alerts).limit(count)
-    rows = slot_rows(alerts, plan).withColumn("code", F.explode("codes"))
-    length = F.when(F.lit(False), F.lit(0))
-    for number in range(len(plan.encodings)):
-        used = [code for code, encoding in enumerate(plan.encoding_of) if encoding == number]
-        length = length.when(F.col("code").isin(*used), F.length(f"value{number}"))
-    by_code = rows.groupBy("code").agg(
-        F.count(F.lit(1)).alias("alerts"),
-        F.avg(length).alias("bytes"),
-        F.first(F.struct("file", "row", "errors")).alias("example"),
+def answer(spark: SparkSession, request: Request) -> Answer:
+    """Answer a request.
+
+    Raises:
+        UsageError: a stream is refused.
+        PySparkException: Spark failed.
+    """
+    if isinstance(request, SchemaRequest):
+        return _schemas(spark, request)
+    if isinstance(request, FilterRequest):
+        return _decide(spark, request)
+    return _values(spark, request)
+
+
+def _schemas(spark: SparkSession, request: SchemaRequest) -> Schemas:
+    alerts = describe_alerts(request.columns, request.distribution)
+    code = Path(request.code) if request.code else None
+    plan = make_plan(spark, alerts, request.distribution.stream, code)
+    return Schemas({title: each.avro for title, each in plan.encoding_of_streams().items()})
+
+
+def _decide(spark: SparkSession, request: FilterRequest) -> FilterAnswer:
+    alerts = describe_alerts(request.columns, Distribution(stream=request.streams))
+    code = Path(request.code) if request.code else None
+    plan = make_plan(spark, alerts, request.streams, code, encode=False)
+    files = [Path(each.file) for each in request.rows]
+    chosen = read_alerts(spark, files, alerts).where(_any_row(request.rows))
+    coded = with_codes(chosen, plan.decider).select(
+        quoted(FILE), quoted(ROW), quoted(CODES), filter_errors(plan.decider)
     )
-    counted = {row.code: row for row in by_code.collect()}
-    titles = [stream.title for stream in plan.decider.streams]
-    samples = []
-    for code, route in enumerate(plan.decider.routes):
-        passed, lost = counted.get(code), counted.get(-1 - titles.index(route.title))
-        reason = None
-        if lost:
-            example = lost.example
-            reason = (example.errors or {}).get(route.title) or sql_error(
-                spark, plan, route.title, path_of(example.file), example.row
-            )
-        samples.append(
-            StreamSample(
-                stream=route.title,
-                topic=route.topic,
-                passed=passed.alerts if passed else 0,
-                undecided=lost.alerts if lost else 0,
-                alert_bytes=round(passed.bytes) if passed else 0,
-                reason=reason,
-            )
-        )
-    return samples
+    found: dict[Path, dict[int, tuple[list[int], dict[str, str]]]] = defaultdict(dict)
+    for uri, row, codes, errors in coded.collect():
+        found[path_of(uri)][row] = codes, errors or {}
+    rows = [(Path(of.file), row) for of in request.rows for row in range(of.start, of.stop)]
+    passed: dict[str, list[bool | None]] = {}
+    reasons: dict[str, str] = {}
+    for number, stream in enumerate(request.streams):
+        # Each stream has one route, of its own number.
+        decided = [found[file][row] for file, row in rows]
+        answers = [None if -1 - number in codes else number in codes for codes, _ in decided]
+        passed[stream.title] = answers
+        if None in answers:
+            first = answers.index(None)
+            raised = decided[first][1].get(stream.title)
+            reasons[stream.title] = raised or sql_error(spark, plan, stream.title, *rows[first])
+    return FilterAnswer(passed, reasons)
+
+
+def _any_row(rows: list[RowRange]) -> Column:
+    """Return a condition for the rows, which is written with few constants."""
+    return reduce(Column.__or__, map(_is_in, rows))
+
+
+def _is_in(rows: RowRange) -> Column:
+    number = F.col(quoted(ROW))
+    return (number >= rows.start) & (number < rows.stop)
+
+
+def _values(spark: SparkSession, request: ValueRequest) -> Values:
+    every = Distribution(stream=[Stream(topic="all")])
+    alerts = describe_alerts(request.columns, every)
+    read = read_alerts(spark, [Path(request.row.file)], alerts).where(_is_in(request.row))
+    texts: list[str | None] = []
+    for expression in request.expressions:
+        try:
+            row = read.select(F.to_json(F.array(F.expr(expression))).alias("value")).first()
+        except PySparkException as error:
+            texts.append(f"({brief(error)})")
+            continue
+        value = json.loads(row.value)[0] if row and row.value else None
+        texts.append(None if value is None else json.dumps(value, ensure_ascii=False))
+    return Values(texts)

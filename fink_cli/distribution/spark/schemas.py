@@ -15,7 +15,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.types import DataType, StructType
 
-from fink_cli.alerts.columns import load_roles
 from fink_cli.distribution.columns.columns import (
     NANOSECONDS,
     VOID,
@@ -28,13 +27,12 @@ from fink_cli.distribution.columns.columns import (
     needs_conversion,
     published_type,
     read_type,
-    scalar_paths,
 )
+from fink_cli.distribution.columns.ids import id_columns
 from fink_cli.distribution.columns.parquet_types import with_avro_names
 from fink_cli.distribution.columns.selection import ColumnTree, refuse_columns, selected, tree
 from fink_cli.distribution.source.parquet_files import columns_of_files
 from fink_cli.distribution.streams import Distribution
-from fink_cli.errors import UsageError
 
 FILE, ROW = "fink:file", "fink:row"
 _GLOB = re.compile(r"([\[\]{}*?\\])")
@@ -156,14 +154,7 @@ def describe_alerts(columns: Struct, distribution: Distribution) -> Alerts:
     Raises:
         UsageError: a column that was named is not there.
     """
-    roles, paths = load_roles(), set(scalar_paths(columns))
-    for key, path in (("id", distribution.id), ("object", distribution.object)):
-        if path is not None and path not in paths:
-            raise UsageError(
-                f"The alerts have no column {path}.", f"Correct {key} in the distribution file."
-            )
-    alert_id = distribution.id or roles.find("id", paths)
-    object_id = distribution.object or roles.find("object", paths) or alert_id
+    alert_id, object_id = id_columns(columns, distribution)
     return Alerts(columns, struct_type(published_type(columns)), alert_id, object_id)
 
 
@@ -232,17 +223,6 @@ def _documented(avro: str, renamed: Mapping[str, str]) -> str:
     first = {name: record.pop(name) for name in ("type", "name", "namespace")}
     doc = f"Columns that have another name in the source: {names}."
     return json.dumps({**first, "doc": doc, **record}, ensure_ascii=False, separators=(",", ":"))
-
-
-def field_tree(schema: StructType) -> ColumnTree:
-    """Return the names of Spark's columns, and of the fields of structs, at each depth."""
-    return {each["name"]: _below(each["type"]) for each in schema.jsonValue()["fields"]}
-
-
-def _below(kind: Any) -> ColumnTree | None:
-    if isinstance(kind, Mapping) and kind["type"] == "struct":
-        return {each["name"]: _below(each["type"]) for each in kind["fields"]}
-    return None
 
 
 def _rebuilt(column: Column, kept: ColumnTree | None) -> Column:
