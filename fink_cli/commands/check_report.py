@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,8 @@ def print_result(result: CheckResult, form: Format) -> None:
             "night GB: before compression, which makes less of it. s per 1,000: a filter in "
             "Python, on one core; SQL is not measured. night takes: that on this machine's cores."
         )
-    _print_notes(result, failures=False)
+    told = {*result.undecided.values(), *result.doubts}
+    _print_notes(result, told)
 
 
 def print_round(result: CheckResult, changed: Sequence[Change] | None, form: Format) -> None:
@@ -113,17 +114,17 @@ def _changed(change: Change) -> str:
     return "; ".join(parts)
 
 
-def _print_notes(result: CheckResult, failures: bool = True) -> None:
+def _print_notes(result: CheckResult, told: Collection[str] = ()) -> None:
     """Print warnings and notes.
 
     Args:
         result: what was tried.
-        failures: say of which alerts a filter failed, which an error says otherwise.
+        told: the warnings that were printed before, or stand in the error that follows.
     """
     by_stream = {estimate.stream: estimate.warnings for estimate in result.estimates}
     for stream, warnings in by_stream.items():
         for warning in warnings:
-            if failures or warning != result.undecided.get(stream):
+            if warning not in told:
                 console.warn(f"Stream {stream}: {warning}")
     if result.renamed:
         names = ", ".join(f"{path} as {name}" for path, name in result.renamed.items())

@@ -82,6 +82,9 @@ def _check_once(tried: Check, options: Options, report: ReportOptions) -> None:
     from fink_cli.threads import begin
 
     planned = tried.plan(options)
+    for each in planned.filters:
+        for doubt in each.doubts:
+            console.warn(f"Stream {each.title}: {doubt}")
     warnings = begin(lambda: _topic_warnings(planned.topics(), report))
     with console.spinner("Trying the filters"):
         result = tried.try_streams(planned)

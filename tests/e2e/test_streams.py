@@ -369,7 +369,7 @@ def test_mistakes_of_all_streams_are_told_before_anything_is_published(
         "keep": ('columns = ["magpsf"]', "Did you mean candidate.magpsf"),
     }
     (tmp_path / "mine.py").write_text("def f(nothing_like_it):\n    return nothing_like_it\n")
-    seen_by_spark = ["function", "syntax", "number", "aggregate"]
+    seen_by_spark = ["function", "syntax", "aggregate"]
     rest = [name for name in wrong if name not in seen_by_spark]
     for number, (verb, names) in enumerate(
         [(["check"], rest), (["check"], seen_by_spark), (["run", "--once"], list(wrong))]
@@ -385,6 +385,25 @@ def test_mistakes_of_all_streams_are_told_before_anything_is_published(
             assert "[" not in line
         assert "Traceback" not in done.stderr
     assert fink("consume", "--topic", topic, "--until-end", "-o", "json").stdout == ""
+
+
+def test_a_slow_filter_is_warned_of(
+    spark_fink: Fink, make_topic: TopicMaker, alerts: pa.Table, tmp_path: Path
+) -> None:
+    slow, sql = make_topic(), make_topic()
+    write_science(alerts.slice(0, 10), tmp_path / "science", files=1)
+    text = "import time\ndef slow(rb):\n    time.sleep(1.2)\n    return rb > 0\n"
+    (tmp_path / "dozing.py").write_text(text)
+    streams = [f'topic = "{slow}"\nfilter = "dozing.slow"', f'topic = "{sql}"\nfilter = "true"']
+    config = write(tmp_path / "d.toml", *streams)
+    config.write_text(f"slow_filter = 0.01\n{config.read_text()}")
+    report = run(spark_fink, "run", "--once", "--config", str(config))
+    seconds = {each["topic"]: each["seconds_per_1000"] for each in report["streams"]}
+    assert seconds[slow] > 100
+    assert seconds[sql] is None
+    (told,) = report["slow_filters"]
+    assert f"The filter of '{slow}' is slow: it took " in told
+    assert told in Path(report["log"]).read_text()
 
 
 def test_check_schema_and_test_agree_with_what_is_published(

@@ -44,7 +44,7 @@ _LIBRARIES = (
 _NOT_IMPORTED = (
     "fink_cli.__main__",
     "fink_cli.distribution.driver",
-    "fink_cli.distribution.dry_run",
+    "fink_cli.distribution.dry_run.__main__",
     "fink_cli.distribution.spark",
 )
 

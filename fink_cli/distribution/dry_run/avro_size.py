@@ -44,7 +44,7 @@ def _content_sizes(values: pa.Array) -> Sizes:
 def _scalar_sizes(values: pa.Array) -> Sizes:
     kind = values.type
     if kinds.is_string(kind) or kinds.is_binary(kind):
-        lengths = _numpy(pc.fill_null(pc.binary_length(values), 0))
+        lengths: Sizes = _numpy(pc.fill_null(pc.binary_length(values), 0))
         return _varint_sizes(lengths) + lengths
     if kinds.is_decimal(kind):
         return _constant(values, _decimal_bytes(kind.precision))

@@ -38,6 +38,7 @@ class CheckResult:
             microsecond.
         renamed: the path of each column that is published under another name, and its path there.
         undecided: what was said of each stream whose filter failed on alerts.
+        doubts: what is likely meant otherwise in SQL.
         objects: the names of the objects of the alerts that pass, by the title of the stream.
     """
 
@@ -48,6 +49,7 @@ class CheckResult:
     rounded: list[str]
     renamed: dict[str, str]
     undecided: dict[str, str]
+    doubts: list[str]
     objects: dict[str, list[str]]
 
     def require_all(self) -> None:
@@ -164,10 +166,11 @@ class Check:
             rounded=rounded_columns(list(sample.rows)),
             renamed={path: name for each in filters for path, name in each.renamed.items()},
             undecided={
-                title: warnings[title][0]
-                for title, decided in decisions.items()
-                if None in decided.passed
+                each.title: warnings[each.title][len(each.doubts)]
+                for each in filters
+                if None in decisions[each.title].passed
             },
+            doubts=[doubt for each in filters for doubt in each.doubts],
             objects={
                 title: _objects(sample, decided, planned.object_id)
                 for title, decided in decisions.items()

@@ -131,18 +131,20 @@ class Estimates:
     def _sizes_of(self, chosen: ColumnTree) -> Sizes:
         key = json.dumps(chosen)
         if key not in self._sizes:
-            self._sizes[key] = _selection_sizes(self.sample, chosen)
+            self._sizes[key] = published_sizes(self.sample, chosen)
         return self._sizes[key]
 
 
-def _selection_sizes(sample: Sample, chosen: ColumnTree, above: str = "") -> Sizes:
+def published_sizes(sample: Sample, chosen: ColumnTree, above: str = "") -> Sizes:
+    """Return the size of each alert of a sample in Avro, with a selection of columns."""
     sizes = np.zeros(sample.size, dtype=np.int64)
     for name, below in chosen.items():
         path = joined(above, name)
         if below is None:
             sizes += encoded_sizes(sample.array(path))
         else:
-            sizes += 1 + _selection_sizes(sample, below, path)
+            whole = np.array(sample.array(path).is_valid())
+            sizes += 1 + np.where(whole, published_sizes(sample, below, path), 0)
     return sizes
 
 

@@ -7,9 +7,9 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BATCH = 256
 """The number of alerts that Spark gives a Python filter at a time, at most."""
 
-_AMBIGUOUS = "truth value of a Series is ambiguous"
 _MOST_VALUE_CHARACTERS = 60
 # Where the error of a filter is looked for: not in the libraries that it calls.
 _LIBRARIES = ("site-packages", "dist-packages", "<frozen")
@@ -59,8 +58,6 @@ class Decisions:
         nulls: the number of alerts for which the answer was null or NaN.
         seconds: how long it took; ``None`` if it was not measured, as of SQL.
         raised: what it raised on the first alert, in Python.
-        ambiguous: whether it combined columns with ``and``, ``or``, ``not`` or ``if``: it is then
-            called for each alert by itself, which is slow.
     """
 
     passed: list[bool | None]
@@ -68,22 +65,6 @@ class Decisions:
     nulls: int = 0
     seconds: float | None = None
     raised: Raised | None = None
-    ambiguous: bool = False
-
-
-@dataclass
-class _Recorder:
-    """Calls a filter, and keeps whether it was ambiguous."""
-
-    filter: PythonFilter
-    ambiguous: bool = field(default=False)
-
-    def __call__(self, *columns: Any) -> Any:
-        try:
-            return self.filter.function(*columns)
-        except ValueError as error:
-            self.ambiguous = self.ambiguous or _AMBIGUOUS in str(error)
-            raise
 
 
 def decide_python(filter_: PythonFilter, sample: Sample) -> Decisions:
@@ -93,14 +74,13 @@ def decide_python(filter_: PythonFilter, sample: Sample) -> Decisions:
     """
     import pandas as pd
 
-    recorder = _Recorder(filter_)
     answers = []
     seconds = 0.0
     with redirect_stdout(sys.stderr):
         for start in range(0, sample.size, BATCH):
             columns = filter_columns(filter_, sample, range(start, min(start + BATCH, sample.size)))
             began = time.perf_counter()
-            answers.append(decide(recorder, columns))
+            answers.append(decide(filter_.function, columns))
             seconds += time.perf_counter() - began
     answer = pd.concat(answers, ignore_index=True)
     passed: list[bool | None] = answer.passed.tolist()
@@ -112,7 +92,6 @@ def decide_python(filter_: PythonFilter, sample: Sample) -> Decisions:
         nulls=int(answer.null.sum()),
         seconds=seconds,
         raised=None if first is None else _raised(filter_, sample, first),
-        ambiguous=recorder.ambiguous,
     )
 
 

@@ -1,4 +1,4 @@
-"""The names in the SQL of a filter, checked before Java starts, and the parts of it."""
+"""The names and types in the SQL of a filter, checked before Java starts, and the parts of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from fink_cli.alerts.sql.parse import Expression, columns_of, operands, read_sql
-from fink_cli.distribution.columns.columns import Struct
+from fink_cli.alerts.sql.bind import SqlTypeError, bind
+from fink_cli.alerts.sql.parse import Expression, columns_of, operands, parse_sql, read_sql
+from fink_cli.alerts.sql.types import StructOf, types_of_spark
+from fink_cli.distribution.columns.columns import Struct, published_type
 from fink_cli.distribution.columns.selection import ColumnTree, no_column, readable_tree
 from fink_cli.errors import UsageError
 
@@ -35,6 +37,33 @@ def check_names(condition: str, columns: Struct) -> tuple[str, ...]:
     return tuple(dict.fromkeys(paths))
 
 
+def doubts_of(condition: str, columns: Struct) -> tuple[str, ...]:
+    """Return what is likely meant otherwise: a number that is compared with a text.
+
+    Spark casts the text, and fails on each alert whose text is no number.
+
+    Raises:
+        UsageError: the condition gives no value that is true or false.
+    """
+    try:
+        bind(parse_sql(condition), _types(columns))
+    except SqlTypeError as error:
+        if error.reason.startswith("gives "):
+            raise UsageError(
+                f"The filter {error.reason}.",
+                'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"',
+            ) from error
+        return (f"It {error.reason}. {error.hint}",)
+    except UsageError:
+        return ()  # outside of the part of SQL whose types fink knows
+    return ()
+
+
+def _types(columns: Struct) -> StructOf:
+    types = types_of_spark(published_type(columns) or {"type": "struct", "fields": []})
+    return types if isinstance(types, StructOf) else StructOf({})
+
+
 def parts_of(condition: str) -> list[str]:
     """Return the comparisons of a condition, and the columns that it uses, as SQL."""
     expression = _read(condition)
@@ -53,7 +82,7 @@ def _read(condition: str) -> Expression | None:
         return None
 
 
-def _comparisons(node: exp.Expression) -> Iterator[exp.Expression]:
+def _comparisons(node: exp.Expr) -> Iterator[exp.Expr]:
     """Yield what a condition joins with AND, OR and NOT."""
     if isinstance(node, _CONNECTIVES):
         for part in operands(node):

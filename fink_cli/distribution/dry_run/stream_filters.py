@@ -35,6 +35,7 @@ class StreamFilter:
         used: the dotted paths of the columns that its filter uses.
         chosen: the columns that it publishes.
         renamed: the path of each column that is published under another name, and its path there.
+        doubts: what is likely meant otherwise.
     """
 
     stream: Stream
@@ -43,6 +44,7 @@ class StreamFilter:
     used: tuple[str, ...]
     chosen: ColumnTree
     renamed: dict[str, str]
+    doubts: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -98,14 +100,16 @@ def _checked(
         )
     )
     used: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     if function is not None:
         used = function.columns
     elif stream.filter is not None:
         # The parser takes 0.3 s to load.
-        from fink_cli.distribution.dry_run.sql_names import check_names
+        from fink_cli.distribution.dry_run.sql_names import check_names, doubts_of
 
         used = check_names(stream.filter, columns)
-    return StreamFilter(stream, function, by_spark, used, chosen, renamed)
+        doubts = doubts_of(stream.filter, columns)
+    return StreamFilter(stream, function, by_spark, used, chosen, renamed, doubts)
 
 
 def _restricted(columns: Struct, chosen: ColumnTree) -> Struct:

@@ -15,6 +15,8 @@ from fink_cli.text import counted, printable
 
 # Reading, encoding and publishing 1,000 alerts takes 0.1 to 0.3 s of a core.
 _SLOW_SECONDS = 1.0
+# pandas says so of a Series where `and`, `or`, `not` and `if` want true or false.
+_AMBIGUOUS = " is ambiguous"
 _ON_COLUMNS = "use & and | on columns, ~ for not, and brackets around each comparison"
 
 
@@ -32,6 +34,7 @@ def warnings_of(
     if planned.stream.filter is None:
         return []
     return [
+        *planned.doubts,
         *_raised(decisions, sample, alert_id),
         *_answers(decisions, sample.size),
         *_slow(decisions, sample.size),
@@ -45,15 +48,10 @@ def _raised(decisions: Decisions, sample: Sample, alert_id: str | None) -> Itera
         first = decisions.passed.index(None)
         name = name_of_alert(sample, first, alert_id)
         reason = decisions.reason or "no reason given"
-        if "truth value of a" in reason:
-            reason = f"{reason}: {_ON_COLUMNS}"
+        if (said := reason.split(_AMBIGUOUS)[0]) != reason:
+            reason = f"{said}{_AMBIGUOUS}: {_ON_COLUMNS}"
         more = _where_raised(decisions.raised) if decisions.raised else ""
         yield f"It failed on {counted(undecided, 'alert')}, first on {name}: {reason}{more}."
-    if decisions.ambiguous:
-        yield (
-            "It combines columns with 'and', 'or', 'not' or 'if', so it is called for each alert "
-            f"by itself, which is slow: {_ON_COLUMNS}."
-        )
 
 
 def _where_raised(raised: Raised) -> str:
