@@ -26,6 +26,7 @@ ROOTS = {"FinkError", "UndecodableError", "BadSchemaError"}
 PASSED_ON = {
     ("fink_cli/avro/reference.py", "next_of"),
     ("fink_cli/avro/decoder.py", "_known"),
+    ("fink_cli/distribution/dry_run/__main__.py", "answer_all"),
     ("fink_cli/distribution/dry_run/__main__.py", "main"),
     ("fink_cli/distribution/service/status.py", "error"),
 }

@@ -13,7 +13,7 @@ from fink_cli.text import counted
 
 if TYPE_CHECKING:
     from fink_cli.alerts.columns import Column
-    from fink_cli.distribution.dry_run.check import CheckResult
+    from fink_cli.distribution.dry_run.check import SampleResult
     from fink_cli.distribution.dry_run.differences import Change
     from fink_cli.distribution.dry_run.estimates import Estimate
 
@@ -35,7 +35,7 @@ class _Row:
     night_takes: str
 
 
-def print_result(result: CheckResult, form: Format) -> None:
+def print_result(result: SampleResult, form: Format) -> None:
     """Print what the streams would publish."""
     if form is not Format.TABLE:
         render.emit(result.estimates, form)
@@ -51,7 +51,7 @@ def print_result(result: CheckResult, form: Format) -> None:
     _print_notes(result, told)
 
 
-def print_round(result: CheckResult, changed: Sequence[Change] | None, form: Format) -> None:
+def print_round(result: SampleResult, changed: Sequence[Change] | None, form: Format) -> None:
     """Print a round of ``check --watch``.
 
     Args:
@@ -114,7 +114,7 @@ def _changed(change: Change) -> str:
     return "; ".join(parts)
 
 
-def _print_notes(result: CheckResult, told: Collection[str] = ()) -> None:
+def _print_notes(result: SampleResult, told: Collection[str] = ()) -> None:
     """Print warnings and notes.
 
     Args:

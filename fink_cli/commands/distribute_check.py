@@ -16,7 +16,7 @@ from fink_cli.errors import FinkError, UsageError
 from fink_cli.render import Format
 
 if TYPE_CHECKING:
-    from fink_cli.distribution.dry_run.check import Check, CheckResult
+    from fink_cli.distribution.dry_run.check import Check, SampleResult
     from fink_cli.distribution.job import Spark
     from fink_cli.distribution.prepare import Options
 
@@ -82,9 +82,9 @@ def _check_once(tried: Check, options: Options, report: ReportOptions) -> None:
     from fink_cli.threads import begin
 
     planned = tried.plan(options)
-    for each in planned.filters:
-        for doubt in each.doubts:
-            console.warn(f"Stream {each.title}: {doubt}")
+    for stream in planned.filters:
+        for doubt in stream.doubts:
+            console.warn(f"Stream {stream.title}: {doubt}")
     warnings = begin(lambda: _topic_warnings(planned.topics(), report))
     with console.spinner("Trying the filters"):
         result = tried.try_streams(planned)
@@ -149,7 +149,7 @@ def _watch(tried: Check, options: Options, report: ReportOptions) -> None:
     # Bytecode is taken for that of a file by the second: two saves within one would be one.
     sys.dont_write_bytecode = True
     files = ChangedFiles(options.config)
-    before: CheckResult | None = None
+    before: SampleResult | None = None
     while True:
         try:
             result = tried.try_streams(tried.plan(options))

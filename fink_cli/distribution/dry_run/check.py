@@ -14,7 +14,7 @@ from fink_cli.distribution.dry_run.ask import SparkProcess
 from fink_cli.distribution.dry_run.estimates import Estimate, Estimates
 from fink_cli.distribution.dry_run.python_streams import Decisions, decide_python
 from fink_cli.distribution.dry_run.requests import FilterAnswer, FilterRequest, RowRange
-from fink_cli.distribution.dry_run.sample import Sample, Source, read_source, take_sample
+from fink_cli.distribution.dry_run.sample import Sample, SourceFiles, read_source, take_sample
 from fink_cli.distribution.dry_run.stream_filters import StreamFilter, check_streams
 from fink_cli.distribution.dry_run.warnings import name_of_alert, warnings_of
 from fink_cli.distribution.job import Spark
@@ -26,7 +26,7 @@ from fink_cli.errors import OperationFailedError
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class SampleResult:
     """What the streams would publish of a sample.
 
     Attributes:
@@ -81,7 +81,7 @@ class Planned:
     """
 
     filters: list[StreamFilter]
-    source: Source
+    source: SourceFiles
     estimates: Estimates
     code: Path | None
     alert_id: str | None
@@ -110,7 +110,7 @@ class Check:
         self._count = count
         self._night = night
         self._spark = spark
-        self._source: Source | None = None
+        self._source: SourceFiles | None = None
         self._estimates: Estimates | None = None
         self._process: SparkProcess | None = None
         self._exits = ExitStack()
@@ -142,7 +142,7 @@ class Check:
         filters = check_streams(source.columns, distribution.stream, code)
         return Planned(filters, source, estimates, code, alert_id, object_id)
 
-    def try_streams(self, planned: Planned) -> CheckResult:
+    def try_streams(self, planned: Planned) -> SampleResult:
         """Try streams on the sample.
 
         Raises:
@@ -158,7 +158,7 @@ class Check:
             planned.estimates.of_stream(each, decisions[each.title], warnings[each.title])
             for each in filters
         ]
-        return CheckResult(
+        return SampleResult(
             estimates=[row for rows in estimates for row in rows],
             size=sample.size,
             night=planned.estimates.night,
@@ -177,7 +177,7 @@ class Check:
             },
         )
 
-    def _sample(self, folder: Path) -> tuple[Source, Estimates]:
+    def _sample(self, folder: Path) -> tuple[SourceFiles, Estimates]:
         """Return the source and the sample: those of the last round, if the folder is the same."""
         if self._source is None or self._estimates is None or self._source.folder != folder:
             source = read_source(folder)
@@ -195,11 +195,11 @@ class Check:
         by_spark = [each.stream for each in planned.filters if each.needs_spark]
         process = self.spark_process() if by_spark else None
         decided: dict[str, Decisions] = {}
-        for each in planned.filters:
-            if each.function is None:
-                decided[each.title] = Decisions([True] * sample.size)
-            elif not each.needs_spark:
-                decided[each.title] = decide_python(each.function, sample)
+        for stream in planned.filters:
+            if stream.function is None:
+                decided[stream.title] = Decisions([True] * sample.size)
+            elif not stream.needs_spark:
+                decided[stream.title] = decide_python(stream.function, sample)
         if process is not None:
             request = FilterRequest(
                 columns=sample.columns,

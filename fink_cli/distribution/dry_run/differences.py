@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fink_cli.distribution.dry_run.check import CheckResult
+from fink_cli.distribution.dry_run.check import SampleResult
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Change:
     lost: list[str]
 
 
-def differences(before: CheckResult, after: CheckResult) -> list[Change]:
+def differences(before: SampleResult, after: SampleResult) -> list[Change]:
     """Return the streams that take other objects than in the round before."""
     different = []
     for title, objects in after.objects.items():

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from fink_cli.distribution.dry_run.check import Check, Planned
 from fink_cli.distribution.dry_run.python_streams import argument_values, filter_columns
 from fink_cli.distribution.dry_run.requests import RowRange, ValueRequest, Values
-from fink_cli.distribution.dry_run.sample import Sample, Source, take_rows
+from fink_cli.distribution.dry_run.sample import Sample, SourceFiles, take_rows
 from fink_cli.errors import OperationFailedError
 
 
@@ -47,16 +47,16 @@ def explain(check: Check, planned: Planned, name: str) -> list[Explanation]:
     sample = take_rows(planned.source, file, range(row, row + 1))
     decisions = check.decide(planned, sample)
     explanations = []
-    for each in planned.filters:
-        decided = decisions[each.title]
-        if each.function is not None:
-            columns = filter_columns(each.function, sample, range(1))
-            values = argument_values(each.function, columns)
-        elif each.stream.filter is not None:
-            values = _parts(check, sample, each.stream.filter)
+    for stream in planned.filters:
+        decided = decisions[stream.title]
+        if stream.function is not None:
+            columns = filter_columns(stream.function, sample, range(1))
+            values = argument_values(stream.function, columns)
+        elif stream.stream.filter is not None:
+            values = _parts(check, sample, stream.stream.filter)
         else:
             values = {}
-        explanations.append(Explanation(each.title, decided.passed[0], decided.reason, values))
+        explanations.append(Explanation(stream.title, decided.passed[0], decided.reason, values))
     return explanations
 
 
@@ -74,7 +74,7 @@ def _parts(check: Check, sample: Sample, condition: str) -> dict[str, str]:
     }
 
 
-def find_alert(source: Source, name: str, paths: Sequence[str | None]) -> tuple[Path, int]:
+def find_alert(source: SourceFiles, name: str, paths: Sequence[str | None]) -> tuple[Path, int]:
     """Return the file and row of an alert, from the newest file backwards.
 
     Args:

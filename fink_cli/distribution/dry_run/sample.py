@@ -24,7 +24,7 @@ from fink_cli.errors import OperationFailedError
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFiles:
     """The files of the science database, as their footers describe them.
 
     Attributes:
@@ -40,7 +40,7 @@ class Source:
     columns: Struct
 
 
-def read_source(folder: Path) -> Source:
+def read_source(folder: Path) -> SourceFiles:
     """Read the footers of the files of a science database.
 
     Raises:
@@ -55,7 +55,7 @@ def read_source(folder: Path) -> Source:
         raise OperationFailedError(f"No file of {folder} can be read:\n{reasons}")
     newest = sorted(checked.good, key=lambda file: file.stat().st_mtime_ns, reverse=True)
     good = {file: checked.good[file] for file in newest}
-    return Source(folder, good, checked.bad, checked.columns)
+    return SourceFiles(folder, good, checked.bad, checked.columns)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Sample:
             yield read_rows(file, rows, paths)
 
 
-def take_sample(source: Source, count: int) -> Sample:
+def take_sample(source: SourceFiles, count: int) -> Sample:
     """Take the newest alerts of the source.
 
     Args:
@@ -124,7 +124,7 @@ def take_sample(source: Source, count: int) -> Sample:
     return Sample({file: some for file, some in rows.items() if some}, source.columns, night)
 
 
-def take_rows(source: Source, file: Path, rows: range) -> Sample:
+def take_rows(source: SourceFiles, file: Path, rows: range) -> Sample:
     """Take consecutive alerts of a file of the source."""
     return Sample({file: rows}, source.columns, len(rows))
 

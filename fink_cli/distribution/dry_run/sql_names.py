@@ -13,6 +13,7 @@ from fink_cli.distribution.columns.columns import Struct, published_type
 from fink_cli.distribution.columns.selection import ColumnTree, no_column, readable_tree
 from fink_cli.errors import UsageError
 
+_NOT_TRUE_OR_FALSE = ", not true or false"
 _CONNECTIVES = (exp.And, exp.Or, exp.Not, exp.Paren)
 
 
@@ -48,9 +49,10 @@ def doubts_of(condition: str, columns: Struct) -> tuple[str, ...]:
     try:
         bind(parse_sql(condition), _types(columns))
     except SqlTypeError as error:
-        if error.reason.startswith("gives "):
+        if error.reason.endswith(_NOT_TRUE_OR_FALSE):
+            value = error.reason.removeprefix("gives ").removesuffix(_NOT_TRUE_OR_FALSE)
             raise UsageError(
-                f"The filter {error.reason}.",
+                f"The filter gives {value}, not true or false.",
                 'A filter is a Spark SQL condition: filter = "candidate.rb > 0.9 AND roid = 3"',
             ) from error
         return (f"It {error.reason}. {error.hint}",)

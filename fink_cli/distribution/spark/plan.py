@@ -38,6 +38,7 @@ def make_plan(
     alerts: Alerts,
     streams: Sequence[Stream],
     code: Path | None,
+    *,
     encode: bool = True,
     times: Accumulator[Times] | None = None,
 ) -> Plan:

@@ -66,19 +66,19 @@ def _decide(spark: SparkSession, request: FilterRequest) -> FilterAnswer:
     coded = with_codes(chosen, plan.decider).select(
         quoted(FILE), quoted(ROW), quoted(CODES), filter_errors(plan.decider)
     )
-    found: dict[Path, dict[int, tuple[list[int], dict[str, str]]]] = defaultdict(dict)
+    answers: dict[Path, dict[int, tuple[list[int], dict[str, str]]]] = defaultdict(dict)
     for uri, row, codes, errors in coded.collect():
-        found[path_of(uri)][row] = codes, errors or {}
+        answers[path_of(uri)][row] = codes, errors or {}
     rows = [(Path(of.file), row) for of in request.rows for row in range(of.start, of.stop)]
     passed: dict[str, list[bool | None]] = {}
     reasons: dict[str, str] = {}
     for number, stream in enumerate(request.streams):
         # Each stream has one route, of its own number.
-        decided = [found[file][row] for file, row in rows]
-        answers = [None if -1 - number in codes else number in codes for codes, _ in decided]
-        passed[stream.title] = answers
-        if None in answers:
-            first = answers.index(None)
+        decided = [answers[file][row] for file, row in rows]
+        decisions = [None if -1 - number in codes else number in codes for codes, _ in decided]
+        passed[stream.title] = decisions
+        if None in decisions:
+            first = decisions.index(None)
             raised = decided[first][1].get(stream.title)
             reasons[stream.title] = raised or sql_error(spark, plan, stream.title, *rows[first])
     return FilterAnswer(passed, reasons)
