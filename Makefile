@@ -95,6 +95,7 @@ bench: $(VENV)/dev.stamp $(VENV)/native.stamp ## Measure, as ratios within one r
 	@$(BIN)/python benchmarks/access.py
 	@$(BIN)/python benchmarks/watched.py
 	@$(BIN)/python benchmarks/quota.py
+	@$(BIN)/python benchmarks/check.py
 	@$(BIN)/python benchmarks/consume.py
 	@$(BIN)/python benchmarks/distribute.py --alerts 4000 --streams 1 20
 	@$(BIN)/python benchmarks/latency.py --seconds 30

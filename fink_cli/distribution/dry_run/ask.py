@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -27,6 +30,7 @@ class SparkProcess:
         """Start the process; Spark takes seconds, in which the caller can do other things."""
         self._folder = Path(tempfile.mkdtemp(prefix="fink-"))
         self._log = self._folder / "log"
+        self._local = spark.master.startswith("local")
         with self._log.open("w") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "fink_cli.distribution.dry_run", kind],
@@ -53,6 +57,10 @@ class SparkProcess:
         _trace: TracebackType | None,
     ) -> None:
         """End the process, and all that it started."""
+        if self._local:
+            # It has nothing to finish, and a JVM that is asked to end takes a second.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.terminate()
         end(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)
