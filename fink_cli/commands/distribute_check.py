@@ -134,6 +134,7 @@ def _explain(tried: Check, options: Options, name: str, report: ReportOptions) -
     if report.form is Format.TABLE:
         for explanation in explanations:
             render.emit(explanation, report.form)
+            render.print_line("")
     else:
         render.emit(explanations, report.form)
 

@@ -13,6 +13,7 @@ from fink_cli.distribution.dry_run.python_streams import argument_values, filter
 from fink_cli.distribution.dry_run.requests import RowRange, ValueRequest, Values
 from fink_cli.distribution.dry_run.sample import Sample, SourceFiles, take_rows
 from fink_cli.errors import OperationFailedError
+from fink_cli.text import printable
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Explanation:
 
     Attributes:
         stream: the stream's name.
-        passes: whether the alert passes; ``None`` if that was not decided.
+        passes: whether the alert passes, and has a class with a topic; ``None`` if the filter did
+            not decide.
         reason: why it was not decided.
         values: the value of each part of the expression, or of each argument of a function.
     """
@@ -56,7 +58,12 @@ def explain(check: Check, planned: Planned, name: str) -> list[Explanation]:
             values = _parts(check, sample, stream.stream.filter)
         else:
             values = {}
-        explanations.append(Explanation(stream.title, decided.passed[0], decided.reason, values))
+        passes = decided.passed[0]
+        if stream.stream.class_column is not None:
+            kind = sample.array(stream.stream.class_column)[0].as_py()
+            values[stream.stream.class_column] = printable(str(kind))
+            passes = passes and str(kind) in stream.stream.classes
+        explanations.append(Explanation(stream.title, passes, decided.reason, values))
     return explanations
 
 

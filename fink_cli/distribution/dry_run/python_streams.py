@@ -149,4 +149,6 @@ def _value_text(column: pd.Series | pd.DataFrame) -> str:
         values = {name: column[name].tolist()[0] for name in column.columns}
         return ", ".join(f"{name} = {value}" for name, value in values.items())
     value = column.tolist()[0]
+    if isinstance(value, float):
+        return f"{value:.7g}"
     return f"{len(value)} items" if hasattr(value, "shape") else str(value)
