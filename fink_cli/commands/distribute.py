@@ -173,7 +173,8 @@ def _one_line(status: Status) -> str:
 def _activity(status: Status) -> str:
     if status.error is not None:
         return "Trying again"
-    return "Publishing" if status.waiting_files else "Waiting for files"
+    is_busy = status.waiting_files or status.files_in_hand is not None
+    return "Publishing" if is_busy else "Waiting for files"
 
 
 def _judge(report: Report, job: Job, options: Options) -> None:

@@ -24,6 +24,8 @@ def test_only_what_is_selected_is_shown(fink: Fink, topic: str, publish: Any) ->
     assert summary(done) == {"read": 6, "shown": 2, "skipped": 0}
     assert numbers(fink(*words, "--where", "number > 1", "--limit", "2")) == [2, 3]
     assert numbers(fink(*words, "--where", "mag < 99")) == []
+    # SQL, and the headings of the table.
+    assert numbers(fink(*words, "--where", "object IN ('ZTF0003') OR number = 1")) == [1, 3]
     none = fink(*words[:4], "--where", "number > 99")
     assert (none.returncode, none.stdout, none.stderr) == (0, "", "0 of 6 alerts shown.\n")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from fink_cli.distribution.progress.owner import Owner
 from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
 from tests.support.environment import PROGRAM
@@ -132,11 +132,34 @@ def test_what_a_filter_can_not_decide_becomes_a_dead_letter_once(
     assert set(alert_ids(read_topic(cluster.connection, topic)).values()) == {1}
 
 
+def test_a_distribution_that_may_run_elsewhere_is_not_ended(
+    spark_fink: Fink,
+    cluster: TestCluster,
+    topic: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_science(simulate_alerts(5), tmp_path / "science", files=1)
+    words = ("distribute", "backfill", "--stream", topic, "--topic", topic, "--name", topic)
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    owner = Owner(cluster.connection, topic)
+    owner.open()
+    owner.take_over(source=str(tmp_path / "science"), streams={}, topic_ids={}, behind={})
+    monkeypatch.undo()
+    done = spark_fink(*words, "--source", str(tmp_path / "science"))
+    assert done.returncode == 2
+    assert f"The distribution '{topic}' may be running: process {os.getpid()} on " in done.stderr
+    assert "--take-over" in done.stderr
+    done = spark_fink(*words, "--source", str(tmp_path / "science"), "--take-over")
+    assert done.returncode == 0, done.stderr
+
+
+_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 SLOW = """
 import time
 
 def slow(candid):
-    time.sleep(3.5)
+    time.sleep(1.2)
     return candid > 0
 """
 
@@ -162,13 +185,13 @@ def test_a_backfill_that_is_killed_goes_on(
     done = fink("distribute", "run", "--once", "--config", str(config), timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr
     declare("slowly.slow")
-    with subprocess.Popen(
-        [sys.executable, str(PROGRAM), *words, "--master", "local[1]"],
-        env={**os.environ, **cluster.environ},
-    ) as running:
+    # A transaction ends after three seconds: here that of some 100 alerts.
+    slowly = ("--master", "local[1]", "--spark-conf", f"{_BATCH}=50")
+    command = [sys.executable, str(PROGRAM), *words, *slowly]
+    with subprocess.Popen(command, env={**os.environ, **cluster.environ}) as running:
         wait_for(lambda: standing() or None, SPARK_SECONDS)
-        for each in [*psutil.Process(running.pid).children(recursive=True)]:
-            each.send_signal(signal.SIGKILL)
+        for child in psutil.Process(running.pid).children(recursive=True):
+            child.kill()
         running.kill()
     assert 0 < len(standing()) < 400
     done = fink(*words, timeout=SPARK_SECONDS)

@@ -245,6 +245,8 @@ RAISES = {
     "nulls": "coalesce(1 / (candid % 7), 1) > -1",
     "shared": "1 / (candid % 7) > -1 and candid > 0",
     "text": "if(candid % 7 = 0, 'yes please', 'true') = true",
+    "between": "1 / (candid % 7) between -1 and 2",
+    "nullif": "nullif(1 / (candid % 7), 3) > -1",
 }
 
 

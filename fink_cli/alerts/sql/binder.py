@@ -19,6 +19,7 @@ from fink_cli.alerts.sql.bound import (
     constant,
     expected,
 )
+from fink_cli.alerts.sql.casts import cast
 from fink_cli.alerts.sql.functions import FUNCTIONS, chosen, concat
 from fink_cli.alerts.sql.list_functions import item_of
 from fink_cli.alerts.sql.operators import (
@@ -278,16 +279,18 @@ def _cast(text: str, node: exp.Expr, value: Bound) -> Bound:
         bound = cast_to(replace(value, is_literal=False), kind)
     except SqlMistakeError as error:
         raise SqlMistakeError(f"casts {value.named} to {_text(node.args['to']).lower()}") from error
-    if not is_try:
+    change = cast(value.kind, kind)
+    if not is_try or change is None:
         return replace(bound, text=text)
 
-    def attempt(row: Row) -> Any:
+    def attempt(before: Any) -> Any:
         try:
-            return bound.value(row)
+            return change(before)
         except EvaluationError:
             return None
 
-    return Bound(text, kind, attempt)
+    # What raises in the value itself is an error all the same.
+    return called(text, kind, attempt, value)
 
 
 def _named_type(node: exp.DataType) -> Basic:

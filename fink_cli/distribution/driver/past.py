@@ -121,7 +121,7 @@ def backfill(run: Run) -> None:
         began = time.monotonic()
         run.patiently(partial(past.publish, files))
         run.report.log_batch(files, time.monotonic() - began)
-        past.report()
+        past.report(len(files))
     wanted = past.wanted
     if not (wanted.dry_run or wanted.nights or run.stop.is_set()):
         behind = run.owner.driver.behind
@@ -192,10 +192,10 @@ class _Past:
         existing = [route for route in routes if targets[route.topic].topic_id is not None]
         return published_ids(self._run.job.connection, existing)
 
-    def report(self) -> None:
-        """Report what was published so far."""
+    def report(self, done: int = 0) -> None:
+        """Report what was published so far, and that some files are done."""
         self._run.report.backfilled = self._counts
-        self._run.report.update_progress()
+        self._run.report.update_progress(done=done, files_in_hand=0.0)
 
     def publish(self, files: Sequence[SourceFile]) -> None:
         """Publish what is lacking of some files."""

@@ -205,8 +205,12 @@ class Run:
         return self._batches
 
     def end_term(self) -> None:
-        """Note that this driver has ended, so that others need not ask whether it runs."""
-        if self.owner.has_taken_over:
+        """Note that this driver has ended, so that others need not ask whether it runs.
+
+        Without brokers it is left: nobody waits for them at the end.
+        """
+        signs = self.report.signs
+        if self.owner.has_taken_over and signs.away is None and signs.retry is None:
             with suppress(FinkError):
                 self.owner.change(ended=now())
 

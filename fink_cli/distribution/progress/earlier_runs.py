@@ -91,13 +91,12 @@ def why_nothing(
     if behind and files:
         streams = ", ".join(f"'{title}'" for title in behind)
         first = shlex.quote(next(iter(behind)))
+        were = "was" if len(files) == 1 else "were"
         return (
-            f"{counted(len(files), 'file')} were published on {last:%Y-%m-%d %H:%M} UTC; the "
-            f"filter of {streams} is new or has changed since: "
+            f"{counted(len(files), 'file')} {were} published on {last:%Y-%m-%d %H:%M} UTC; "
+            f"the filter of {streams} is new or has changed since: "
             f"fink distribute backfill --stream {first} {options}".rstrip()
         )
-    if not files:
-        return f"{source} holds no Parquet file now. What it held was published before, {when}."
     named = ", ".join(str(file.relative_to(source)) for file in files[-_MOST_NAMED:])
     which = named if len(files) <= _MOST_NAMED else f"{named} and {len(files) - _MOST_NAMED} more"
     return (
