@@ -44,6 +44,7 @@ _SCHEMA = pa.schema(
 )
 _TEXTS = ["RRLyrae", "EclBin", "EB*", "", "12", " 3 ", "1e2", "x_y%", "Unknown", "É"]
 _INTEGERS = [0, 1, 2, 3, -1, 7, 100, 2**31 - 1, -(2**31)]
+_NAMES = {"i", "l", "f", "d", "m", "c.magpsf", "c.jd", "c.fid", "s", "a", "p"}
 _FLOATS = [0.0, -0.0, 0.5, 0.9, 1.0, 17.5, -3.25, math.nan, math.inf, -math.inf, 1e30]
 
 
@@ -117,7 +118,8 @@ class Grammar:
                 f"{left} {sign} {right}",
                 f"{left} {sign} {right}",
                 f"{left} BETWEEN {self._number(0)} AND {right}",
-                f"{left} {self._draw.choice(['IN', 'NOT IN'])} ({self._number(0)}, i, NULL)",
+                f"{left} IN ({self._number(0)}, i, NULL)",
+                f"{left} NOT IN ({self._number(0)}, i)",
                 f"isnan({left})",
                 f"{self._column()} IS NOT NULL",
             ]
@@ -134,6 +136,8 @@ class Grammar:
         if depth == 0:
             return self._draw.choice([*columns, *constants])
         one, other = self._number(depth - 1), self._number(depth - 1)
+        if not _NAMES & set(one.replace("(", " ").replace(")", " ").replace(",", " ").split()):
+            one = self._draw.choice(columns)  # Spark calculates constants before all alerts
         return self._draw.choice(
             [
                 lambda: self._draw.choice(columns),

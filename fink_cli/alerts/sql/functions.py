@@ -188,10 +188,8 @@ def _if(text: str, values: Sequence[Bound]) -> Bound:
 
 def _nullif(text: str, values: Sequence[Bound]) -> Bound:
     one, other = agreed(values)
-    first, left, right = values[0].value, one.value, other.value
-    return Bound(
-        text, values[0].kind, lambda row: None if equals(left(row), right(row)) else first(row)
-    )
+    first, is_same = values[0].value, called(text, BOOLEAN, equals, one, other).value
+    return Bound(text, values[0].kind, lambda row: None if is_same(row) else first(row))
 
 
 def _nanvl(text: str, values: Sequence[Bound]) -> Bound:
