@@ -1,4 +1,7 @@
-"""``fink consume`` against what it was, fink-client, a bare poll loop, and what is possible.
+"""``fink consume`` and ``fink.subscribe`` against others.
+
+That is: what it was, fink-client, the decoders of hop and babamul, a bare poll loop, and what is
+possible.
 
 All read the same topics from a real broker, in turn, as processes of their own: one of real ZTF
 alerts, one of alerts shaped like Rubin's. Counted is the time of the processor (user and system,
@@ -28,7 +31,7 @@ from typing import Any
 
 import fastavro
 import numpy as np
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
 from fink_cli.cluster.process import free_ports
 from fink_cli.settings import resolve_connection
@@ -65,6 +68,48 @@ for _ in range(count):
     if key not in known:
         known[key] = fastavro.parse_schema(json.loads(key))
     assert fastavro.schemaless_reader(io.BytesIO(message.value()), known[key])
+consumer.close()
+"""
+# fink's interface: three fields of each alert, and then the same as Arrow tables.
+INTERFACE = """
+import sys
+import fink_cli as fink
+topic, count, fields = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+one, two, three = fields
+with fink.subscribe(topic, until_end=True) as stream:
+    for alert in stream:
+        assert alert[one] and alert[two] and alert[three]
+        count -= 1
+        if not count:
+            break
+"""
+TABLES = """
+import sys
+import fink_cli as fink
+topic, count, fields = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+with fink.subscribe(topic, until_end=True, fields=fields) as stream:
+    for table in stream.batches(100):
+        count -= table.num_rows
+        if count <= 0:
+            break
+"""
+# The decoders of clients whose servers send each alert as an Avro container. babamul 0.2, whose
+# pandas is not Spark's, is quoted: babamul/avro.py; then it makes a model of its own survey's.
+CONTAINERS = """
+import io, json, sys, uuid
+import fastavro
+from confluent_kafka import Consumer
+def babamul(data):
+    return next(fastavro.reader(io.BytesIO(data)))
+def hop(data):
+    from hop.models import AvroBlob
+    return AvroBlob.deserialize(data)
+login, topic, count, decode = json.load(sys.stdin), sys.argv[1], int(sys.argv[2]), sys.argv[3]
+decode = {"babamul": babamul, "hop": hop}[decode]
+consumer = Consumer(login | {"group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"})
+consumer.subscribe([topic + "_containers"])
+for _ in range(count):
+    assert decode(consumer.poll(30).value())
 consumer.close()
 """
 # With a file as third argument its alerts are written again and again, as fink wrote them.
@@ -128,6 +173,30 @@ def publish_ztf(home: Path, copies: int) -> None:
         for file in (data / "science").glob("*.parquet"):
             shutil.copy(file, source / f"{number}-{file.name}")
     fink("distribute", "run", "--source", str(source), "--topic", "ztf", "--once")
+
+
+def publish_containers() -> None:
+    """Publish the ZTF alerts once more, each as an Avro container with its schema."""
+    login = resolve_connection().librdkafka()
+    settings = {"group.id": "containers", "auto.offset.reset": "earliest"}
+    consumer = Consumer(login | settings | {"enable.partition.eof": True})
+    producer = Producer(login | {"compression.type": "zstd"})
+    consumer.subscribe(["ztf"])
+    left, parsed = 2, {}
+    while left:
+        message = consumer.poll(30)
+        if message.error():
+            left -= 1
+            continue
+        key = message.key()
+        if key not in parsed:
+            parsed[key] = fastavro.parse_schema(json.loads(key))
+        alert = fastavro.schemaless_reader(io.BytesIO(message.value()), parsed[key], None)
+        out = io.BytesIO()
+        fastavro.writer(out, parsed[key], [alert])
+        producer.produce("ztf_containers", value=out.getvalue(), partition=message.partition())
+        producer.flush()
+    consumer.close()
 
 
 def record(name: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -230,9 +299,16 @@ def contenders(topic: str, home: Path, count: int) -> dict[str, tuple[list[str],
     }
     script = [topic, str(count)]
     table = str(home / f"{topic}.parquet")
+    three = [*script, FIELDS[topic]]
     found = {"fink-client": ([PYTHON, "-c", FINK_CLIENT, *script], False)}
-    if topic != "ztf":
+    if topic == "ztf":
+        for client in ("babamul", "hop"):
+            command = [PYTHON, "-c", CONTAINERS, *script, client]
+            found[f"{client}'s decoder"] = (command, False)
+    else:
         found = {}
+    found["interface, three fields"] = ([PYTHON, "-c", INTERFACE, *three], False)
+    found["interface, tables of three"] = ([PYTHON, "-c", TABLES, *three], False)
     found["bare poll loop"] = ([PYTHON, "-c", BARE, *script], False)
     found["librdkafka alone"] = ([PYTHON, "-c", POSSIBLE, *script], False)
     found["librdkafka, pyarrow's write"] = ([PYTHON, "-c", POSSIBLE, *script, table], False)
@@ -291,10 +367,11 @@ def main() -> None:
     with broker() as home:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as content:
             content.extractall(home / "before", filter="data")
-        for topic in ("ztf", "rubin"):
+        for topic in ("ztf", "ztf_containers", "rubin"):
             fink("kafka", "topic", "create", topic, "--partitions", "2")
         if "ztf" in options.topics:
             publish_ztf(home, options.copies)
+            publish_containers()
         if "rubin" in options.topics:
             publish_rubin(options.rubin)
         for topic in options.topics:

@@ -36,6 +36,8 @@ class FinkError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # Python shows it below the traceback
         if exit_code is not None:
             self.exit_code = exit_code
 

@@ -32,11 +32,16 @@ class NotAnImageError(ValueError):
 
 
 def read_cutout(data: bytes) -> Image:
+    """Return the pixels of :func:`read_image`."""
+    return read_image(data)[0]
+
+
+def read_image(data: bytes) -> tuple[Image, Mapping[str, Any]]:
     """Return the first two-dimensional image of a FITS file, gzipped or not.
 
     Returns:
         Its pixels, the bottom row first as in FITS, at most ``MOST_PIXELS`` a side; NaN where
-        there is no value.
+        there is no value. And its header.
 
     Raises:
         NotAnImageError: it has none, or is larger than it may be.
@@ -67,14 +72,14 @@ def read_cutout(data: bytes) -> Image:
         raise NotAnImageError("its FITS is damaged") from error
 
 
-def _first_image(unpacked: bytes) -> Image:
+def _first_image(unpacked: bytes) -> tuple[Image, Mapping[str, Any]]:
     from astropy.io import fits
 
     stream = io.BytesIO(unpacked)
     with fits.open(stream, memmap=False, disable_image_compression=True) as hdus:
         for hdu in islice(hdus, _MOST_IMAGES):
             if _is_image(hdu.header):
-                return _checked(np.asarray(hdu.data, dtype=np.float64))
+                return _checked(np.asarray(hdu.data, dtype=np.float64)), hdu.header
     raise NotAnImageError("it has no image")
 
 

@@ -157,13 +157,16 @@ def links_of(name: Any, ra: Any, dec: Any) -> list[Link]:
 
 def cutouts_of(alert: Mapping[str, Any]) -> list[Cutout]:
     """Return the cutouts of an alert; one that can't be read says why."""
-    cutouts = []
+    return [_cutout(title, data) for title, data in cutout_values(alert)]
+
+
+def cutout_values(alert: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield the title of each cutout of an alert, and its bytes."""
     for rule in _rules()["cutout"]:
         values = (value_at(alert, path.split(".")) for path in rule["columns"])
         data = next((value for value in values if isinstance(value, bytes)), None)
         if data is not None:
-            cutouts.append(_cutout(rule["title"], data))
-    return cutouts
+            yield rule["title"], data
 
 
 def _cutout(title: str, data: bytes) -> Cutout:

@@ -145,7 +145,7 @@ class Mistake:
 
     def is_misspelt(self, schema: Schema) -> bool:
         """Tell whether the alerts have a field of nearly this name."""
-        return self.path is not None and bool(_close_names(self.path, schema))
+        return self.path is not None and bool(close_fields(self.path, schema))
 
     def warning(self, option: str, topic: str) -> str:
         """Return the warning for a mistake of the alerts of one topic among others."""
@@ -157,7 +157,8 @@ class Mistake:
         )
 
 
-def _close_names(path: Path, schema: Schema) -> list[str]:
+def close_fields(path: Path, schema: Schema) -> list[str]:
+    """Return the paths of a schema whose last name is that of a path, or like it."""
     names = leaf_paths(schema)
     last = next(each for each in reversed(path.steps) if isinstance(each, str))
     ends = {each.rpartition(".")[2].lower(): each for each in names}
@@ -167,7 +168,7 @@ def _close_names(path: Path, schema: Schema) -> list[str]:
 
 
 def _suggestion(path: Path, schema: Schema) -> str:
-    close = _close_names(path, schema)
+    close = close_fields(path, schema)
     if close:
         return f"Is it {' or '.join(close[:3])} that you mean?"
     return "See which there are: fink consume --topic NAME --limit 1 -o json"

@@ -104,6 +104,10 @@ class Decoder:
             except UndecodableError as error:
                 yield error
 
+    def want_anew(self) -> None:
+        """Ask again which paths are needed of alerts of each schema."""
+        self._readers.cache_clear()
+
     def _at_once(self, messages: Sequence[Message]) -> dict[int, Decoded]:
         """Return alerts by the number of their message: those of which no more is needed."""
         values: dict[Schema, dict[int, bytes]] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -116,17 +117,19 @@ def follow(
     Raises:
         FinkError: the topics can't be read, or the cluster is lost.
     """
-    loop = _Loop(reader, decoder, sink, counts, options, stopped=stopped)
-    reader.on_rebalance(leaving=loop.flush, restarting=options.discard)
-    try:
-        loop.run()
-        loop.flush(last=True)
-    finally:
-        reader.on_rebalance()
+    loop = Loop(reader, decoder, sink, counts, options, stopped=stopped)
+    # Closed also after an interrupt, so that leaving the group commits nothing.
+    with closing(loop.steps()) as steps:
+        for _ in steps:
+            pass
+    loop.flush(last=True)
 
 
-class _Loop:
-    """Read messages into a sink; report, flush and commit at intervals."""
+class Loop:
+    """Read messages into a sink; report, flush and commit at intervals.
+
+    :func:`follow` says what the arguments are.
+    """
 
     def __init__(
         self,
@@ -136,7 +139,7 @@ class _Loop:
         counts: Counts,
         options: LoopOptions,
         *,
-        stopped: Callable[[], bool],
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader, self._decoder, self._sink = reader, decoder, sink
         self._counts, self._options, self._stopped = counts, options, stopped
@@ -146,19 +149,25 @@ class _Loop:
         self._added = self._bytes = 0
         self._flush_at = time.monotonic() + options.flush_when.seconds
 
-    def run(self) -> None:
-        """Read until the loop has ended."""
-        while not (self._has_ended() or self._reader.finished):
-            self._report_and_flush()
-            for message, result in read_messages(self._reader.poll(), self._decoder):
-                self._counts.read += 1
-                if not self._take(result):
-                    break
-                self._reader.handled(message)
+    def steps(self) -> Generator[None]:
+        """Read until the loop has ended; pause after each message, and after each poll."""
+        self._reader.on_rebalance(leaving=self.flush, restarting=self._options.discard)
+        try:
+            while not (self._has_ended() or self._reader.finished):
                 self._report_and_flush()
-                if self._has_ended():
-                    break
-        self._report(time.monotonic())
+                for message, result in read_messages(self._reader.poll(), self._decoder):
+                    self._counts.read += 1
+                    if not self._take(result):
+                        break
+                    self._reader.handled(message)
+                    yield
+                    self._report_and_flush()
+                    if self._has_ended():
+                        break
+                yield
+            self._report(time.monotonic())
+        finally:
+            self._reader.on_rebalance()
 
     def flush(self, last: bool = False) -> None:
         """Flush the sink, and commit what it has made durable."""
@@ -166,9 +175,20 @@ class _Loop:
         self._added = self._bytes = 0
         self._flush_at = time.monotonic() + self._options.flush_when.seconds
         if self._options.commits:
-            committed = self._reader.commit(held, last)
-            if committed and self._options.committed is not None:
-                self._options.committed(committed)
+            self._commit(held, last)
+
+    def commit(self) -> None:
+        """Flush the sink, and commit what it has made durable, though the options commit nothing.
+
+        Raises:
+            FinkError: the cluster refused the commit.
+        """
+        self._commit(self._sink.flush(), last=False)
+
+    def _commit(self, held: HeldOffsets, last: bool) -> None:
+        committed = self._reader.commit(held, last)
+        if committed and self._options.committed is not None:
+            self._options.committed(committed)
 
     def _has_ended(self) -> bool:
         limit = self._options.limit

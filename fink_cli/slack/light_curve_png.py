@@ -6,6 +6,7 @@ import io
 import logging
 from typing import TYPE_CHECKING
 
+from fink_cli.alerts.band_colours import band_colours
 from fink_cli.alerts.lightcurve import LightCurve, Point
 from fink_cli.extras import PLOTS, require_extra
 from fink_cli.text import printable
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
 
 _INCHES = (6.4, 3.6)
 _DPI = 100
-# The colours of the bands, dark enough on white and distinct for the colour-blind (Okabe and Ito,
-# https://jfly.uni-koeln.de/color/); other bands get the other colours in turn.
-_COLOURS = {
-    "u": "#56b4e9",
-    "g": "#009e73",
-    "r": "#d55e00",
-    "i": "#e69f00",
-    "z": "#cc79a7",
-    "y": "#0072b2",
-}
-_OTHERS = ("#000000", "#777777", "#0072b2", "#cc79a7")
 
 
 def light_curve_png(curve: LightCurve, name: str) -> bytes:
@@ -49,7 +39,7 @@ def light_curve_png(curve: LightCurve, name: str) -> bytes:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
-    for colour, band in zip(_colours(curve.bands), curve.bands, strict=True):
+    for colour, band in zip(band_colours(curve.bands), curve.bands, strict=True):
         points = [point for point in curve.points if point.band == band]
         measured = [point for point in points if not point.is_limit]
         limits = [point for point in points if point.is_limit]
@@ -92,12 +82,6 @@ def light_curve_png(curve: LightCurve, name: str) -> bytes:
 def _legend(figure: Figure) -> Legend:
     """Add a legend beside the plot, where it hides nothing."""
     return figure.legend(loc="outside right upper", frameon=False, fontsize="small")
-
-
-def _colours(bands: tuple[str, ...]) -> list[str]:
-    others = [band for band in bands if band not in _COLOURS]
-    spare = {band: _OTHERS[index % len(_OTHERS)] for index, band in enumerate(others)}
-    return [_COLOURS.get(band) or spare[band] for band in bands]
 
 
 def _coordinates(points: list[Point]) -> tuple[list[float], list[float]]:
