@@ -49,4 +49,4 @@ class Handover:
     def forget(self) -> None:
         """Drop the alerts that wait: they will be read again."""
         self.waiting.clear()
-        self.given.clear()
+        self.given = []

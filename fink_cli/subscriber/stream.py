@@ -180,7 +180,7 @@ class AlertStream:
             if self._steps is not None and self._loop is not None:
                 self._steps.close()
                 if kind is None:
-                    self._handover.given.clear()
+                    self._handover.given = []
                 self._loop.flush(last=True)
                 self._steps = self._loop = None
 
@@ -214,7 +214,7 @@ class AlertStream:
 
     def take(self, count: int) -> list[Alert]:
         """Return the next alerts: so many, or fewer at the end."""
-        return self._take(count, None)
+        return [*self._take(count, None)]
 
     def batches(self, count: int = 1000, seconds: float = 5.0) -> Iterator[pa.Table]:
         """Yield the next alerts as Arrow tables, each of alerts of one schema.
@@ -246,7 +246,7 @@ class AlertStream:
                 "A stream without a group has nothing to commit.",
                 "Name one: fink.subscribe(…, group='NAME')",
             )
-        self._handover.given.clear()
+        self._handover.given = []
         if self._loop is not None:
             self._loop.commit()
 
