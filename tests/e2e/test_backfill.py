@@ -159,7 +159,7 @@ SLOW = """
 import time
 
 def slow(candid):
-    time.sleep(1.2)
+    time.sleep(3.2)
     return candid > 0
 """
 
@@ -185,7 +185,7 @@ def test_a_backfill_that_is_killed_goes_on(
     done = fink("distribute", "run", "--once", "--config", str(config), timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr
     declare("slowly.slow")
-    # A transaction ends after three seconds: here that of some 100 alerts.
+    # A transaction ends after three seconds: here after each batch of 50 alerts.
     slowly = ("--master", "local[1]", "--spark-conf", f"{_BATCH}=50")
     command = [sys.executable, str(PROGRAM), *words, *slowly]
     with subprocess.Popen(command, env={**os.environ, **cluster.environ}) as running:

@@ -144,8 +144,9 @@ def _exp(value: float) -> float:
 def _try_divide(text: str, values: Sequence[Bound]) -> Bound:
     if any(is_decimal(value.kind) for value in values):
         raise SqlMistakeError(f"divides a decimal with try_divide: cast it to double ({text})")
-    numbers = [cast_to(_number(value, "try_divide"), DOUBLE) for value in values]
-    return called(text, DOUBLE, lambda a, b: a / b if b else None, *numbers)
+    dividend, divisor = (cast_to(_number(value, "try_divide"), DOUBLE) for value in values)
+    # Spark asks for the divisor first.
+    return called(text, DOUBLE, lambda b, a: a / b if b else None, divisor, dividend)
 
 
 def _coalesce(text: str, values: Sequence[Bound]) -> Bound:
