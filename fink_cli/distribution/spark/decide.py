@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from pyspark.accumulators import Accumulator, AccumulatorParam
+from pyspark.accumulators import Accumulator
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
 
 from fink_cli.distribution.python_filters.decide import decide
 from fink_cli.distribution.python_filters.of_stream import PythonFilter
+from fink_cli.distribution.spark.filter_times import Times
 from fink_cli.distribution.spark.schemas import column, quoted
 from fink_cli.distribution.spark.times import held_by_python
 from fink_cli.distribution.streams import Route, Stream
@@ -32,30 +33,6 @@ CODES = "fink:codes"
 _ANSWER = "fink:answer:"
 _NOWHERE = 2**31 - 1
 _TRY = "fink_try"
-
-
-Times = dict[str, tuple[int, float]]
-"""The alerts that the Python filter of a stream was asked for, and the seconds, by its title."""
-
-
-class _SumOfTimes(AccumulatorParam[Times]):
-    """Adds up what tasks of Spark report of filters."""
-
-    def zero(self, value: Times) -> Times:  # noqa: ARG002 - as Spark calls it
-        """Return no time."""
-        return {}
-
-    def addInPlace(self, value1: Times, value2: Times) -> Times:  # noqa: N802 - Spark's name
-        """Return the sum of two."""
-        for title, (alerts, seconds) in value2.items():
-            before = value1.get(title, (0, 0.0))
-            value1[title] = before[0] + alerts, before[1] + seconds
-        return value1
-
-
-def new_times(spark: SparkSession) -> Accumulator[Times]:
-    """Return where the tasks of a session add up the times of Python filters."""
-    return spark.sparkContext.accumulator({}, _SumOfTimes())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from fink_cli.distribution.publisher.slot import publish_slot
 from fink_cli.distribution.publisher.work import Outcome, Work, dump_outcome, load_outcome
 from fink_cli.distribution.source.parquet_files import BadFile
 from fink_cli.distribution.spark.class_archive import begin_archive
-from fink_cli.distribution.spark.decide import CODES, Times, new_times, with_codes
+from fink_cli.distribution.spark.decide import CODES, with_codes
+from fink_cli.distribution.spark.filter_times import Times, new_times
 from fink_cli.distribution.spark.login import worker_settings
 from fink_cli.distribution.spark.messages import Plan, alert_name, only_rows, slot_rows
 from fink_cli.distribution.spark.plan import make_plan

@@ -20,7 +20,8 @@ from fink_cli.distribution.columns.selection import all_paths, no_column, readab
 from fink_cli.distribution.python_filters.arguments import Filter
 from fink_cli.distribution.python_filters.load import load_filter, modules_beside
 from fink_cli.distribution.python_filters.of_stream import PythonFilter, is_sql, python_filter
-from fink_cli.distribution.spark.decide import Times, in_brackets, make_decider
+from fink_cli.distribution.spark.decide import in_brackets, make_decider
+from fink_cli.distribution.spark.filter_times import Times
 from fink_cli.distribution.spark.messages import Plan
 from fink_cli.distribution.spark.schemas import Alerts, Encoding, column, encoding_of
 from fink_cli.distribution.streams import Stream, refused_streams
