@@ -31,8 +31,10 @@ def answer_all(spark: Session) -> None:
     for line in sys.stdin:
         word, _, request = line.partition(" ")
         try:
-            _write(f"{dump(answer(spark, load(REQUESTS[word], request)))}\n")
+            answered = dump(answer(spark, load(REQUESTS[word], request)))
+            # Before the line is written: then this process may be ended.
             begin_archive()
+            _write(f"{answered}\n")
         except FinkError as error:
             _report(error)
         except FAILURES as error:
