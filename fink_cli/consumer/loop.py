@@ -180,10 +180,12 @@ class Loop:
     def commit(self) -> None:
         """Flush the sink, and commit what it has made durable, though the options commit nothing.
 
+        It waits for an earlier commit, and warns if the cluster does not answer.
+
         Raises:
             FinkError: the cluster refused the commit.
         """
-        self._commit(self._sink.flush(), last=False)
+        self._commit(self._sink.flush(), last=True)
 
     def _commit(self, held: HeldOffsets, last: bool) -> None:
         committed = self._reader.commit(held, last)
