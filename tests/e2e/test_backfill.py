@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from fink_cli.distribution.progress.owner import Owner
@@ -154,12 +155,12 @@ def test_a_distribution_that_may_run_elsewhere_is_not_ended(
     assert done.returncode == 0, done.stderr
 
 
-_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 SLOW = """
 import time
 
 def slow(candid):
-    time.sleep(3.2)
+    if str(candid.iloc[0]) in {slow!r}:
+        time.sleep(10)
     return candid > 0
 """
 
@@ -170,8 +171,10 @@ def test_a_backfill_that_is_killed_goes_on(
 ) -> None:
     science, config = tmp_path / "science", tmp_path / "d.toml"
     alerts = simulate_alerts(400, seed=5)
-    write_science(alerts, science, files=4)
-    (tmp_path / "slowly.py").write_text(SLOW)
+    files = write_science(alerts, science, files=4)
+    # Spark makes a slot of each file: that of the first commits while the others wait.
+    begins = {str(pq.read_table(file)["candid"][0]) for file in files[1:]}
+    (tmp_path / "slowly.py").write_text(SLOW.format(slow=begins))
 
     def declare(filter_: str) -> None:
         stream = f'[[stream]]\nname = "s"\ntopic = "{topic}"\nfilter = "{filter_}"\n'
@@ -185,8 +188,7 @@ def test_a_backfill_that_is_killed_goes_on(
     done = fink("distribute", "run", "--once", "--config", str(config), timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr
     declare("slowly.slow")
-    # A transaction ends after three seconds: here after each batch of 50 alerts.
-    slowly = ("--master", "local[1]", "--spark-conf", f"{_BATCH}=50")
+    slowly = ("--master", "local[4]")
     command = [sys.executable, str(PROGRAM), *words, *slowly]
     with subprocess.Popen(command, env={**os.environ, **cluster.environ}) as running:
         wait_for(lambda: standing() or None, SPARK_SECONDS)
@@ -194,6 +196,7 @@ def test_a_backfill_that_is_killed_goes_on(
             child.kill()
         running.kill()
     assert 0 < len(standing()) < 400
+    (tmp_path / "slowly.py").write_text(SLOW.format(slow=set()))
     done = fink(*words, timeout=SPARK_SECONDS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["there"] > 0

@@ -25,6 +25,8 @@ from fink_cli.distribution.source.parquet_files import check_files
 from fink_cli.distribution.streams import Route
 from fink_cli.errors import UsageError
 
+# A driver's process has it in its command; see fink_cli.distribution.service.launch.
+_DRIVER = "fink_cli.distribution.driver"
 _Rows = dict[str, list[int]]
 """Rows of files, by their names within the source."""
 
@@ -100,8 +102,15 @@ def refuse_running(run: Run) -> None:
 
 
 def _may_run(driver: Driver) -> bool:
-    is_here = driver.host == socket.gethostname()
-    return not is_here or (driver.pid != os.getpid() and psutil.pid_exists(driver.pid))
+    if driver.host != socket.gethostname():
+        return True
+    try:
+        process = psutil.Process(driver.pid)
+        # The pid may be another's by now; and nobody may have waited for one that was killed.
+        is_driver = _DRIVER in process.cmdline()
+        return is_driver and driver.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def backfill(run: Run) -> None:
