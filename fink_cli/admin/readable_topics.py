@@ -25,14 +25,14 @@ class ReadableTopic:
     Attributes:
         messages: the number of its messages; an upper bound, since the ends of transactions take
             offsets too.
-        rate: of these, the mean number an hour over the last day.
-        newest_at: the time of its newest message (UTC, ISO 8601); ``None`` if it is empty.
+        per_hour: of these, the mean number an hour over the last day.
+        newest_at: the time of its newest message (ISO 8601); ``None`` if it is empty.
     """
 
     topic: str
     partitions: int
     messages: int
-    rate: float
+    per_hour: float
     newest_at: str | None
 
 
@@ -67,7 +67,7 @@ def readable_topics(connection: Connection) -> list[ReadableTopic]:
                 topic=name,
                 partitions=len(topics[name].partitions),
                 messages=sum(end[each] - first[each] for each in own),
-                rate=round(of_the_day / (_DAY / timedelta(hours=1)), 1),
+                per_hour=round(of_the_day / (_DAY / timedelta(hours=1)), 1),
                 newest_at=_iso(newest.get(name)),
             )
         )
@@ -94,4 +94,4 @@ def _readable(client: AdminClient, connection: Connection, names: Iterable[str])
 def _iso(seconds: float | None) -> str | None:
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -56,7 +56,7 @@ def test_from_the_file_to_the_first_alert(
     listed = json.loads(run_fink("topics", "-o", "json", env=reader).stdout)
     assert listed == result["topics"]
     (row,) = listed
-    assert (row["topic"], row["messages"], row["rate"]) == (topic, 3, 0.1)
+    assert (row["topic"], row["messages"], row["per_hour"]) == (topic, 3, 0.1)
     assert row["newest_at"][:2] == "20"
     assert topic in run_fink("topics", env=reader).stdout
     shown = run_fink("consume", "--topic", topic, "--until-end", env=reader)
