@@ -151,6 +151,7 @@ def test_rates_are_declared_planned_and_applied(fink: Fink, user: str, tmp_path:
     assert f"users.{user}.consume_rate: 'quick' is no rate." in refused.stderr
 
 
+@pytest.mark.long
 def test_a_reader_with_a_quota_is_slowed_down(
     fink: Fink, cluster: TestCluster, user: str, topic: str
 ) -> None:

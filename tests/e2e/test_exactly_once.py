@@ -121,6 +121,7 @@ def wait_for_a_batch(environ: dict[str, str], running: subprocess.Popen[str]) ->
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_broker_that_is_killed_and_comes_back(environ: dict[str, str], science: Path) -> None:
     """The run goes on by itself once the broker answers again."""
     with subprocess.Popen(

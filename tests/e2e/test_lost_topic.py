@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from confluent_kafka import Message
 
 from fink_cli.simulate import simulate_alerts, write_science
@@ -86,6 +87,7 @@ def stands_right(message: Message, partitions: int) -> bool:
     return bool(message.partition() == zlib.crc32(object_id) % partitions)
 
 
+@pytest.mark.long
 def test_partitions_are_those_of_today_while_it_runs(
     fink: Fink, cluster: TestCluster, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -81,30 +81,17 @@ def running(environ: dict[str, str], source: Path, topic: str) -> Iterator[None]
 # Resident memory swings by hundreds of MB as Java gives its heap more room and takes it back, so it
 # is looked at after a collection. The first batches are left out: Java compiles, caches fill, and
 # until batch 300 its heap finds its size; seen after that: 823 to 828 MB up to batch 600.
-# The least of a window is taken, since Spark keeps some MB of plans now and then, and in the short
-# run what it keeps on purpose still grows: 68 to 75 MB were seen. So the short run can tell a
-# leak of 0.7 MB a batch in the heap, the long one of 20 KB.
-@pytest.mark.parametrize(
-    ("batches", "warm", "window", "every", "heap_growth", "resident_growth"),
-    [
-        (40, 10, 10, 5, 1.25, 1.25),
-        pytest.param(800, 300, 200, 25, 1.1, 1.05, marks=pytest.mark.long),
-    ],
-)
+# The least of a window is taken, since Spark keeps some MB of plans now and then. The heap can tell
+# a leak of 20 KB a batch.
+BATCHES, WARM, WINDOW, EVERY = 800, 300, 200, 25
+HEAP_GROWTH, RESIDENT_GROWTH = 1.1, 1.05
+
+
+@pytest.mark.long
 @pytest.mark.timeout(3000)
-def test_memory_does_not_grow(
-    cluster: TestCluster,
-    tmp_path: Path,
-    topic: str,
-    batches: int,
-    warm: int,
-    window: int,
-    every: int,
-    heap_growth: float,
-    resident_growth: float,
-) -> None:
-    alerts = simulate_alerts(ALERTS_A_FILE * batches, seed=3)
-    waiting = write_science(alerts, tmp_path / "aside", files=batches)
+def test_memory_does_not_grow(cluster: TestCluster, tmp_path: Path, topic: str) -> None:
+    alerts = simulate_alerts(ALERTS_A_FILE * BATCHES, seed=3)
+    waiting = write_science(alerts, tmp_path / "aside", files=BATCHES)
     source = tmp_path / "science"
     source.mkdir()
     waiting[0].rename(source / waiting[0].name)
@@ -117,13 +104,13 @@ def test_memory_does_not_grow(
         for number, file in enumerate(waiting[1:], start=2):
             file.rename(source / file.name)
             wait_for_batch(tmp_path / "home", number)
-            if number % every == 0:
+            if number % EVERY == 0:
                 used[number] = memory_in_use(driver)
 
     told = ", ".join(f"{n}: {each.heap:.0f} of {each.resident:.0f}" for n, each in used.items())
-    first = [each for number, each in used.items() if warm <= number <= warm + window]
-    last = [each for number, each in used.items() if number > batches - window]
-    assert min(each.heap for each in last) < heap_growth * min(each.heap for each in first), told
+    first = [each for number, each in used.items() if WARM <= number <= WARM + WINDOW]
+    last = [each for number, each in used.items() if number > BATCHES - WINDOW]
+    assert min(each.heap for each in last) < HEAP_GROWTH * min(each.heap for each in first), told
     least, then = (min(each.resident for each in part) for part in (first, last))
-    assert then < resident_growth * least, told
-    assert len(read_topic(cluster.connection, topic)) == ALERTS_A_FILE * batches
+    assert then < RESIDENT_GROWTH * least, told
+    assert len(read_topic(cluster.connection, topic)) == ALERTS_A_FILE * BATCHES

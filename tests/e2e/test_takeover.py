@@ -180,6 +180,7 @@ def test_a_driver_that_is_killed_between_two_commits_is_gone_on_with_elsewhere(
     held.require_each_once()
 
 
+@pytest.mark.long
 def test_a_stream_that_is_renamed_after_a_kill_publishes_each_alert_once(held: Held) -> None:
     """Its topic is given partitions as well."""
     with held.begin("one") as running:
@@ -223,6 +224,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_published_as_it_is_then(hel
     assert json.loads(again.stdout.splitlines()[-1])["session"]["published"] == {held.topic: 3}
 
 
+@pytest.mark.long
 def test_two_drivers_at_once_from_two_homes(held: Held) -> None:
     """The second takes over; the first says so, and each alert stands there once.
 

@@ -80,7 +80,7 @@ def test_a_number_that_its_type_can_not_hold_is_refused(tmp_path: Path) -> None:
     assert alerts[0].content == {"f0": 2**40}
     [unfit] = package(FileFormat.PARQUET, schema, tmp_path / "a.parquet").add(alerts)
     assert unfit.alert is alerts[0]
-    assert unfit.reason.startswith("Parquet can't hold it: ")
+    assert unfit.reason.startswith("a table can't hold it: ")
 
 
 def test_how_columns_are_written_follows_from_what_they_hold(science_dir: Path) -> None:

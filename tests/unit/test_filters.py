@@ -306,7 +306,7 @@ def test_a_filter_changes_nothing_for_the_next() -> None:
 def test_no_alerts_are_not_asked_about() -> None:
     raising = Raising(set())
     found = decide(raising, [pd.Series([], dtype="int64")])
-    assert (len(found), list(found.columns), raising.calls) == (0, ["passed", "error"], 0)
+    assert (len(found), list(found.columns), raising.calls) == (0, ["passed", "error", "null"], 0)
 
 
 # The real ones
