@@ -88,7 +88,9 @@ def why_nothing(
     last = datetime.fromisoformat(status.last_batch_at)
     when = f"the last on {last:%Y-%m-%d} at {last:%H:%M} UTC"
     files = parquet_files(source)
-    if behind and files:
+    if not files:
+        return f"{source} holds no Parquet file now. What it held was published before, {when}."
+    if behind:
         streams = ", ".join(f"'{title}'" for title in behind)
         first = shlex.quote(next(iter(behind)))
         were = "was" if len(files) == 1 else "were"
