@@ -9,7 +9,7 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from fink_cli.distribution.spark.class_archive import archive_file
+from fink_cli.distribution.spark.class_archive import archive_file, archive_options
 from fink_cli.paths import cache_folder
 from fink_cli.simulate import simulate_alerts, write_science
 from tests.support.cluster import TestCluster
@@ -43,3 +43,19 @@ def test_the_first_run_has_it_made(cluster: TestCluster, topic: str, tmp_path: P
     assert json.loads(done.stdout.splitlines()[-1])["state"] == "done"
     wait_for(lambda: list((cache / "java").glob("*.jsa")), SECONDS)
     wait_for(lambda: len(list((cache / "java").iterdir())) == 1, SECONDS)  # its log went
+
+
+def test_one_that_others_can_change_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert archive_options() == []
+    archive = archive_file()
+    archive.parent.mkdir(parents=True)
+    archive.touch(0o600)
+    assert str(archive) in archive_options()[0]
+    archive.chmod(0o666)
+    assert archive_options() == []
+    archive.chmod(0o600)
+    archive.parent.chmod(0o777)
+    assert archive_options() == []

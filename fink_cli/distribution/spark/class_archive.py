@@ -25,6 +25,7 @@ from fink_cli.cluster.java import java_program
 from fink_cli.distribution.service.processes import DRIVER_OF
 from fink_cli.paths import cache_folder
 from fink_cli.private import private_folder
+from fink_cli.trusted import find_weakness
 
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 """Options with which a JVM says nothing of an archive that it can't use."""
@@ -49,13 +50,19 @@ def archive_file() -> Path:
 
 
 def archive_options() -> list[str]:
-    """Return the options of a JVM that starts with the archive; none where it is not made yet.
+    """Return the options of a JVM that starts with the archive.
+
+    There are none where it is not made yet, is another user's, or others can change it: a JVM
+    executes what it maps.
 
     Raises:
         OperationFailedError: there is no Java.
     """
     archive = archive_file()
-    return [f"-XX:SharedArchiveFile={archive}", *QUIET] if archive.exists() else []
+    with suppress(OSError):
+        if archive.exists() and find_weakness(archive) is None:
+            return [f"-XX:SharedArchiveFile={archive}", *QUIET]
+    return []
 
 
 def begin_archive() -> None:
