@@ -10,8 +10,14 @@ from fink_cli.consumer.sinks import HeldOffsets
 from fink_cli.kafka.offsets import Partition
 from fink_cli.subscriber.alert import Alert
 from fink_cli.subscriber.needed_fields import NeededFields
+from fink_cli.text import printable
 
 log = logging.getLogger("fink_cli")
+
+
+def warn(text: str) -> None:
+    """Log a warning; what came from the wire in it is no escape code."""
+    log.warning("%s", printable(text))
 
 
 class Handover:
@@ -35,7 +41,7 @@ class Handover:
         # Rich takes 50 ms to load.
         from fink_cli.consumer.view.table import skipped_text
 
-        log.warning(skipped_text(record))
+        warn(skipped_text(record))
 
     def flush(self) -> HeldOffsets:
         """Return the first offset of each partition that the program has not finished with."""
@@ -45,6 +51,11 @@ class Handover:
                 key = Partition(alert.topic, alert.partition)
                 held[key] = min(alert.offset, held.get(key, alert.offset))
         return held
+
+    def take_back(self, start: int) -> None:
+        """Let the alerts that were given wait again, from the one at an index on."""
+        self.waiting.extendleft(reversed(self.given[start:]))
+        self.given = self.given[:start]
 
     def forget(self) -> None:
         """Drop the alerts that wait: they will be read again."""

@@ -25,7 +25,7 @@ from fink_cli.consumer.topic_reader import open_topics
 from fink_cli.errors import UsageError
 from fink_cli.settings import resolve_connection
 from fink_cli.subscriber.alert import Alert
-from fink_cli.subscriber.handover import Handover, log
+from fink_cli.subscriber.handover import Handover, warn
 from fink_cli.subscriber.needed_fields import NeededFields
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class AlertStream:
         self._open = ExitStack()
         self._loop: Loop | None = None
         self._steps: Generator[None] | None = None
-        self._selection = Selection(subscription.where, None, subscription.fields, warn=log.warning)
+        self._selection = Selection(subscription.where, None, subscription.fields, warn=warn)
         self._is_stopped = False
 
     def __enter__(self) -> Self:
@@ -147,7 +147,7 @@ class AlertStream:
                 asked.group,
                 asked.start,
                 until_end=asked.until_end,
-                warn=log.warning,
+                warn=warn,
                 keeps_trying=not asked.until_end,
             )
         )
@@ -230,9 +230,14 @@ class AlertStream:
         # pyarrow takes 0.1 s to load.
         from fink_cli.subscriber.tables import schema_of, table_of
 
-        while given := self._take(count, seconds):
-            for schema, alerts in groupby(given, schema_of):
-                yield table_of(schema, list(alerts), self._subscription.fields)
+        rest = 0
+        while given := self._take(rest or count, seconds):
+            schema, run = next(groupby(given, schema_of))
+            alerts = list(run)
+            rest = len(given) - len(alerts)
+            # A commit takes all that is given: the rest waits for the next table.
+            self._handover.take_back(len(alerts))
+            yield table_of(schema, alerts, self._subscription.fields)
 
     def commit(self) -> None:
         """Commit all alerts that were given so far, also the last one.
