@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 
+# A distortion takes memory and time by the square of its order.
+_MOST_ORDER = 9
+
+
 class CutoutArray(np.ndarray[tuple[int, int], np.dtype[np.float64]]):
     """Pixels of an image.
 
@@ -57,10 +61,14 @@ def _wcs(header: Mapping[str, Any]) -> WCS | None:
     from astropy.wcs.wcs import WcsError
 
     try:
+        if any(
+            int(header.get(f"{name}_ORDER", 0)) > _MOST_ORDER for name in ("A", "B", "AP", "BP")
+        ):
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wcs = WCS(header, naxis=2)
             return wcs if wcs.has_celestial else None
     # What astropy raises for coordinates that are none.
-    except (WcsError, ValueError, TypeError, LookupError, OSError, AssertionError):
+    except (WcsError, ValueError, TypeError, LookupError, OSError, AssertionError, MemoryError):
         return None
