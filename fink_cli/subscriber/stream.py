@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -203,6 +203,8 @@ class AlertStream:
             except asyncio.CancelledError:
                 self.stop()
                 await pending
+                # Nobody gets it: it is not to be committed.
+                self._handover.take_back(0)
                 raise
             if not given:
                 return
@@ -273,5 +275,8 @@ class AlertStream:
                 break
             if waiting and time.monotonic() >= ends_at:
                 break
-        self._handover.given = [waiting.popleft() for _ in range(min(count, len(waiting)))]
+        # Given before they leave the queue: Ctrl-C in between must lose none.
+        self._handover.given = [*islice(waiting, count)]
+        for _ in self._handover.given:
+            waiting.popleft()
         return self._handover.given
