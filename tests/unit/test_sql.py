@@ -132,6 +132,26 @@ def test_nothing_but_errors_of_fink() -> None:
             continue
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("round(candidate.rb, 1) = candidate.rb", True),
+        ("round(candidate.rb, 1) > 18.2", True),
+        ("isnan(pow(1, double('NaN')))", True),
+    ],
+)
+def test_floats_have_32_bits_and_nan_stays(text: str, value: bool) -> None:
+    rb = 18.200000762939453  # 18.2 as a float
+    alert = {**ALERT, "candidate": {"rb": rb, "fid": 1}}
+    assert bind(parse_sql(text), COLUMNS).value(alert) is value
+
+
+def test_structs_and_lists_have_no_order() -> None:
+    for text in ("greatest(candidate, candidate) is null", "least(prv, prv) is null"):
+        with pytest.raises(SqlTypeError, match="orders"):
+            bind(parse_sql(text), COLUMNS)
+
+
 def test_nothing_else_loads_the_parser() -> None:
     code = "import fink_cli.commands.consume_run, sys; print('sqlglot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -32,12 +32,13 @@ from fink_cli.alerts.sql.types import (
     STRING,
     TIMESTAMP,
     VOID,
+    Basic,
     ListOf,
     SqlType,
     is_decimal,
     is_number,
 )
-from fink_cli.alerts.sql.values import equals, greatest, in_range, least
+from fink_cli.alerts.sql.values import equals, greatest, in_range, least, to_float
 
 
 def _number(bound: Bound, what: str) -> Bound:
@@ -110,6 +111,8 @@ def _round(text: str, values: Sequence[Bound]) -> Bound:
             return value
         return float(exact.quantize(step, ROUND_HALF_UP))
 
+    if number.kind == FLOAT:
+        return called(text, FLOAT, lambda value: to_float(rounded(value)), number)
     return called(text, number.kind, rounded, number)
 
 
@@ -125,6 +128,8 @@ def _sqrt(value: float) -> float:
 
 
 def _power(base: float, exponent: float) -> float:
+    if math.isnan(exponent):
+        return math.nan  # Java's; Python's power of 1 is 1
     try:
         result = base**exponent
     except (OverflowError, ZeroDivisionError):
@@ -162,6 +167,8 @@ def _coalesce(text: str, values: Sequence[Bound]) -> Bound:
 def _best(choose: Callable[[list[Any]], Any]) -> Build:
     def build(text: str, values: Sequence[Bound]) -> Bound:
         same = agreed(values, "chooses between")
+        if not isinstance(same[0].kind, Basic):
+            raise SqlMistakeError(f"orders {same[0].named}: only plain values have an order")
         evaluate = [value.value for value in same]
         return Bound(text, same[0].kind, lambda row: choose([each(row) for each in evaluate]))
 
