@@ -81,6 +81,19 @@ def test_a_module_beside_the_distribution_file(module: Any, tmp_path: Path) -> N
     assert arguments_of(load_filter(f"{name}.bright", tmp_path)) == ["magpsf"]
 
 
+def test_each_module_beside_is_checked_and_prints_nothing_to_stdout(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "print('hello')\ndef bright(magpsf):\n    return magpsf < 18\n"
+    first, second = module(text), module(text)
+    load_filter(f"{first}.bright", tmp_path)
+    assert capsys.readouterr().out == ""
+    (tmp_path / f"{second}.py").chmod(0o666)
+    with pytest.raises(UsageError, match="can"):
+        load_filter(f"{second}.bright", tmp_path)
+    assert second not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [

@@ -29,6 +29,7 @@ changes nothing for the next; only the arrays and dicts within a column are not 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import inspect
@@ -73,8 +74,9 @@ def load_filter(path: str, folder: Path | None = None) -> Filter:
             f"'{printable(path)}' is not the path of a Python function.",
             'Write filter = "package.module.function", or an expression of Spark SQL.',
         )
-    if folder is not None and str(folder) not in sys.path:
+    if folder is not None:
         _refuse_if_changeable(module_name, folder)
+    if folder is not None and str(folder) not in sys.path:
         sys.path.append(str(folder))
         importlib.invalidate_caches()
     before = set(sys.modules)
@@ -145,7 +147,8 @@ def _imported(name: str) -> ModuleType:
     for count in range(1, len(parts) + 1):
         part = ".".join(parts[:count])
         try:
-            with warnings.catch_warnings():
+            # A module may print; what fink prints to stdout is data.
+            with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
                 # fink-filters gives pandas UDFs their type in the way of Spark 2.
                 warnings.filterwarnings("ignore", message="In Python 3.6")
                 importlib.import_module(part)
