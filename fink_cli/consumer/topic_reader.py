@@ -29,11 +29,28 @@ from fink_cli.kafka.client import (
 from fink_cli.kafka.offsets import Partition
 from fink_cli.kafka.passing_errors import GONE, MOVED, PASSING
 
-BATCH = 100
+# Kafka gives the partitions to others when five minutes lie between two polls, so whoever takes
+# long for a message is given few at a time.
+_MOST_MESSAGES = 100
+_QUICK_SECONDS, _SLOW_SECONDS = 1.0, 10.0
 WAIT_SECONDS = 0.2
 # librdkafka tries for ever to reach a lost cluster. fink probes it, and gives up after this time.
 PROBE_SECONDS = 5.0
 LOST_SECONDS = 30.0
+
+
+def next_most(most: int, seconds: float) -> int:
+    """Return how many messages to ask for, at most.
+
+    Args:
+        most: how many the last poll asked for.
+        seconds: the time since.
+    """
+    if seconds < _QUICK_SECONDS:
+        return min(2 * most, _MOST_MESSAGES)
+    if seconds > _SLOW_SECONDS:
+        return max(1, int(most * _SLOW_SECONDS / seconds))
+    return most
 
 
 class TopicReader:
@@ -61,6 +78,8 @@ class TopicReader:
         self._lost_since: float | None = None
         self._keeps_trying = keeps_trying
         self._warned_lost = False
+        self._most = 1
+        self._polled_at = time.monotonic()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -101,7 +120,9 @@ class TopicReader:
         if self.connected:
             self._assignment.refresh()
         with kafka_errors(self._connection.attempt("READ", "group", self._group or "")):
-            polled = self._consumer.consume(num_messages=BATCH, timeout=WAIT_SECONDS)
+            self._most = next_most(self._most, time.monotonic() - self._polled_at)
+            polled = self._consumer.consume(num_messages=self._most, timeout=WAIT_SECONDS)
+            self._polled_at = time.monotonic()
         messages = [message for message in polled if self._accept(message)]
         if messages:
             self._lost_since = None

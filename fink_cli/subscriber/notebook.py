@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -16,7 +16,7 @@ from fink_cli.alerts.facts import Cutout
 from fink_cli.alerts.lightcurve import LightCurve, Point
 from fink_cli.consumer.message import ReadAlert
 from fink_cli.consumer.view.alert_summary import Pairs, describe
-from fink_cli.consumer.view.light_curve import ticks
+from fink_cli.consumer.view.light_curve import bar_ends, ticks, value_range, widened
 from fink_cli.text import printable
 
 _WIDTH, _HEIGHT = 560, 260
@@ -82,14 +82,16 @@ def png(image: Image) -> bytes:
 
 def light_curve_svg(curve: LightCurve) -> str:
     """Return a light curve with at least one point as SVG: brighter is higher."""
-    days = _widened([point.mjd for point in curve.points])
-    values = _widened([end for point in curve.points for end in _ends(point)])
+    times = [point.mjd for point in curve.points]
+    days = widened(min(times), max(times), 0.06)
+    values = value_range(curve)
     low, high = values[::-1] if curve.is_magnitude else values
 
     def x(mjd: float) -> float:
         return _LEFT + (mjd - days[0]) / (days[1] - days[0]) * (_WIDTH - _LEFT - _RIGHT)
 
     def y(value: float) -> float:
+        value = min(max(value, values[0]), values[1])  # an error bar may be longer
         return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [
@@ -130,22 +132,11 @@ def _mark(point: Point, x: float, y: Scale, colour: str, is_magnitude: bool) -> 
         tip = 6 if is_magnitude else -6
         corners = f"{x - 4:.1f},{at:.1f} {x + 4:.1f},{at:.1f} {x:.1f},{at + tip:.1f}"
         return f'{shown}<polygon points="{corners}" fill="none" stroke="{colour}"/>'
-    low, high = (y(end) for end in _ends(point))
+    low, high = (y(end) for end in bar_ends(point))
     return (
         f'{shown}<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" '
         f'stroke="{colour}"/><circle cx="{x:.1f}" cy="{at:.1f}" r="4" fill="{colour}"/>'
     )
-
-
-def _ends(point: Point) -> tuple[float, float]:
-    error = 0.0 if point.is_limit else point.error or 0.0
-    return point.value - error, point.value + error
-
-
-def _widened(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = (high - low) * 0.06 or 0.5
-    return low - room, high + room
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -238,6 +238,35 @@ def test_a_rebalance_loses_no_alert(make_topic: Callable[..., str], publish: Any
     assert sorted(of_first + of_second) == [*range(100)]
 
 
+def test_a_commit_by_hand_takes_the_table_in_hand_alone(
+    make_topic: Callable[..., str], publish: Any
+) -> None:
+    """Two topics have two schemas, so what was read together is more than one table."""
+    topics = [make_topic(), make_topic()]
+    publish(topics[0], *messages(3))
+    publish(topics[1], lsst_message(), lsst_message())
+    rows = []
+    for _ in range(2):
+        with fink.subscribe(topics, group=topics[0], until_end=True, autocommit=False) as stream:
+            rows.append(next(stream.batches(100)).num_rows)
+            stream.commit()
+    assert sorted(rows) == [2, 3]
+
+
+def test_a_warning_has_no_escape_code(
+    topic: str, publish: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(topic, (b"\x1b]0;x\x07\x1b[2J", b"no JSON"))
+    with (
+        caplog.at_level(logging.WARNING, "fink_cli"),
+        fink.subscribe(topic, until_end=True) as stream,
+    ):
+        assert [*stream] == []
+    assert "Skipped" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert "\x07" not in caplog.text
+
+
 def test_an_async_loop_that_is_cancelled(topic: str, publish: Any) -> None:
     publish(topic, *messages(3))
     seen: list[int] = []

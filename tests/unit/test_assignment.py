@@ -11,8 +11,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from fink_cli.connection import Connection
 from fink_cli.consumer.assignment import Assignment
 from fink_cli.consumer.topic_changes import TopicState, TopicWatch
+from fink_cli.consumer.topic_reader import next_most
 from fink_cli.errors import OperationFailedError
 from fink_cli.kafka.offsets import Partition
+
+
+@pytest.mark.parametrize(
+    ("most", "seconds", "then"), [(1, 0, 2), (64, 0.5, 100), (1, 3, 1), (1, 400, 1), (100, 300, 3)]
+)
+def test_who_takes_long_for_a_message_is_given_few(most: int, seconds: float, then: int) -> None:
+    assert next_most(most, seconds) == then
+
 
 FIRST, SECOND = Partition("t", 0), Partition("t", 1)
 

@@ -120,6 +120,8 @@ def test_a_filter_that_others_can_change_is_not_executed(
     (folder / "deep").mkdir(parents=True)
     for file in ("odd_filter.py", "deep/__init__.py", "deep/part.py"):
         (folder / file).write_text("def good(magpsf): return magpsf > 1\nopen('ran', 'w')\n")
+    (folder / "before.py").write_text("def good(magpsf): return magpsf > 1\n")
+    load_filter("before.good", folder)  # what one module may does not tell for others
     (folder / path).chmod(mode)
     name = "deep.part.good" if "deep" in path else "odd_filter.good"
     with pytest.raises(UsageError, match="is not obeyed"):

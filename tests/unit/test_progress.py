@@ -14,6 +14,7 @@ from fink_cli.distribution.progress.dead_letters import (
     dead_letter_record,
     read_dead_letters,
 )
+from fink_cli.distribution.progress.earlier_runs import behind_streams, definitions
 from fink_cli.distribution.progress.records import (
     Driver,
     Progress,
@@ -28,6 +29,7 @@ from fink_cli.distribution.progress.records import (
     reason_record,
     union,
 )
+from fink_cli.distribution.streams import Stream
 
 FILE = SourceFile("night=1/a.parquet", 100, 1, "digest", 10)
 
@@ -183,3 +185,17 @@ def test_ranges_are_those_of_sets() -> None:
         assert {row for first, after in union(ranges) for row in range(first, after)} == rows
         gaps = {row for first, after in missing(ranges, 20) for row in range(first, after)}
         assert gaps == set(range(20)) - rows
+
+
+def test_a_stream_with_another_name_lacks_nothing() -> None:
+    bright = Stream(topic="t", filter="mag < 18")
+    renamed = Stream(topic="t", name="all", filter="mag < 18")
+    changed = Stream(topic="t", name="all", filter="mag < 19")
+    progress = progress_of(published_record("x", published((0, 4))))
+    progress.driver = replace(driver("a"), streams=definitions([bright]))
+    assert behind_streams(progress, [bright], "now") == {}
+    assert behind_streams(progress, [renamed], "now") == {}
+    assert behind_streams(progress, [changed], "now") == {"all": "now"}
+    assert behind_streams(progress, [bright, renamed], "now") == {"all": "now"}
+    progress.driver = replace(progress.driver, behind={"t": "before"})
+    assert behind_streams(progress, [renamed], "now") == {"all": "before"}

@@ -57,14 +57,14 @@ def plot(curve: LightCurve, width: int, height: int) -> list[Text]:
     if not curve.points:
         return [Text("No light curve: the alert has no measurement with a time.", style="dim")]
     height = max(height, _LEAST_HEIGHT)
-    low, high = _range(curve)
+    low, high = value_range(curve)
     levels = ticks(low, high, max(height // _ROWS_A_TICK, 2))
     labels = {level: _label(level, levels) for level in levels}
     left = max(len(label) for label in labels.values())
     top, bottom = (low, high) if curve.is_magnitude else (high, low)
     rows = _Axis(top, bottom, height)
     times = [point.mjd for point in curve.points]
-    columns = _Axis(*_widened(min(times), max(times), 0.02), max(width, _LEAST_WIDTH) - left - 2)
+    columns = _Axis(*widened(min(times), max(times), 0.02), max(width, _LEAST_WIDTH) - left - 2)
     markers = {band: MARKERS[index % len(MARKERS)] for index, band in enumerate(curve.bands)}
     canvas = _canvas(curve, columns, rows, markers)
     labelled = {rows.cell(value): label for value, label in labels.items()}
@@ -86,21 +86,21 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [n * step for n in range(first, last + 1)] or [low]
 
 
-def _range(curve: LightCurve) -> tuple[float, float]:
+def value_range(curve: LightCurve) -> tuple[float, float]:
     """Return the range of values: all points, and long error bars in part."""
     values = [point.value for point in curve.points]
-    low, high = _widened(min(values), max(values), 0.05)
+    low, high = widened(min(values), max(values), 0.05)
     room = (high - low) / 4
-    ends = [end for point in curve.points if point.error for end in _bar(point)]
+    ends = [end for point in curve.points if point.error for end in bar_ends(point)]
     return max(min([low, *ends]), low - room), min(max([high, *ends]), high + room)
 
 
-def _bar(point: Point) -> tuple[float, float]:
+def bar_ends(point: Point) -> tuple[float, float]:
     error = point.error or 0.0
     return point.value - error, point.value + error
 
 
-def _widened(low: float, high: float, share: float) -> tuple[float, float]:
+def widened(low: float, high: float, share: float) -> tuple[float, float]:
     """Widen a range by a share of it; an empty range by half a unit or 5 %."""
     room = (high - low) * share
     if not room > abs(high) * _EPSILON:
@@ -128,7 +128,7 @@ def _strokes(
         if point.is_limit:
             yield x, y, LIMIT, style
             continue
-        first, last = sorted(rows.cell(end) for end in _bar(point))
+        first, last = sorted(rows.cell(end) for end in bar_ends(point))
         for bar_y in range(first, last + 1):
             yield x, bar_y, BAR, style
         yield x, y, markers[point.band], style

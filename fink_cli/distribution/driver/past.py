@@ -197,9 +197,10 @@ class _Past:
         )
 
     def _ids(self, routes: Sequence[Route]) -> Mapping[Route, set[str]]:
-        targets = self._run.job.targets
-        existing = [route for route in routes if targets[route.topic].topic_id is not None]
-        return published_ids(self._run.job.connection, existing)
+        job = self._run.job
+        existing = [route for route in routes if job.targets[route.topic].topic_id is not None]
+        declared = [route for stream in job.distribution.stream for route in stream.routes()]
+        return published_ids(job.connection, existing, declared)
 
     def report(self, done: int = 0) -> None:
         """Report what was published so far, and that some files are done."""
@@ -209,7 +210,6 @@ class _Past:
     def publish(self, files: Sequence[SourceFile]) -> None:
         """Publish what is lacking of some files."""
         lacking = self._lacking(files)
-        missing = sum(map(len, lacking.rows.values()))
         if not self.wanted.dry_run:
             self._run.batches.publish_rows(files, lacking.letters, letters=True)
             self._run.batches.publish_rows(files, lacking.rows, letters=False)
@@ -219,7 +219,7 @@ class _Past:
             selected=counts.selected + lacking.selected,
             there=counts.there + lacking.there,
             undecided=counts.undecided + lacking.undecided,
-            published=counts.published + missing,
+            published=counts.published + lacking.selected - lacking.there,
         )
 
     def _lacking(self, files: Sequence[SourceFile]) -> _Lacking:

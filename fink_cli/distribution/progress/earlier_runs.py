@@ -66,9 +66,16 @@ def behind_streams(progress: Progress, streams: Sequence[Stream], at: str) -> di
         return {}
     now = definitions(streams)
     behind = {title: since for title, since in driver.behind.items() if title in now}
+    gone = {title: digest for title, digest in driver.streams.items() if title not in now}
     for title, digest in now.items():
-        if not _is_same(driver.streams.get(title), digest, 1):
+        if title in driver.streams:
+            before: str | None = title
+        else:  # a stream with another name selects what it did
+            before = next((old for old in gone if _is_same(gone[old], digest, 1)), None)
+        if before is None or not _is_same(driver.streams[before], digest, 1):
             behind[title] = at
+        elif before in driver.behind:
+            behind[title] = driver.behind[before]
     return behind
 
 

@@ -15,26 +15,37 @@ from fink_cli.kafka.client import ErrorWatch, settings_for
 _ANSWER_SECONDS = 30.0
 
 
-def published_ids(connection: Connection, routes: Sequence[Route]) -> dict[Route, set[str]]:
+def published_ids(
+    connection: Connection, routes: Sequence[Route], declared: Sequence[Route]
+) -> dict[Route, set[str]]:
     """Read the ids of the alerts of each route that were committed to its topic by now.
+
+    Alerts of a stream that is not declared any more count too: it may have had another name.
+
+    Args:
+        routes: those that are asked about.
+        declared: all routes of the distribution.
 
     Raises:
         FinkError: the brokers do not answer, or the login may not read a topic.
     """
     consumer = open_consumer(settings_for(connection, ErrorWatch()))
     try:
-        return {route: _ids(connection, consumer, route) for route in routes}
+        return {route: _ids(connection, consumer, route, declared) for route in routes}
     finally:
         consumer.close()
 
 
-def _ids(connection: Connection, consumer: Consumer, route: Route) -> set[str]:
+def _ids(
+    connection: Connection, consumer: Consumer, route: Route, declared: Sequence[Route]
+) -> set[str]:
     ids: set[str] = set()
+    others = {other.stream for other in declared if other.topic == route.topic} - {route.stream}
 
     def take(message: Message) -> None:
         headers = dict(message.headers() or ())
         name = headers.get("alert-id")
-        if name is not None and _text(headers.get("stream")) == route.stream:
+        if name is not None and _text(headers.get("stream")) not in others:
             ids.add(_text(name))
 
     with progress_errors(connection, "READ", route.topic):
