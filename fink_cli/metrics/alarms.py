@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fink_cli.distribution.service.states import BAD, RUNNING
+from fink_cli.distribution.service.states import ALIVE, BAD, RUNNING
 from fink_cli.metrics.figures import Figures
 
 Labels = Mapping[str, str]
@@ -114,7 +114,8 @@ def _files_wait(readings: Readings) -> Iterable[Labels]:
     return (
         {"distribution": each.name}
         for each in readings.figures.distributions
-        if each.oldest_waiting_at
+        if each.state in ALIVE
+        and each.oldest_waiting_at
         and readings.at - _seconds(each.oldest_waiting_at) > _FILES_WAIT_SECONDS
     )
 
@@ -193,7 +194,8 @@ RULES = (
     ),
     AlarmRule(
         "FinkFilesWait",
-        f"time() - fink_distribution_oldest_waiting_timestamp_seconds > {_FILES_WAIT_SECONDS}",
+        f"time() - fink_distribution_oldest_waiting_timestamp_seconds > {_FILES_WAIT_SECONDS}"
+        f' and on (distribution) {_STATE}{{state=~"{"|".join(ALIVE)}"}} == 1',
         _files_wait,
         "Files of {distribution} wait for 15 minutes and more: fink distribute status",
     ),

@@ -77,6 +77,8 @@ SCENARIOS: list[tuple[str, int, At, bool]] = [
     ("FinkDistributionNotPublishing", 5, lambda _: published("stopped"), False),
     ("FinkFilesWait", 20, lambda _: published(oldest=0), True),
     ("FinkFilesWait", 20, lambda _: published(oldest=10), False),
+    ("FinkFilesWait", 20, lambda _: published("stopped", oldest=0), False),
+    ("FinkFilesWait", 20, lambda _: published("stuck", oldest=0), True),
     ("FinkFilterRaises", 15, lambda at: published(read=100 * at, undecided=2 * at), True),
     ("FinkFilterRaises", 15, lambda at: published(read=100 * at, undecided=min(at, 4)), False),
     ("FinkNothingArrives", 250, lambda _: published(last=100), True),
