@@ -240,6 +240,7 @@ def one_broker_dies(made: Service, reader: Machine) -> None:
     assert "the last" in said
 
 
+@pytest.mark.long
 def test_over_ipv6_behind_a_port_forwarding(network: list[Machine], tmp_path: Path) -> None:
     server, reader, _ = network
     forward = server.command(sys.executable, "-c", FORWARD, "::", "443", "fd77::1", "9200")

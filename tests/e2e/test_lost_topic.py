@@ -136,6 +136,7 @@ def test_partitions_are_those_of_today_while_it_runs(
     assert {each.partition() for each in grown} == {0, 1, 2, 3}
 
 
+@pytest.mark.long
 def test_a_single_topic_that_is_created_anew_is_published_to_from_the_first_alert(
     fink: Fink, spark_fink: Fink, cluster: TestCluster, topic: str, tmp_path: Path
 ) -> None:

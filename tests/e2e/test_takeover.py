@@ -197,6 +197,7 @@ def test_a_stream_that_is_renamed_after_a_kill_publishes_each_alert_once(held: H
     held.require_each_once()
 
 
+@pytest.mark.long
 def test_a_file_that_is_replaced_while_it_is_read_is_published_as_it_is_then(held: Held) -> None:
     """What was read of the former content is not committed."""
     alerts = simulate_alerts(ALERTS + 10, seed=9).slice(ALERTS)
