@@ -108,8 +108,9 @@ def test_cutouts_know_where_they_are() -> None:
     damaged = with_coordinates().replace(b"RA---TAN", b"RA---???")
     assert cutout_arrays({"cutoutScience": damaged})["science"].wcs is None
     # Astropy takes minutes for a distortion of such an order.
-    endless = with_coordinates(A_ORDER=9000, B_ORDER=9000)
-    assert cutout_arrays({"cutoutScience": endless})["science"].wcs is None
+    for orders in ({"A_ORDER": 9000, "B_ORDER": 9000}, {"AP_ORDER": 9000, "BP_ORDER": 9000}):
+        endless = with_coordinates(**orders)
+        assert cutout_arrays({"cutoutScience": endless})["science"].wcs is None
     assert pickle.loads(pickle.dumps(image)).shape == (4, 5)
 
 

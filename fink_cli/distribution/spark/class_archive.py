@@ -1,11 +1,11 @@
-"""Java's archive of Spark's classes, with which Spark starts some 4 s sooner.
+"""Java's archive of Spark's classes, with which Spark answers some 3 s sooner.
 
 Java calls this application class data sharing (JEP 310 and 350): a JVM that ends writes the classes
 that it loaded to an archive, and later ones map the archive instead of reading, parsing and
 verifying the jars again. A JVM goes on without an archive of another Java or another class path.
 
 The first command that started Spark has the archive made when it ends, in the background:
-:mod:`fink_cli.distribution.spark.make_class_archive` takes some 20 s of one core, at a low
+:mod:`fink_cli.distribution.spark.make_class_archive` takes some 30 s of one core, at a low
 priority, and 160 MB of the cache, once for each PySpark and each Java.
 """
 
